@@ -25,7 +25,7 @@ struct terminal {
 	int stream;		/* number of that stream, -1: no stream is the terminal */
 	int own_group;		/* hutch's process group */
 	int had;		/* the foreground group at the start was hutch's */
-	int given;		/* the job was made the foreground group */
+	int foreground;		/* the job was made the foreground group */
 	int left;		/* hutch was continued in the background */
 	int saved;		/* `settings` holds the settings of the start */
 	int typed;		/* SIGINT or SIGQUIT that the terminal sent to the job, as hutch-init reported it */

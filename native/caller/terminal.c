@@ -73,7 +73,7 @@ void terminal_open(struct terminal *t, enum session session, const int *streams)
 	group = foreground_group(t);
 	t->had = group == t->own_group || is_of_pipeline(t, group);
 	/* a job whose stdin is not the terminal must not take ^C away from the server that started it */
-	t->given = group == t->own_group && (session == SESSION_OWN || (session == SESSION_OF_LIBRARY && t->stream == 0));
+	t->foreground = group == t->own_group && (session == SESSION_OWN || (session == SESSION_OF_LIBRARY && t->stream == 0));
 	t->saved = session != SESSION_KEPT && sys(__NR_ioctl, t->fd, TCGETS, t->settings) == 0;
 }
 
@@ -88,7 +88,7 @@ long terminal_enter(const struct terminal *t, enum session session)
 	if (t->stream < 0)
 		return sys(__NR_setsid);
 	err = sys(__NR_setpgid, 0, 0);
-	if (err < 0 || !t->given)
+	if (err < 0 || !t->foreground)
 		return err;
 	sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, NULL, NSIG_BYTES);
 	own = sys(__NR_getpid);
@@ -206,7 +206,7 @@ void run_stopped(struct run *run, int sig, int typed)
 		t->left |= group != t->own_group;
 	}
 	if (group == t->own_group) {
-		t->given = 1;
+		t->foreground = 1;
 		t->left = 0;
 		set_foreground_group(t, o->pid);
 	}

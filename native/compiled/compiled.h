@@ -270,11 +270,11 @@ struct memory_level {
 };
 void find_memory_level(const struct story *s, const struct counts *c, struct memory_level *out);
 
-int tell(const struct story *s);
+int report_verdict(const struct story *s);
 void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending);
 
 /* refusal.c */
-int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);
-int tell_inner(const struct story *s);
+int report_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);
+int report_inner(const struct story *s);
 
 #endif

@@ -243,9 +243,9 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	s.program_size = files.program_size = (u64)size;
 	err = run_start(&run, &files);
 	if (err)
-		return tell_refusal(&s, 0, run.outer.step, (int)-err, failed_call(err));
+		return report_refusal(&s, 0, run.outer.step, (int)-err, failed_call(err));
 	watch(&s, &run, (int)signals);
-	return tell(&s);
+	return report_verdict(&s);
 }
 
 /* Returns true if this file gives rights: set-user-ID, set-group-ID or file capabilities (AT_SECURE). */

@@ -17,7 +17,7 @@ static struct limit {
 	char file[64];
 	char value[1024];	/* lines of the file */
 	int available;		/* the job's group can have the controller */
-	int asked;		/* the program writes this file */
+	int requested;		/* the program writes this file */
 	int held;
 	const char *current;	/* value of the job's group before this limit, or NULL */
 } limits[MAX_LIMITS];
@@ -124,7 +124,7 @@ void start_limit_lines(void)
 	at_limit = at_byte = lines = 0;
 	for (u32 i = 0; i < count; i++) {
 		limits[i].current = NULL;
-		limits[i].asked = limits[i].held = 0;
+		limits[i].requested = limits[i].held = 0;
 	}
 }
 
@@ -134,7 +134,7 @@ void note_written(const char *file, const char *value)
 	for (u32 i = 0; i < count; i++)
 		if (same(limits[i].file, file)) {
 			limits[i].current = value;
-			limits[i].asked = 1;
+			limits[i].requested = 1;
 		}
 }
 
@@ -150,7 +150,7 @@ static int decide(struct limit *limit)
 	 * requested value may differ
 	 */
 	if (limit->current && (theirs == UNKNOWN || ours == UNKNOWN)) {
-		limit->held = !limit->asked;
+		limit->held = !limit->requested;
 		return 0;
 	}
 	limit->held = 1;

@@ -214,7 +214,7 @@ static u64 share_of(u64 quota, u64 period)
 	return period ? (quota << 20) / period : 0;
 }
 
-static void tell_share(struct text *why, const char *wanted, const struct place *place, u64 quota, u64 period)
+static void report_share(struct text *why, const char *wanted, const struct place *place, u64 quota, u64 period)
 {
 	struct text group;
 
@@ -253,7 +253,7 @@ static int keep_share(const struct place *place, const struct wishes *wishes, st
 			return 0;
 		if (wishes->may_shrink)
 			return add_own_value("cpu.cfs_quota_us", above, 1) || add_own_value("cpu.cfs_period_us", length, 1);
-		tell_share(why, wishes->share, &level, theirs, their_period);
+		report_share(why, wishes->share, &level, theirs, their_period);
 		return -EINVAL;
 	} while (go_up(level.path));
 	return 0;

@@ -43,7 +43,7 @@ static void add_target(struct text *t, const struct program_look *found)
  * Prints the words for a refused step that were chosen at compile time. The entry with errno 0 is
  * for all errnos without their own entry.
  */
-int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
+int report_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
 	const struct compiled *c = s->compiled;
 	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
@@ -142,7 +142,7 @@ static int is_inside(const struct story *s, struct cursor payload)
 }
 
 /* Prints where the host has a missing program, if the job has its own root. Returns 0 otherwise. */
-static int tell_missing(const struct story *s, int code, struct cursor payload)
+static int report_missing(const struct story *s, int code, struct cursor payload)
 {
 	struct text path, quoted = { .length = 0 };
 
@@ -165,7 +165,7 @@ static const char *printable_loader(const struct story *s, struct text *name)
 	return name->bytes;
 }
 
-int tell_inner(const struct story *s)
+int report_inner(const struct story *s)
 {
 	struct text loader;
 	int err = s->refused.value % STEP_PART, code = 0;
@@ -176,12 +176,12 @@ int tell_inner(const struct story *s)
 	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
 		;
 	if (code != OP_exec && code != OP_execFile)
-		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
+		return report_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
 	if (err == ENOENT && !(code == OP_exec && is_inside(s, payload)))
-		return tell_missing(s, code, payload);
+		return report_missing(s, code, payload);
 	if (err == ENOENT)
 		say_word(s, WORD_INTERPRETER, errno_name(err, room), printable_loader(s, &loader), "");
 	else if (!(s->compiled->flags & QUIET))
-		tell_refusal(s, INNER_SECTION, s->refused.step, err, 0);
+		report_refusal(s, INNER_SECTION, s->refused.step, err, 0);
 	return 126;
 }

@@ -206,7 +206,7 @@ static u64 room_for(u64 tasks)
 }
 
 /* Reports refused forks. `ending` is empty for the cause of a delay before a timeout. */
-static void tell_forks(const struct story *s, const struct refused_forks *f, const char *ending)
+static void report_forks(const struct story *s, const struct refused_forks *f, const char *ending)
 {
 	struct text first = { .length = 0 }, number, max, more;
 
@@ -227,7 +227,7 @@ static void tell_forks(const struct story *s, const struct refused_forks *f, con
  * Reports the level of a memory limit. The words of the levels follow `unknown` in the order of
  * enum kill_level.
  */
-static void tell_level(const struct story *s, enum word unknown, const struct counts *c, const char *ending, const struct memory_level *m)
+static void report_level(const struct story *s, enum word unknown, const struct counts *c, const char *ending, const struct memory_level *m)
 {
 	struct text first, second;
 
@@ -237,14 +237,14 @@ static void tell_level(const struct story *s, enum word unknown, const struct co
 }
 
 /* Reports the cause of a delay before a timeout. */
-static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct decision *held,
+static void report_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct decision *held,
 		      const struct memory_level *memory)
 {
 	const struct run *l = s->run;
 	struct text first, second;
 
 	if (held->kind == KIND_OOM && c->oom_kills)
-		tell_level(s, WORD_LATE_OOM_UNKNOWN, c, "", memory);
+		report_level(s, WORD_LATE_OOM_UNKNOWN, c, "", memory);
 	else if (held->kind == KIND_OOM)
 		say_values(s, WORD_LATE_OOM_NONE, (const char *const[SLOTS]){ "", "", "", memory->value.bytes, "" });
 	else if (held->kind == KIND_FROZEN)
@@ -252,7 +252,7 @@ static void tell_late(const struct story *s, const struct counts *c, const struc
 	else if (held->kind == KIND_STOPPED)
 		say_word(s, WORD_LATE_STOPPED, counted(&first, l->stopped_processes, " process was", " processes were"), "", "");
 	else if (held->kind == KIND_FORK_REFUSED)
-		tell_forks(s, forks, "");
+		report_forks(s, forks, "");
 	else if (held->kind == KIND_SPACE)
 		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
 	else if (held->kind == KIND_DESCRIPTORS)
@@ -290,7 +290,7 @@ static enum word held_word(const struct decision *held, const u64 *f)
 }
 
 /* Reports a stop, and the cause of a delay before it. */
-static void tell_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
+static void report_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
 {
 	struct text number, phrase = { .length = 0 };
 	enum word word = held_word(held, f);
@@ -302,7 +302,7 @@ static void tell_stopped(const struct story *s, const struct decision *held, con
 	say_values(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, (const char *const[SLOTS]){ "", "", ending, phrase.bytes, "" });
 }
 
-static void tell_interrupted(const struct story *s, const struct end *end)
+static void report_interrupted(const struct story *s, const struct end *end)
 {
 	struct text names = { .length = 0 };
 	char room[32];
@@ -316,7 +316,7 @@ static void tell_interrupted(const struct story *s, const struct end *end)
 	say_word(s, WORD_INTERRUPTED, names.bytes, "", end->words.bytes);
 }
 
-static void tell_signal(const struct story *s, const struct counts *c, const struct end *end)
+static void report_signal(const struct story *s, const struct counts *c, const struct end *end)
 {
 	int lost = s->run->command_status == -1, counted = end->sig == SIGKILL && c->counted && !c->oom_kills;
 
@@ -328,19 +328,19 @@ static void tell_signal(const struct story *s, const struct counts *c, const str
 		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end->words.bytes);
 }
 
-static void tell_kind(const struct story *s, u32 kind, const struct counts *c, const struct refused_forks *forks, struct end *end,
+static void print_kind(const struct story *s, u32 kind, const struct counts *c, const struct refused_forks *forks, struct end *end,
 		      const struct memory_level *memory)
 {
 	struct text first;
 
 	if (kind == KIND_OOM && c->oom_kills)
-		tell_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
+		report_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
 	else if (kind == KIND_OOM)
 		say_values(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE,
 			   (const char *const[SLOTS]){ "", "", end->words.bytes, memory->value.bytes, "" });
 	else if (kind == KIND_FORK_REFUSED) {
 		add(&end->words, end->sig ? ", possibly for this reason" : "");
-		tell_forks(s, forks, end->words.bytes);
+		report_forks(s, forks, end->words.bytes);
 	} else if (kind == KIND_SPACE)
 		say_word(s, WORD_SPACE, full_space(s, &first), "", end->words.bytes);
 	else if (kind == KIND_ULIMIT)
@@ -348,22 +348,22 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 	else if (kind == KIND_FILTER)
 		say_word(s, WORD_FILTER, "", "", end->words.bytes);
 	else if (kind == KIND_INTERRUPTED)
-		tell_interrupted(s, end);
+		report_interrupted(s, end);
 	else if (kind == KIND_SIGNAL)
-		tell_signal(s, c, end);
+		report_signal(s, c, end);
 	else if (c->oom_kills || forks->count) {
 		describe_end(s, end, "later ");
 		if (c->oom_kills)
-			tell_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
+			report_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
 		else
-			tell_forks(s, forks, end->words.bytes);
+			report_forks(s, forks, end->words.bytes);
 	} else if (end->status && has_word(s, WORD_DENIED)) {
 		say_word(s, WORD_DENIED, "", "", end->words.bytes);
 	}
 }
 
 /* Prints the verdict and returns the exit status. */
-int tell(const struct story *s)
+int report_verdict(const struct story *s)
 {
 	const struct run *l = s->run;
 	int status = l->command_status != -1 ? l->command_status : l->own_status;
@@ -375,9 +375,9 @@ int tell(const struct story *s)
 	struct counts c;
 
 	if (s->refused.kind)
-		return tell_inner(s);
+		return report_inner(s);
 	if (l->failed_errno)
-		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
+		return report_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
 	find_memory_level(s, &c, &memory);
 	find_refused_forks(&c, s->group, s->timed_out || end.sig || end.status, &forks);
@@ -390,10 +390,10 @@ int tell(const struct story *s)
 			add(&end.words, " ended");
 		}
 		held = decide_kind(&s->compiled->held_rows, figures);
-		tell_stopped(s, &held, figures, end.words.bytes, &memory);
-		tell_late(s, &c, &forks, &held, &memory);
+		report_stopped(s, &held, figures, end.words.bytes, &memory);
+		report_late(s, &c, &forks, &held, &memory);
 		return 124;
 	}
-	tell_kind(s, decide_kind(&s->compiled->end_rows, figures).kind, &c, &forks, &end, &memory);
+	print_kind(s, decide_kind(&s->compiled->end_rows, figures).kind, &c, &forks, &end, &memory);
 	return end.sig ? 128 + end.sig : end.status;
 }

@@ -91,8 +91,8 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 	if (!has_failed_program())
 		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
-	tell_failed_program();
-	tell_refused_target(err);
+	report_failed_program();
+	report_refused_target(err);
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

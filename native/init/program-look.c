@@ -255,7 +255,7 @@ void look_at_failed_program(void)
 }
 
 /* Sends the findings after FAILED. A filter may end this process meanwhile, which loses only the findings. */
-void tell_failed_program(void)
+void report_failed_program(void)
 {
 	look_at_failed_program();
 	for (u32 i = 0; i < look_count; i++)

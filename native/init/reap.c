@@ -80,14 +80,14 @@ long confine_reaper(void)
 }
 
 /* Reports each full file system once: a process inside could otherwise fill the socket with requests. */
-static void tell_full(void)
+static void report_full(void)
 {
-	static u32 told;
-	u32 full = full_spaces() & ~told;
+	static u32 reported;
+	u32 full = full_spaces() & ~reported;
 
 	if (full)
 		say(REPORT_FULL, full, 0);
-	told |= full;
+	reported |= full;
 }
 
 /* Handles a request from hutch. Returns 0 if the signal is not a request. */
@@ -97,7 +97,7 @@ static int obey(long sig, const struct kernel_siginfo *info)
 		return 0;
 	if (info->value == REQUEST_STOP) {
 		stopping = 1;
-		tell_full();
+		report_full();
 	} else if (own_pid == 1) {
 		/*
 		 * kill(-1) signals all processes at once, including forks in progress. Outside of a
@@ -147,7 +147,7 @@ static int is_typed(int sig)
 }
 
 /* Reports a stop. If the socket is full, the report is dropped: the command must not be able to block this process. */
-static void tell_stopped(int sig)
+static void report_stopped(int sig)
 {
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
 
@@ -197,7 +197,7 @@ int reap(int command, u64 early)
 	disarm_fault();
 	while (!reap_all(command, &end, &stopped)) {
 		if (stopped)
-			tell_stopped(stopped);
+			report_stopped(stopped);
 		stopped = 0;
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
 		if (sig <= 0 || sig == SIGCHLD || obey(sig, &info))

@@ -193,7 +193,7 @@ static int walk(struct walk *w)
 }
 
 /* Sends the findings after FAILED, if a target was refused. */
-void tell_refused_target(int err)
+void report_refused_target(int err)
 {
 	static struct program_look look;
 	static struct walk w;

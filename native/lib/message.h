@@ -56,10 +56,10 @@ int refuse_attributes(int fd, u64 absent);
 void note_failed_program(const char *file, const char *search, const char *refused_in);
 int has_failed_program(void);
 void look_at_failed_program(void);
-void tell_failed_program(void);
+void report_failed_program(void);
 
 /* init/target-look.c: reports a refused mount target */
 void note_target(const char *path);
-void tell_refused_target(int err);
+void report_refused_target(int err);
 
 #endif

@@ -38,12 +38,12 @@ static int read_argument(napi_env env, napi_value value, char type, va_list *to)
 
 int read_arguments(napi_env env, napi_callback_info info, const char *types, ...)
 {
-	size_t wanted = strlen(types), given = MAX_ARGUMENTS;
+	size_t wanted = strlen(types), count = MAX_ARGUMENTS;
 	napi_value argv[MAX_ARGUMENTS];
 	int err = -EINVAL;
 	va_list to;
 
-	if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || given < wanted)
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < wanted)
 		return err;
 	err = 0;
 	va_start(to, types);

@@ -270,10 +270,10 @@ static napi_value export_watch(napi_env env, napi_callback_info info)
 {
 	napi_value callback, out = NULL;
 	struct procs *p = NULL;
-	size_t given = 1;
+	size_t count = 1;
 	int err;
 
-	if (napi_get_cb_info(env, info, &given, &callback, NULL, (void **)&p) != napi_ok)
+	if (napi_get_cb_info(env, info, &count, &callback, NULL, (void **)&p) != napi_ok)
 		return NULL;
 	err = p->running ? -EBUSY : start(env, p, callback);
 	napi_create_int32(env, err, &out);

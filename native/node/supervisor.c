@@ -179,41 +179,41 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 /* Describes one call in `out`. Returns the length, and a number for the kind of call. */
 static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 answer, char *out, u64 *kind)
 {
-	struct refused told = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
-	u32 mask = 0, length = sizeof told;
+	struct refused refused = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
+	u32 mask = 0, length = sizeof refused;
 
-	memcpy(told.args, call->data.args, sizeof told.args);
-	read_proc(call->pid, "comm", told.comm, sizeof told.comm);
+	memcpy(refused.args, call->data.args, sizeof refused.args);
+	read_proc(call->pid, "comm", refused.comm, sizeof refused.comm);
 	/* the table lists only native calls */
-	if (told.machine == OWN_ARCH)
+	if (refused.machine == OWN_ARCH)
 		for (u32 i = 0; i + 1 < s->argument_count; i += 2)
-			if (s->arguments[i] == told.number)
+			if (s->arguments[i] == refused.number)
 				mask = s->arguments[i + 1];
-	told.texts = mask & 0x3f;
-	*kind = hash(14695981039346656037u, &told.number, 8);
-	*kind = hash(*kind, told.comm, sizeof told.comm);
+	refused.texts = mask & 0x3f;
+	*kind = hash(14695981039346656037u, &refused.number, 8);
+	*kind = hash(*kind, refused.comm, sizeof refused.comm);
 	for (int i = 0; i < 6; i++) {
 		u32 got;
 
 		if (mask >> (8 + i) & 1)
-			*kind = hash(*kind, &told.args[i], 8);
+			*kind = hash(*kind, &refused.args[i], 8);
 		if (!(mask >> i & 1))
 			continue;
-		got = read_memory(call->pid, told.args[i], out + length + 4);
+		got = read_memory(call->pid, refused.args[i], out + length + 4);
 		*kind = hash(*kind, out + length + 4, got);
 		memcpy(out + length, &got, 4);
 		length += 4 + got;
 	}
-	memcpy(out, &told, sizeof told);
+	memcpy(out, &refused, sizeof refused);
 	return length;
 }
 
 static void note(struct supervisor *s, const struct seccomp_notif *call, u32 answer)
 {
-	char told[sizeof(struct refused) + 6 * (TEXT + 4)], text[4096];
+	char bytes[sizeof(struct refused) + 6 * (TEXT + 4)], text[4096];
 	struct process_status status;
 	u64 kind;
-	u32 length = describe(s, call, answer, told, &kind), at = 0;
+	u32 length = describe(s, call, answer, bytes, &kind), at = 0;
 	int known;
 
 	read_proc(call->pid, "status", text, sizeof text);
@@ -229,10 +229,10 @@ static void note(struct supervisor *s, const struct seccomp_notif *call, u32 ans
 		u32 pid = status.tgid;
 
 		s->kind[s->kinds++] = kind;
-		memcpy(told + offsetof(struct refused, pid), &pid, sizeof pid);
+		memcpy(bytes + offsetof(struct refused, pid), &pid, sizeof pid);
 		if (!s->closed)
 			reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = (int)at,
-								  .length = length, .bytes = told });
+								  .length = length, .bytes = bytes });
 	}
 	if (s->counts[at] != ~0u)
 		s->counts[at]++;

@@ -63,7 +63,7 @@ interface CpusetLevel extends Level {
 }
 
 /** Levels by controller, from the group itself upwards; empty if the controller is not in use. */
-export interface Chain {
+export interface Ancestors {
   memory: MemoryLevel[]
   pids: PidsLevel[]
   cpu: CpuLevel[]
@@ -100,7 +100,7 @@ const resources = ['memory', 'cpu', 'io']
 const maxBelow = 5000
 
 /** Reads all levels once. A group removed in the meantime has no figures. */
-export function readChain(host: Host, place: Place): Chain {
+export function readAncestors(host: Host, place: Place): Ancestors {
   const at = (controller: string) => findLevels(host, place, controller)
   const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: FileTexts) => L): L[] => {
     const figures = readMany(
@@ -136,7 +136,7 @@ export function readChain(host: Host, place: Place): Chain {
     memory: read(memory, memoryFiles, parseMemoryLevel),
     pids: read(pids, files.pids, parsePidsLevel),
     cpu,
-    ...known<Pick<Chain, 'cpuset'>>({ cpuset: nearestCpuset(at('cpuset')) }),
+    ...known<Pick<Ancestors, 'cpuset'>>({ cpuset: nearestCpuset(at('cpuset')) }),
     memoryBelow: read(
       read(below(memory), host.v1.memory ? counts.v1 : counts.v2, parseMemoryLevel).filter(
         ({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0,

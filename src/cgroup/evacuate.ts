@@ -85,12 +85,12 @@ function undo(
   facts: Parameters<typeof fail<'CGROUP_NOT_EVACUATED'>>[1],
 ): HutchError {
   if (!made) return fail('CGROUP_NOT_EVACUATED', facts)
-  const stuck = readWords(leaf, 'cgroup.procs').filter((pid) => {
+  const unmovable = readWords(leaf, 'cgroup.procs').filter((pid) => {
     const errno = writeGroupFile(directory, 'cgroup.procs', pid)
     return errno !== undefined && errno !== 'ESRCH'
   })
   if (removeDirectory(leaf) === undefined) return fail('CGROUP_NOT_EVACUATED', facts)
-  const evidence = [`and these could not be moved back from ${leaf}: ${stuck.map(describe).join(', ')}`]
+  const evidence = [`and these could not be moved back from ${leaf}: ${unmovable.map(describe).join(', ')}`]
   return fail('CGROUP_NOT_EVACUATED', { ...facts, evidence })
 }
 

@@ -114,8 +114,8 @@ function write(output: string, values: Parsed['values'], prepared: Prepared): vo
 }
 
 /** Refuses options of run next to --bwrap, whose command line contains everything. */
-function refuseBesideBwrap(given: readonly string[]): void {
-  const other = given.find((word) => !['--output', '--pass-args', '--quiet'].includes(word))
+function refuseBesideBwrap(words: readonly string[]): void {
+  const other = words.find((word) => !['--output', '--pass-args', '--quiet'].includes(word))
   if (other !== undefined)
     throw fail('OPTION_CONFLICT', {
       name: other,

@@ -30,7 +30,7 @@ function main({ values }: Parsed): number {
   if (directory === undefined) throw fail('WORDS_MISSING', { usage: 'hutch links --dir DIR [--remove]' })
   const program = realpathSync(process.argv[1]!)
   const paths = Object.keys(dropins).map((name) => resolve(directory, name))
-  const states = paths.map((path) => [path, look(path, program)] as const)
+  const states = paths.map((path) => [path, stateOf(path, program)] as const)
   const only = (wanted: string) => states.filter(([, state]) => state === wanted).map(([path]) => path)
   // before the first link: all or none
   const foreign = values.remove ? undefined : only('foreign')[0]
@@ -44,7 +44,7 @@ function main({ values }: Parsed): number {
   return 0
 }
 
-function look(path: string, program: string): 'free' | 'ours' | 'foreign' {
+function stateOf(path: string, program: string): 'free' | 'ours' | 'foreign' {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (!stat) return 'free'
   return stat.isSymbolicLink() && readlinkSync(path) === program ? 'ours' : 'foreign'

@@ -5,7 +5,7 @@ import { dropins } from '../dropin/table.ts'
 import { fail, HutchError, nameOptions } from '../errors/errors.ts'
 import { closeSync, fstatSync, readFileSync } from '../system/files.ts'
 import { basename } from '../system/paths.ts'
-import { tell } from '../system/stderr.ts'
+import { writeStderr } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { isatty } from '../system/terminals.ts'
 import { nearest } from '../text/nearest.ts'
@@ -43,7 +43,7 @@ async function callVerb(name: string, family: CommandGroup, args: string[]): Pro
   const [verb, ...rest] = args
   if (verb === undefined || (helpWords.has(verb) && rest.length === 0)) {
     const { formatFamily } = await import('./help/format.ts')
-    if (verb === undefined) tell(formatFamily(name, family))
+    if (verb === undefined) writeStderr(formatFamily(name, family))
     else print(formatFamily(name, family))
     return verb === undefined ? 125 : 0
   }
@@ -79,10 +79,10 @@ async function call(name: string, entry: CommandEntry, args: string[]): Promise<
 }
 
 /** Checks the number of words. @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
-function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, given: string[]): void {
+function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, typed: string[]): void {
   const usage = `hutch ${name} [OPTIONS]${words === '' ? '' : ` ${words}`}`
-  if (given.length < minWords) throw fail('WORDS_MISSING', { usage })
-  if (given.length > maxWords) throw fail('ARGUMENT_UNEXPECTED', { argument: given[maxWords]!, usage })
+  if (typed.length < minWords) throw fail('WORDS_MISSING', { usage })
+  if (typed.length > maxWords) throw fail('ARGUMENT_UNEXPECTED', { argument: typed[maxWords]!, usage })
 }
 
 /** Ends hutch. First closes standard streams whose terminal has hung up, because Node aborts if it cannot restore a terminal's settings. */
@@ -107,11 +107,11 @@ function readArguments(): string[] {
 }
 
 main(readArguments()).then(end, async (error: unknown) => {
-  if (!HutchError.is(error)) tell(`hutch: ${(error as Error).stack ?? String(error)}\n`)
+  if (!HutchError.is(error)) writeStderr(`hutch: ${(error as Error).stack ?? String(error)}\n`)
   else {
     const { commandLineNames } = await import('../options/names.ts')
     const named = nameOptions(error, commandLineNames)
-    tell(errorsAsJson ? `${formatJson({ error: named.toJSON() })}\n` : `hutch: ${named.message}\n`)
+    writeStderr(errorsAsJson ? `${formatJson({ error: named.toJSON() })}\n` : `hutch: ${named.message}\n`)
   }
   return end(125)
 })

@@ -42,8 +42,8 @@ function openOutput(flag: string, path: string | undefined, other: StreamEnd = '
   return fd
 }
 
-function openFile(flag: string, path: string, how: number): number {
-  return refusing(flag, path, () => openSync(encodePath(path), how, 0o666))
+function openFile(flag: string, path: string, flags: number): number {
+  return refusing(flag, path, () => openSync(encodePath(path), flags, 0o666))
 }
 
 function refusing<T>(flag: string, path: string, action: () => T): T {

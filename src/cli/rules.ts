@@ -11,7 +11,7 @@ import { readPids, readWatchedProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
 import { setPriority } from '../system/processes.ts'
-import { tell as tellText } from '../system/stderr.ts'
+import { writeStderr } from '../system/stderr.ts'
 import { print as printText } from '../system/stdout.ts'
 import { formatJson } from '../text/quote.ts'
 import type { Command, CommandGroup } from './command.ts'
@@ -107,7 +107,7 @@ async function watch({ values }: Parsed): Promise<number> {
     else print({ ...placed, failed }, 'moved')
   }
   hurry()
-  const running = startWatch(rules, report, () => tell('events were lost: checking all processes again'))
+  const running = startWatch(rules, report, () => printLine('events were lost: checking all processes again'))
   try {
     const path = values.socket?.[0] ?? defaultSocket
     const socket = values['no-socket'] ? undefined : await listenSticky(path, running.stick)
@@ -118,12 +118,12 @@ async function watch({ values }: Parsed): Promise<number> {
           const next = load(values)
           said.clear()
           running.reload(next)
-          tell(`${count(next)} read again`)
+          printLine(`${count(next)} read again`)
         } catch (error) {
-          tell(`${HutchError.is(error) ? error.message : String(error)}\nhutch: the rules stay as they were`)
+          printLine(`${HutchError.is(error) ? error.message : String(error)}\nhutch: the rules stay as they were`)
         }
       })
-    tell(`watching, with ${count(rules)}`)
+    printLine(`watching, with ${count(rules)}`)
     const status = await ended
     socket?.close()
     return status
@@ -180,7 +180,7 @@ function test({ values, rest: [who = ''] }: Parsed): number {
 
 function load(values: Parsed['values']): Rule[] {
   const rules = loadRules(values.file?.[0], values.templates?.[0])
-  for (const unknown of findUnknown(rules, readIds())) tell(unknown)
+  for (const unknown of findUnknown(rules, readIds())) printLine(unknown)
   return rules
 }
 
@@ -193,14 +193,14 @@ function count(rules: readonly Rule[]): string {
   return `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`
 }
 
-function tell(text: string): void {
-  tellText(`hutch: ${text}\n`)
+function printLine(text: string): void {
+  writeStderr(`hutch: ${text}\n`)
 }
 
 function print({ pid, program, moved, failed, rule }: MoveResult, verb: string): void {
   if (moved.length > 0)
     process.stdout.write(`${verb} ${pid} ${quote(program)} to ${moved.map(formatTarget).join(' ')} (${rule})\n`)
-  for (const error of failed) tell(error.message)
+  for (const error of failed) printLine(error.message)
 }
 
 function toJSON({ pid, program, uid, rule, moved, failed }: MoveResult) {

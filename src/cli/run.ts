@@ -16,7 +16,7 @@ import { warnOfFewTasks } from '../run/node-tasks.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { native } from '../system/native.ts'
 import type { Document } from '../system/output-file.ts'
-import { tell } from '../system/stderr.ts'
+import { writeStderr } from '../system/stderr.ts'
 import { isatty } from '../system/terminals.ts'
 import { ensureScope, previewScope } from '../systemd/own-scope.ts'
 import { mayBeDenied } from '../verdict/denied-words.ts'
@@ -98,9 +98,9 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   const filter = await loadFilter(spec)
   const version = reportVersion(values['report-version']?.at(-1))
   const names = [...(values.report?.slice(0, 1) ?? []), ...(values.json ? ['-'] : [])]
-  const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
+  const seccompReport = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
   const reports = names.map((name) => ({ name, write: openReport(name, '--report') }))
-  const learn = told?.openLearn(values)
+  const learn = seccompReport?.openLearn(values)
   if (values.explain) {
     const { print } = await import('../system/stdout.ts')
     if (spec.sandbox) print((await import('../options/sandbox-words.ts')).describeSandbox(options))
@@ -109,18 +109,18 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
     print(formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
-  const result = await runToEnd(spec, values, filter, told?.tellRefused)
+  const result = await runToEnd(spec, values, filter, seccompReport?.reportRefused)
   learn?.(result)
   for (const { name, write } of reports) write(formatReport(result, name, version))
   meta?.(formatMeta(result))
   const kept = result.status !== 0 && (await import('./last-run.ts')).keepLastRun(formatReport(result, 'last.json'))
-  if (spec.seccompReport) told!.tellCounts(result)
+  if (spec.seccompReport) seccompReport!.reportCounts(result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.cause))) {
     const color = wantsColor(process.stderr)
-    tell(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
+    writeStderr(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
     const file = defaultFile()
     if (mayBeRecorded(result, file))
-      tell(
+      writeStderr(
         formatLines(
           await (await import('../monitor/recording/recent-history.ts')).readRecentHistory(file, result),
           color,
@@ -128,7 +128,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
       )
   } else if (!values.quiet && mayBeDenied(result.cause)) {
     const { exitCode } = result
-    tell(
+    writeStderr(
       `hutch: ${quote(command)} exited with status ${exitCode}; ${kept ? '`hutch why`' : '--verbose'} lists what its restrictions may have denied\n`,
     )
   }
@@ -149,29 +149,29 @@ async function runToEnd(
   onEvent: ((event: JobEvent) => void) | undefined,
 ): Promise<Result> {
   const note = await ensureScope(spec, commandLineNames)
-  if (note !== undefined && values.verbose) tell(`hutch: ${note}\n`)
+  if (note !== undefined && values.verbose) writeStderr(`hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()
   const job = startSpec(spec, { stdio, filter, onEvent })
   job.forwardSignals()
   const outer = values.quiet ? undefined : describeOuter(job.outerLimits)
-  if (outer !== undefined) tell(`hutch: ${outer}\n`)
+  if (outer !== undefined) writeStderr(`hutch: ${outer}\n`)
   const few = values.quiet ? undefined : warnOfFewTasks(spec)
-  if (few !== undefined) tell(`hutch: ${few}\n`)
-  return values.quiet ? job.result : job.result.finally(tellStall(job, values.verbose !== undefined))
+  if (few !== undefined) writeStderr(`hutch: ${few}\n`)
+  return values.quiet ? job.result : job.result.finally(reportStall(job, values.verbose !== undefined))
 }
 
 /** Milliseconds after which a running job is checked; shorter jobs cost nothing. */
 const stallDelayMs = 1500
 
 /** Prints once what a waiting job waits for, on a terminal or if `always` is true. Returns a function that cancels this. */
-function tellStall(job: Job, always: boolean): () => void {
+function reportStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {
     if (!always && !isatty(2)) return
     const { describeStall, watchStall } = await import('../why/stall.ts')
     const color = wantsColor(process.stderr)
-    const end = watchStall(job.directories, job.pid, (reason) => tell(`hutch: ${describeStall(reason, color)}`))
+    const end = watchStall(job.directories, job.pid, (reason) => writeStderr(`hutch: ${describeStall(reason, color)}`))
     if (ended) end()
     else stop = end
   }, stallDelayMs)

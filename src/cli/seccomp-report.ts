@@ -5,7 +5,7 @@ import { fail } from '../errors/errors.ts'
 import { formatRefused } from '../seccomp/notification.ts'
 import { existsSync } from '../system/files.ts'
 import type { Document } from '../system/output-file.ts'
-import { tell } from '../system/stderr.ts'
+import { writeStderr } from '../system/stderr.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { formatJson } from '../text/quote.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
@@ -13,15 +13,15 @@ import type { Parsed } from './flags.ts'
 import { openReport } from './report.ts'
 
 /** Prints a line for the first call of each kind. */
-export function tellRefused({ refusal }: JobEvent): void {
-  if (refusal) tell(`hutch: ${formatRefused(refusal)}\n`)
+export function reportRefused({ refusal }: JobEvent): void {
+  if (refusal) writeStderr(`hutch: ${formatRefused(refusal)}\n`)
 }
 
 /** Prints at the end which calls were refused more than once. */
-export function tellCounts({ seccomp }: Result): void {
+export function reportCounts({ seccomp }: Result): void {
   for (const { call, args, program, count } of seccomp?.refused ?? [])
-    if (count > 1) tell(`hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
-  if (seccomp && seccomp.others > 0) tell(`hutch: refused ${seccomp.others} times: calls of other kinds\n`)
+    if (count > 1) writeStderr(`hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
+  if (seccomp && seccomp.others > 0) writeStderr(`hutch: refused ${seccomp.others} times: calls of other kinds\n`)
 }
 
 /** Opens the file of --learn. @throws FILE_REFUSED */

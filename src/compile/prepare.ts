@@ -8,8 +8,8 @@ import { findObstacles } from '../host/privileges.ts'
 import type { Op, Program } from '../ops/ops.ts'
 import type { Spec } from '../options/spec.ts'
 import { clonesTime, compilePlan } from '../plan/compile.ts'
-import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
-import { type LaunchHooks, readSurroundings } from '../run/launch.ts'
+import { makePlan, type Plan, type PlanFacts } from '../plan/plan.ts'
+import { type LaunchHooks, readPlanFacts } from '../run/launch.ts'
 import { explainRefusal } from '../run/op-errors.ts'
 import { systemConstants } from '../system/constants.ts'
 import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
@@ -32,8 +32,8 @@ export function prepareCompiled(
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)
-  const around = belowCaller(spec, readSurroundings(spec, filter))
-  const planned = makePlan(spec, ofAnyStart(around))
+  const planFacts = belowCaller(spec, readPlanFacts(spec, filter))
+  const planned = makePlan(spec, ofAnyStart(planFacts))
   // each start knows the levels above its group and enables the controllers: native/compiled/place-groups.c
   const plan = {
     ...planned,
@@ -48,7 +48,7 @@ export function prepareCompiled(
       : compiled
   // a program without makeGroup assumes that no group exists
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
-  const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
+  const facts = [...hostFacts(plan, planFacts), ...(grouped ? groupFacts(planned, program, planFacts) : [])]
   return {
     program,
     refusals: refusalsOf(program, plan),
@@ -66,9 +66,9 @@ function withoutPath(program: Program): Program {
 }
 
 /** Places root's groups below the group of each start's caller, because this process's group need not exist then. */
-function belowCaller({ parent }: Spec, around: Surroundings): Surroundings {
-  const { host } = around
-  if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return around
+function belowCaller({ parent }: Spec, facts: PlanFacts): PlanFacts {
+  const { host } = facts
+  if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return facts
   const atRoot = <H extends { mount: string }>(hierarchy: H) => ({ ...hierarchy, own: hierarchy.mount })
   const roots = {
     ...host,
@@ -91,10 +91,10 @@ function belowCaller({ parent }: Spec, around: Surroundings): Surroundings {
   ])
   // the share of CPU time is that of this process's group, and compared at each start
   return {
-    ...around,
+    ...facts,
     host: { ...host, v1: Object.fromEntries(own) },
     share: undefined,
-    parents: new Map([...around.parents.keys()].map((name) => [name, placed(name)])),
+    parents: new Map([...facts.parents.keys()].map((name) => [name, placed(name)])),
   }
 }
 
@@ -103,15 +103,15 @@ function isPlaced(directory: string): boolean {
 }
 
 /** Removes facts of this process only. Controllers that are enabled now may be disabled after a reboot. */
-function ofAnyStart(around: Surroundings): Surroundings {
+function ofAnyStart(facts: PlanFacts): PlanFacts {
   const parents = new Map(
-    [...around.parents].map(([name, parent]) => [
+    [...facts.parents].map(([name, parent]) => [
       name,
-      { ...parent, chain: parent.chain.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })) },
+      { ...parent, chain: parent.levels.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })) },
     ]),
   )
   const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
-  return { ...around, host: { ...around.host, owner }, parents, env: [], toolPath: '', serial: 0 }
+  return { ...facts, host: { ...facts.host, owner }, parents, env: [], toolPath: '', serial: 0 }
 }
 
 /** Refuses process ids, which belong to other processes at a later start. */
@@ -144,7 +144,7 @@ function refusePlaceholder({ parent }: Spec): void {
     })
 }
 
-function hostFacts(plan: Plan, { privileges }: Surroundings): Compiled['facts'] {
+function hostFacts(plan: Plan, { privileges }: PlanFacts): Compiled['facts'] {
   return [
     ['kernel', clonesTime(plan) ? '6.3' : plan.spec.root ? '5.12' : '5.11'],
     ['user', String(privileges.uid)],
@@ -154,8 +154,8 @@ function hostFacts(plan: Plan, { privileges }: Surroundings): Compiled['facts'] 
 }
 
 /** Returns the facts from which a start places the groups: native/compiled/place-groups.c. */
-function groupFacts(plan: Plan, program: Program, around: Surroundings): Compiled['facts'] {
-  const { host } = around
+function groupFacts(plan: Plan, program: Program, facts: PlanFacts): Compiled['facts'] {
+  const { host } = facts
   const { groups, spec } = plan
   const places = groups.map(({ controller, parent, madeParents }): [string, string] => {
     const { mount } = controller === '' ? host.unified! : host.v1[controller]!
@@ -172,10 +172,10 @@ function groupFacts(plan: Plan, program: Program, around: Surroundings): Compile
 
 /** Returns the v2 controllers to enable for limits and counters, and on v1 the CPU share that a start may lower. */
 function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
-  const asked = new Set(limits.map(({ file }) => controllerOf(file)))
+  const requested = new Set(limits.map(({ file }) => controllerOf(file)))
   const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))
   const list = (needed: boolean) =>
-    [...new Set(enable)].filter((name) => asked.has(name) === needed).map((name) => `+${name}`)
+    [...new Set(enable)].filter((name) => requested.has(name) === needed).map((name) => `+${name}`)
   const cpus = limits.find(({ file }) => file === 'cpu.max')
   const facts: Compiled['facts'] = [
     ['enable', list(true).join(' ')],

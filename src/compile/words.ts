@@ -70,7 +70,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     const lines = [...evidence, ...(remedy ? [['remedy', remedy] as const] : [])]
     return [`hutch: ${headline}\n`, lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')] as const
   }
-  const say = (some: Partial<Cause>, more?: Slots) => parts(some, more).join('')
+  const fill = (some: Partial<Cause>, more?: Slots) => parts(some, more).join('')
   const headline = (some: Partial<Cause>, more?: Slots) => parts(some, more)[0]
   const limit = (file: string): CauseLimit => {
     const value = plan.spec.limits.find((entry) => entry.file === file)?.value
@@ -187,7 +187,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const ulimit = (short: string) => {
     const found = plan.spec.privileges.ulimits.find((entry) => entry.name === short)
     if (!found || found.soft < 0) return ''
-    return say({ kind: 'ulimit', limit: { file: `RLIMIT_${short.toUpperCase()}`, value: found.soft } })
+    return fill({ kind: 'ulimit', limit: { file: `RLIMIT_${short.toUpperCase()}`, value: found.soft } })
   }
   const denied = deniedFigures(plan)
   const possible = [...possibleUlimitFigure(plan), ...denied]
@@ -195,13 +195,13 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   // for a job whose first process ended before it could report the command's end
   const lost = plan.isolate.includes('pid') ? 'outside' : 'unknown'
   const signal = (from: 'inside' | 'outside' | 'unknown', more: Figure[] = []) =>
-    say({
+    fill({
       kind: 'signal',
       end: { status: null, signal: 'SIGTERM', from },
       evidence: [...possible, ...more],
       ...(from === 'unknown' && unknownSender),
     })
-  const exec = (some: Partial<Cause>) => say({ kind: 'exec-failed', ...some })
+  const exec = (some: Partial<Cause>) => fill({ kind: 'exec-failed', ...some })
   const kills = { count: first, kills: second }
   return {
     NAME: who({ command }),
@@ -245,26 +245,26 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
       },
       { tableLimit: first, tables: second },
     ),
-    OOM_UNKNOWN: fillMemory(say(levels.UNKNOWN, kills)),
-    OOM_OWN: fillMemory(say(levels.OWN, kills)),
-    OOM_BELOW: fillMemory(say(levels.BELOW, kills)),
-    OOM_ABOVE: fillMemory(say(levels.ABOVE, kills)),
-    OOM_HOST: fillMemory(say(levels.HOST, kills)),
-    OOM_ALL: fillMemory(say(oom({ counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }))),
-    OOM_NONE: fillMemory(say(oomAlone)),
-    PIDS: say(forks, { count: first, denied: second }),
-    PIDS_ABOVE: fillAbove(say(forksAbove, { count: first })),
-    PIDS_UNKNOWN: say(forksUnknown, { count: first }),
-    SPACE: say(space),
+    OOM_UNKNOWN: fillMemory(fill(levels.UNKNOWN, kills)),
+    OOM_OWN: fillMemory(fill(levels.OWN, kills)),
+    OOM_BELOW: fillMemory(fill(levels.BELOW, kills)),
+    OOM_ABOVE: fillMemory(fill(levels.ABOVE, kills)),
+    OOM_HOST: fillMemory(fill(levels.HOST, kills)),
+    OOM_ALL: fillMemory(fill(oom({ counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }))),
+    OOM_NONE: fillMemory(fill(oomAlone)),
+    PIDS: fill(forks, { count: first, denied: second }),
+    PIDS_ABOVE: fillAbove(fill(forksAbove, { count: first })),
+    PIDS_UNKNOWN: fill(forksUnknown, { count: first }),
+    SPACE: fill(space),
     SPACES: sizedSpaces(program)
       .map(({ target }) => quote(target))
       .join('\n'),
     ULIMIT_FSIZE: ulimit('fsize'),
     ULIMIT_CPU: ulimit('cpu'),
-    ULIMIT_CPU_KILL: hard === undefined ? '' : say({ kind: 'ulimit', limit: { file: 'RLIMIT_CPU', value: hard } }),
+    ULIMIT_CPU_KILL: hard === undefined ? '' : fill({ kind: 'ulimit', limit: { file: 'RLIMIT_CPU', value: hard } }),
     ULIMIT_CPU_HARD: hard === undefined ? '' : String(hard),
-    FILTER: plan.filter ? say({ kind: 'filter', evidence: profileFigure(plan) }) : '',
-    INTERRUPTED: say({ kind: 'interrupted', passedOn: [first] }),
+    FILTER: plan.filter ? fill({ kind: 'filter', evidence: profileFigure(plan) }) : '',
+    INTERRUPTED: fill({ kind: 'interrupted', passedOn: [first] }),
     SIGNAL_INSIDE: signal('inside'),
     SIGNAL_OUTSIDE: signal(lost),
     SIGNAL_UNKNOWN: signal('unknown'),
@@ -283,18 +283,18 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
 
 /** Returns the job's memory limit under the name that was requested. */
 function memoryLimit({ spec }: Plan): CauseLimit {
-  const asked = spec.limits.find(({ file }) => file === 'memory.max' || file === 'memory.limit_in_bytes')
-  const value = asked && parseSize(asked.value)
-  return { file: asked?.file ?? 'memory.max', level: 'own', ...(typeof value === 'number' && { value }) }
+  const limit = spec.limits.find(({ file }) => file === 'memory.max' || file === 'memory.limit_in_bytes')
+  const value = limit && parseSize(limit.value)
+  return { file: limit?.file ?? 'memory.max', level: 'own', ...(typeof value === 'number' && { value }) }
 }
 
 /** Returns the planned limits that only slow a job. */
 function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
   const planned = (...starts: string[]): CauseLimit | undefined => {
-    const asked = spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
-    if (!asked) return undefined
-    const size = asked.file.startsWith('memory.') ? parseSize(asked.value) : asked.value
-    return { file: asked.file, level: 'own', ...(size !== undefined && size !== 'max' && { value: size }) }
+    const limit = spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
+    if (!limit) return undefined
+    const size = limit.file.startsWith('memory.') ? parseSize(limit.value) : limit.value
+    return { file: limit.file, level: 'own', ...(size !== undefined && size !== 'max' && { value: size }) }
   }
   const found = {
     'memory.high': planned('memory.high'),

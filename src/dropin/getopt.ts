@@ -27,23 +27,23 @@ export interface ParsedOptions {
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
 export function getopt(args: readonly string[], table: OptionTable, permute = true): ParsedOptions {
-  const given: ParsedOptions = { options: [], words: [] }
+  const parsed: ParsedOptions = { options: [], words: [] }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === '--') {
-      given.words.push(...args.slice(i + 1))
+      parsed.words.push(...args.slice(i + 1))
       break
     }
     if (arg === '-' || !arg.startsWith('-')) {
-      given.words.push(...(permute ? [arg] : args.slice(i)))
+      parsed.words.push(...(permute ? [arg] : args.slice(i)))
       if (permute) continue
       break
     }
     const next = () => args[++i]
-    if (arg.startsWith('--')) given.options.push(readLong(arg, table, next))
-    else readCluster(arg, table, next, given.options)
+    if (arg.startsWith('--')) parsed.options.push(readLong(arg, table, next))
+    else readCluster(arg, table, next, parsed.options)
   }
-  return given
+  return parsed
 }
 
 function readLong(arg: string, table: OptionTable, next: () => string | undefined): [string, string] {

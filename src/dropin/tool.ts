@@ -3,7 +3,7 @@
 // status.
 import { HutchError, nameOptions } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
-import { tell } from '../system/stderr.ts'
+import { writeStderr } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
 import { formatOptions, getopt, type OptionTable, type ParsedOptions } from './getopt.ts'
@@ -20,7 +20,7 @@ interface Tool {
   failure?: number
   /** Options that remedies name, by key. */
   toolOptions?: OptionNames['toolOptions']
-  run(given: ParsedOptions): number | Promise<number>
+  run(parsed: ParsedOptions): number | Promise<number>
 }
 
 /** An option of libcgroup 3 without effect here, because hutch has no default delegated scope. */
@@ -33,12 +33,12 @@ export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
   const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
   return async (args) => {
     try {
-      const given = getopt(args, options, tool.permute ?? true)
-      if (given.options.some(([key]) => key === 'h')) {
+      const parsed = getopt(args, options, tool.permute ?? true)
+      if (parsed.options.some(([key]) => key === 'h')) {
         print(formatHelp(tool, options))
         return 0
       }
-      return await tool.run(given)
+      return await tool.run(parsed)
     } catch (error) {
       return complain(tool.name, error, tool.failure, await loadNames(tool.toolOptions))
     }
@@ -59,21 +59,23 @@ export async function loadNames(toolOptions: OptionNames['toolOptions'] = {}): P
 export function complain(name: string, error: unknown, failure?: number, names?: OptionNames): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
-  tell(`${name}: ${known ? (names ? nameOptions(error, names) : error).message : (error.stack ?? error.message)}\n`)
+  writeStderr(
+    `${name}: ${known ? (names ? nameOptions(error, names) : error).message : (error.stack ?? error.message)}\n`,
+  )
   return statusOf(error, failure)
 }
 
 /** Prints a remark that is not a failure. */
 export function remark(name: string, text: string): void {
-  tell(`${name}: ${text}\n`)
+  writeStderr(`${name}: ${text}\n`)
 }
 
 /** Returns all values of an option, in order. */
-export function valuesOf(given: ParsedOptions, key: string): string[] {
-  return given.options.filter(([name]) => name === key).map(([, value]) => value)
+export function valuesOf(parsed: ParsedOptions, key: string): string[] {
+  return parsed.options.filter(([name]) => name === key).map(([, value]) => value)
 }
 
 /** Returns the last value of an option; undefined if it is not given. */
-export function lastOf(given: ParsedOptions, key: string): string | undefined {
-  return valuesOf(given, key).at(-1)
+export function lastOf(parsed: ParsedOptions, key: string): string | undefined {
+  return valuesOf(parsed, key).at(-1)
 }

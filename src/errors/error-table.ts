@@ -215,9 +215,9 @@ export const table = {
     remedy: 'wait for the results before closing the pool',
     value: f.command,
   }),
-  POOL_SANDBOX_LOST: (f: { times: number; how: string }): ErrorWords => ({
+  POOL_SANDBOX_LOST: (f: { times: number; ending: string }): ErrorWords => ({
     message: `cannot keep a sandbox waiting: ${f.times === 1 ? 'it' : `${f.times} in a row`} ended before its job started`,
-    evidence: [`how it ended: ${f.how}`],
+    evidence: [`how it ended: ${f.ending}`],
     remedy: 'give it more memory (limits.memory), or check for out-of-memory kills: dmesg',
   }),
   NETWORK_TOOL_MISSING: (f: { what: string; package: string }): ErrorWords => ({

@@ -70,7 +70,7 @@ function controllers(host: Host): Finding[] {
     const legacy = host.v1[name === 'io' ? 'blkio' : name]
     const title = `  ${name}`
     if (legacy) return { title, state: 'ok', found: `v1, at ${legacy.mount}${name === 'io' ? ' (blkio)' : ''}` }
-    const enabled = parent?.chain.at(-1)?.enabled.includes(name)
+    const enabled = parent?.levels.at(-1)?.enabled.includes(name)
     if (parent?.available.includes(name))
       return {
         title,

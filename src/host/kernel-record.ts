@@ -155,7 +155,7 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
     const kill = killed.exec(text)
     if (kill) {
       const mates = report.mates && at - report.mates.at < matesMs ? report.mates : undefined
-      events.kills.push(makeKill(kill, at, report.pid === Number(kill[2]) ? report : (mates?.told ?? {})))
+      events.kills.push(makeKill(kill, at, report.pid === Number(kill[2]) ? report : (mates?.facts ?? {})))
       report = mates ? { mates } : {}
     } else if (text.startsWith(byHand)) report = { byHand: true }
     else if (text.includes(' invoked oom-killer: gfp_mask=')) report = report.byHand ? { byHand: true } : {}
@@ -166,8 +166,8 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
     } else if (useLine.test(text)) report = { ...report, use: addUse(report.use, useLine.exec(text)!) }
     else if (together.test(text)) {
       const limitGroup = events.kills.at(-1)?.limitGroup
-      const told = { group: together.exec(text)![1]!, together: true as const, ...(limitGroup && { limitGroup }) }
-      report = { mates: { at, told } }
+      const facts = { group: together.exec(text)![1]!, together: true as const, ...(limitGroup && { limitGroup }) }
+      report = { mates: { at, facts } }
     } else if (forkRefusal.test(text)) events.forkRefusals.push({ at, group: forkRefusal.exec(text)![1]! })
     else {
       const [, name, pid, what] = fault.exec(text) ?? []
@@ -180,14 +180,17 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
 /** Maximum time between kills of one group. A later kill belongs to another report whose head the kernel omitted. */
 const matesMs = 200
 
-type Told = Pick<KernelKill, 'limitGroup' | 'group' | 'nodesAlone' | 'byHand' | 'together' | 'usage' | 'limit'> & {
+type ReportFacts = Pick<
+  KernelKill,
+  'limitGroup' | 'group' | 'nodesAlone' | 'byHand' | 'together' | 'usage' | 'limit'
+> & {
   use?: Partial<MemoryUse>
 }
 
 /** The part of a report before the line of the victim. */
-interface Report extends Told {
+interface Report extends ReportFacts {
   pid?: number
-  mates?: { at: number; told: Told }
+  mates?: { at: number; facts: ReportFacts }
 }
 
 /** Stores a line of memory use. v1 prints each twice, for the group alone and for its subtree; the second counts. */
@@ -200,7 +203,7 @@ function completeUse({ anon, file = 0, shmem = 0, kernel = 0, swap = 0 }: Partia
   return anon === undefined ? undefined : { anon, file: Math.max(0, file - shmem), shmem, kernel, swap }
 }
 
-function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: parts, ...told }: Report): KernelKill {
+function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: parts, ...facts }: Report): KernelKill {
   const [, whose, pid, name, virtual, anon, file, shmem, uid, pageTables, adjusted] = match
   const bytes = (kib: string | undefined) => Number(kib) * 1024
   const use = parts && completeUse(parts)
@@ -214,7 +217,7 @@ function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: 
     file: bytes(file),
     shmem: bytes(shmem),
     ...(uid !== undefined && { uid: Number(uid), pageTables: bytes(pageTables), oomScoreAdj: Number(adjusted) }),
-    ...told,
+    ...facts,
     ...(use && { use }),
   }
 }

@@ -16,7 +16,7 @@ export interface Parent {
   /** v2: the controllers that children can use after they are enabled in each level of `chain`. */
   available: string[]
   /** v2: the levels from the root to this group, with the controllers that each enables for its children. */
-  chain: { directory: string; enabled: string[] }[]
+  levels: { directory: string; enabled: string[] }[]
   /** v2: cgroup.type. Undefined for a root. */
   type: string | undefined
   /** v2: the processes in the group. Only a root may have processes beside controlled children. */
@@ -65,7 +65,7 @@ export function readParent(
     missing,
     writable: takesGroups(exists ? directory : (missing[0] ?? directory).replace(/\/[^/]*$/, '')),
     available: [],
-    chain: [],
+    levels: [],
     type: undefined,
     processes: [],
     outer,
@@ -79,7 +79,7 @@ export function readParent(
   return {
     ...parent,
     available: words(home === undefined ? top : nearestGroup(top), 'cgroup.controllers'),
-    chain: levels(top, directory).map((level) => ({
+    levels: levels(top, directory).map((level) => ({
       directory: level,
       enabled: words(level, 'cgroup.subtree_control'),
     })),

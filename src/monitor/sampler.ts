@@ -108,12 +108,12 @@ function openFollowed(files: { [file: string]: Take }): Followed | undefined {
 
 function lookAtAll(hierarchies: readonly Hierarchy[], full: boolean): void {
   for (const hierarchy of hierarchies) {
-    look(hierarchy, hierarchy.alone, full)
-    if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified, full)
+    readChanges(hierarchy, hierarchy.alone, full)
+    if (hierarchy.besideUnified !== hierarchy.alone) readChanges(hierarchy, hierarchy.besideUnified, full)
   }
 }
 
-function look(hierarchy: Hierarchy, followed: Followed | undefined, full: boolean): void {
+function readChanges(hierarchy: Hierarchy, followed: Followed | undefined, full: boolean): void {
   followed?.follower.look(full, (slot, file, text) => {
     const group = followed.groups[slot]!
     followed.takes[file]!(group.draft, text)

@@ -102,12 +102,12 @@ async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Pe
 /** Waits until the tool is ready, which a line of digits on stdout tells: pasta prints its process id, slirp4netns 1. */
 async function isReady(helper: Helper, tool: string, said: () => string): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const how = await Promise.race([
+  const outcome = await Promise.race([
     new Promise<'ready'>((resolve) => {
-      let told = ''
+      let output = ''
       helper.stdout?.on('data', (data: Buffer) => {
-        told = `${told}${data.toString('latin1')}`.slice(-saidAtMost)
-        if (/(^|\n)\d+\n?$/.test(told)) resolve('ready')
+        output = `${output}${data.toString('latin1')}`.slice(-saidAtMost)
+        if (/(^|\n)\d+\n?$/.test(output)) resolve('ready')
       })
     }),
     helper.result.then(() => 'ended' as const),
@@ -115,9 +115,9 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
       timer = setTimeout(() => resolve('silent'), patienceMs)
     }),
   ]).finally(() => clearTimeout(timer))
-  if (how === 'ready') return
+  if (outcome === 'ready') return
   // the exit can arrive before the last output
-  if (how === 'ended' && helper.stderr && !helper.stderr.closed)
+  if (outcome === 'ended' && helper.stderr && !helper.stderr.closed)
     await new Promise((resolve) => helper.stderr!.once('close', resolve))
   const lines = said()
     .split('\n')
@@ -126,7 +126,7 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
   throw fail('NETWORK_REFUSED', {
     what: 'connect a private network',
     by: tool,
-    evidence: how === 'silent' ? [`it was not ready within ${patienceMs / 1000} s`, ...lines] : lines,
+    evidence: outcome === 'silent' ? [`it was not ready within ${patienceMs / 1000} s`, ...lines] : lines,
     remedy: remedyFor(said()),
   })
 }

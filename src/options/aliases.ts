@@ -23,16 +23,16 @@ const aliases: { [name: string]: { key: string; isValid: (value: unknown) => boo
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function resolveAliases<O extends object>(options: O, prefix = ''): O {
-  const given = options as { [key: string]: unknown }
-  if (given.cwd === undefined && given.killSignal === undefined && typeof given.workdir !== 'object') return options
-  const out = { ...given }
+  const input = options as { [key: string]: unknown }
+  if (input.cwd === undefined && input.killSignal === undefined && typeof input.workdir !== 'object') return options
+  const out = { ...input }
   for (const [name, { key, isValid, accepted }] of Object.entries(aliases)) {
     for (const word of [name, key]) if (isUrl(out[word])) out[word] = toPath(out[word], prefix + word)
     const value = out[name]
     delete out[name]
     if (value === undefined) continue
     if (!isValid(value)) throw fail('OPTION_INVALID', { name: prefix + name, value, accepted })
-    if (given[key] !== undefined)
+    if (input[key] !== undefined)
       throw fail('OPTION_CONFLICT', {
         name: prefix + name,
         why: `${key} is the same option`,

@@ -35,7 +35,7 @@ export interface BudgetSpec {
 /** Parses the options that limit a run as a whole. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parseBudgets(
   options: BudgetOptions,
-  say: (key: keyof BudgetOptions) => string,
+  nameOf: (key: keyof BudgetOptions) => string,
   frontend: SpecFrontendName,
 ): BudgetSpec {
   const time = (key: 'cpuTime' | 'extraTime') => {
@@ -43,7 +43,7 @@ export function parseBudgets(
     const ms = value === undefined ? 0 : parseDuration(value, specFrontends[frontend].timeUnit)
     if (ms !== undefined) return ms
     throw fail('OPTION_INVALID', {
-      name: say(key),
+      name: nameOf(key),
       value,
       accepted: 'a time such as 10s, 500ms or 2m',
     })
@@ -52,14 +52,14 @@ export function parseBudgets(
   const extraTimeMs = time('extraTime')
   if (extraTimeMs > 0 && cpuTimeMs === 0)
     throw fail('OPTION_CONFLICT', {
-      name: say('extraTime'),
+      name: nameOf('extraTime'),
       why: 'it extends a CPU time limit, and none is given',
-      remedy: `give ${say('cpuTime')}, too`,
+      remedy: `give ${nameOf('cpuTime')}, too`,
     })
   const maxOutput = options.maxOutput === undefined ? 'max' : parseSize(options.maxOutput)
   if (maxOutput === undefined)
     throw fail('OPTION_INVALID', {
-      name: say('maxOutput'),
+      name: nameOf('maxOutput'),
       value: options.maxOutput,
       accepted: 'a size such as 64K, 1M or max',
     })

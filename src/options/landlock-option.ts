@@ -22,15 +22,15 @@ const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 /** Parses the option; undefined if it is not given. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parseLandlock(
   { landlock: value, newPrivileges }: { landlock?: unknown; newPrivileges?: unknown },
-  say: (key: 'landlock' | 'newPrivileges') => string,
+  nameOf: (key: 'landlock' | 'newPrivileges') => string,
 ): PathRule[] {
   if (value === undefined) return []
-  const name = say('landlock')
+  const name = nameOf('landlock')
   const invalid = (what: unknown, why?: string) => fail('OPTION_INVALID', { name, value: what, why, accepted })
   if (newPrivileges)
     throw fail('OPTION_CONFLICT', {
       name,
-      why: `${say('newPrivileges')} would apply it to set-user-ID programs, which the kernel refuses`,
+      why: `${nameOf('newPrivileges')} would apply it to set-user-ID programs, which the kernel refuses`,
       remedy: 'give one of them',
     })
   if (!Array.isArray(value)) throw invalid(value)

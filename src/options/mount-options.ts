@@ -39,7 +39,7 @@ const attributeWords: { [word: string]: (attributes: number) => number } = {
 }
 
 /** Options with a value: how the value is read, and which values are accepted. */
-const values: { [word: string]: [read: (value: string) => string | undefined, accepted: string] } = {
+const valueReaders: { [word: string]: [read: (value: string) => string | undefined, accepted: string] } = {
   size: [(value) => atLeastOne(parseSize(value)), 'a size such as 64M'],
   mode: [(value) => (/^[0-7]{3,4}$/.test(value) ? value : undefined), 'an octal mode such as 1777'],
   nr_inodes: [(value) => (/^[1-9]\d{0,9}$/.test(value) ? value : undefined), 'a count such as 1000'],
@@ -87,7 +87,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (parts.length < minParts || (kind !== 'overlay' && parts.length > minParts)) throw refuse('it has the wrong parts')
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
-  const { attributes, absent, given, flags } = readOptions(kind, words, origin)
+  const { attributes, absent, values, flags } = readOptions(kind, words, origin)
   const base = { target, attributes, origin, typed: word }
   if (kind === 'volume') {
     const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
@@ -98,11 +98,11 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
       ...base,
       kind,
       options: [
-        `mode=${given.mode ?? '1777'}`,
-        ...['size', 'nr_inodes'].flatMap((key) => (given[key] ? [`${key}=${given[key]}`] : [])),
+        `mode=${values.mode ?? '1777'}`,
+        ...['size', 'nr_inodes'].flatMap((key) => (values[key] ? [`${key}=${values[key]}`] : [])),
       ],
     }
-  const { upper = '', work = '' } = given
+  const { upper = '', work = '' } = values
   if ((upper === '') !== (work === '')) throw refuse('upper and work go together')
   if (upper !== '' && attributes & ro) throw refuse('what is read-only needs no upper')
   if (parts.length > maxLayers) throw refuse(`these are more than ${maxLayers} layers`)
@@ -115,7 +115,7 @@ function readOptions(kind: Kind, words: string, origin: string) {
   // a tmpfs is noexec by default, as with Docker; the option exec changes that
   let attributes: number = nosuid + nodev + (kind === 'tmpfs' ? noexec : 0)
   let absent = 0
-  const given: { [key: string]: string } = {}
+  const values: { [key: string]: string } = {}
   const flags: string[] = []
   for (const word of words === '' ? [] : words.split(',')) {
     const at = word.indexOf('=')
@@ -124,20 +124,20 @@ function readOptions(kind: Kind, words: string, origin: string) {
       const near = nearest(key, [...kinds[kind].words])
       throw invalid(origin, word, 'there is no such option', near ?? `one of ${kinds[kind].words.join(', ')}`)
     }
-    const [read, accepted] = values[key] ?? []
+    const [read, accepted] = valueReaders[key] ?? []
     if (!read !== at < 0)
       throw invalid(origin, word, read ? 'the value is missing' : 'it takes no value', read ? `${key}=…` : key)
     if (read) {
       const value = read(word.slice(at + 1))
       if (value === undefined) throw invalid(origin, word, 'its value is invalid', accepted!)
-      given[key] = value
+      values[key] = value
     } else if (attributeWords[key]) {
       attributes = attributeWords[key](attributes)
       // set a requested attribute explicitly, because the source's mount may have the opposite
       absent = (absent | (all & ~attributeWords[key](all))) & ~attributes
     } else flags.push(key)
   }
-  return { attributes, absent, given, flags }
+  return { attributes, absent, values, flags }
 }
 
 /** Returns the option's value with another target. */

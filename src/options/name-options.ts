@@ -37,13 +37,13 @@ type Key = keyof NameOptions
 const paths = { hosts: '/etc/hosts', resolver: '/etc/resolv.conf' } as const
 
 /** Parses the options for names. Returns undefined if none is given. @throws OPTION_INVALID */
-export function parseNames(options: NameOptions, say: (key: Key) => string): Names | undefined {
+export function parseNames(options: NameOptions, nameOf: (key: Key) => string): Names | undefined {
   const list = <T>(key: Key, accepted: string, read: (text: string) => T | undefined): T[] | undefined => {
     const value = options[key]
     if (value === undefined) return undefined
     return [value].flat().map((text: unknown) => {
       const result = typeof text === 'string' ? read(text) : undefined
-      if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value: text, accepted })
+      if (result === undefined) throw fail('OPTION_INVALID', { name: nameOf(key), value: text, accepted })
       return result
     })
   }

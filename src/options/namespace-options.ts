@@ -40,32 +40,32 @@ export interface NamespaceSpec {
   timeOffsets?: string
 }
 
-type Say = (key: keyof NamespaceOptions) => string
+type NameOf = (key: keyof NamespaceOptions) => string
 
 /** Parses the options for namespaces. @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
-export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: boolean): NamespaceSpec {
-  const joins = parseJoins(options.join, say('join'))
-  const mapUsers = parseMap(options.mapUsers, say('mapUsers'))
-  const mapGroups = parseMap(options.mapGroups, say('mapGroups'))
-  const timeOffsets = parseTimeOffset(options.timeOffset, say('timeOffset'))
+export function parseNamespaces(options: NamespaceOptions, nameOf: NameOf, ownRoot: boolean): NamespaceSpec {
+  const joins = parseJoins(options.join, nameOf('join'))
+  const mapUsers = parseMap(options.mapUsers, nameOf('mapUsers'))
+  const mapGroups = parseMap(options.mapGroups, nameOf('mapGroups'))
+  const timeOffsets = parseTimeOffset(options.timeOffset, nameOf('timeOffset'))
   const joined = joins.map(({ kind }) => kind)
   const defaults = ownRoot ? defaultIsolation : hostRootIsolation
-  const isolate = parseIsolation(options.isolate, say('isolate'), joined, defaults)
+  const isolate = parseIsolation(options.isolate, nameOf('isolate'), joined, defaults)
   // an option that needs a namespace adds it
   if ((mapUsers || mapGroups) && !isolate.includes('user')) isolate.push('user')
   if (timeOffsets !== undefined && !isolate.includes('time')) isolate.push('time')
   const both = isolate.find((kind) => joined.includes(kind))
   if (both)
     throw fail('OPTION_CONFLICT', {
-      name: `${say('join')} ${both}`,
+      name: `${nameOf('join')} ${both}`,
       why: `a ${both} namespace of its own is also requested`,
-      remedy: `leave ${both} out of ${say('isolate')}, or do not join one`,
+      remedy: `leave ${both} out of ${nameOf('isolate')}, or do not join one`,
     })
   if (isolate.includes('user') && joins.length > 0)
     throw fail('OPTION_CONFLICT', {
-      name: say('join'),
+      name: nameOf('join'),
       why: 'a process in a new user namespace has no rights over existing namespaces',
-      remedy: `also join the user namespace that owns it: ${say('join')} user=…`,
+      remedy: `also join the user namespace that owns it: ${nameOf('join')} user=…`,
     })
   return {
     isolate,

@@ -19,7 +19,7 @@ export interface NetworkOptions {
   cniConfDir?: string
 }
 
-type Say = (key: keyof NetworkOptions) => string
+type NameOf = (key: keyof NetworkOptions) => string
 const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
 
 /**
@@ -29,24 +29,24 @@ const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni
 export function parseNetwork(
   options: NetworkOptions,
   namespaces: NamespaceSpec,
-  given: unknown,
-  say: Say,
+  requested: unknown,
+  nameOf: NameOf,
 ): Network | undefined {
   const { network, cniConfDir } = options
-  const publish = parsePorts(options.publish, say('publish'))
-  const [kind, detail] = network === undefined ? [] : parseWord(network, say('network'))
+  const publish = parsePorts(options.publish, nameOf('publish'))
+  const [kind, detail] = network === undefined ? [] : parseWord(network, nameOf('network'))
   if (publish.length > 0 && kind !== 'private' && kind !== 'cni')
-    throw conflict(say('publish'), 'there is no connected network to forward to', `add ${say('network')} private`)
+    throw conflict(nameOf('publish'), 'there is no connected network to forward to', `add ${nameOf('network')} private`)
   if (cniConfDir !== undefined && kind !== 'cni')
-    throw conflict(say('cniConfDir'), 'no CNI network is requested', `add ${say('network')} cni:NAME`)
+    throw conflict(nameOf('cniConfDir'), 'no CNI network is requested', `add ${nameOf('network')} cni:NAME`)
   if (cniConfDir !== undefined && (typeof cniConfDir !== 'string' || !/^[^\0]+$/.test(cniConfDir)))
     throw fail('OPTION_INVALID', {
-      name: say('cniConfDir'),
+      name: nameOf('cniConfDir'),
       value: cniConfDir,
       accepted: 'a directory',
     })
   if (kind === undefined) return undefined
-  isolateFor(kind, namespaces, given, say)
+  isolateFor(kind, namespaces, requested, nameOf)
   if (kind === 'private') return { kind, publish, ...(detail && { tool: detail as NetworkTool }) }
   if (kind === 'cni')
     return { kind, publish, name: detail!, ...(cniConfDir !== undefined && { configDirectory: cniConfDir }) }
@@ -93,19 +93,23 @@ function parsePorts(value: unknown, name: string): Publish[] {
 }
 
 /** Adds a net namespace for a separate network. For the host's network, refuses a requested one. */
-function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
+function isolateFor(kind: string, namespaces: NamespaceSpec, requested: unknown, nameOf: NameOf): void {
   const { isolate, joins } = namespaces
   if (joins.some((join) => join.kind === 'net'))
-    throw conflict(say('network'), 'the network namespace is one that is joined', 'omit one of them')
+    throw conflict(nameOf('network'), 'the network namespace is one that is joined', 'omit one of them')
   if (kind === 'host') {
-    if (Array.isArray(given) && given.includes('net'))
-      throw conflict(say('network'), 'a network namespace of its own is also requested', 'leave net out of --isolate')
+    if (Array.isArray(requested) && requested.includes('net'))
+      throw conflict(
+        nameOf('network'),
+        'a network namespace of its own is also requested',
+        'leave net out of --isolate',
+      )
     namespaces.isolate = isolate.filter((each) => each !== 'net')
     return
   }
   // the network is connected from outside after the clone, so the namespace must exist by then
   if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
-    throw conflict(say('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
+    throw conflict(nameOf('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
   if (!isolate.includes('net')) isolate.push('net')
 }
 

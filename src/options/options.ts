@@ -124,22 +124,22 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
 export function parseOptions(
   command: string,
   args: readonly string[],
-  requested: RunOptions,
+  input: RunOptions,
   frontend: SpecFrontendName,
   readFile?: FileReader,
 ): Spec {
-  refuseUnknown(requested, runOptionKeys, '', 'option', 'run')
-  const asked = resolveBoth(requested)
-  const say = (key: keyof RunOptions) => optionName(key, frontend)
-  const given = givenOptions(asked, say('sandbox'))
-  if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option', 'run')
-  const sandboxed = given && applySandbox(given, fileOf, frontend)
-  const options = sandboxed?.options ?? asked
+  refuseUnknown(input, runOptionKeys, '', 'option', 'run')
+  const requested = resolveBoth(input)
+  const nameOf = (key: keyof RunOptions) => optionName(key, frontend)
+  const sandbox = givenOptions(requested, nameOf('sandbox'))
+  if (sandbox) refuseUnknown(sandbox, runOptionKeys, 'sandbox.', 'option', 'run')
+  const sandboxed = sandbox && applySandbox(sandbox, fileOf, frontend)
+  const options = sandboxed?.options ?? requested
   const rules = specFrontends[frontend]
-  const need: Need = (key, accepted, read, value = options[key]) => {
+  const readOption: ReadOption = (key, accepted, read, value = options[key]) => {
     if (value === undefined) return undefined
     const result = read(value)
-    if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
+    if (result === undefined) throw fail('OPTION_INVALID', { name: nameOf(key), value, accepted })
     return result
   }
   if (typeof command !== 'string' || command === '')
@@ -148,55 +148,64 @@ export function parseOptions(
     })
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
-  const namespaces = parseNamespaces(options, say, options.rootfs !== undefined || sandboxed !== undefined)
-  const network = parseNetwork(options, namespaces, options.isolate, say)
-  const { sysctls, ...named } = parseSysctls({ ...(given ?? asked) }, namespaces, say)
-  const stopSignal = need('stopSignal', 'a signal such as INT, SIGQUIT or 10', parseSignalWord) ?? sigterm
+  const namespaces = parseNamespaces(options, nameOf, options.rootfs !== undefined || sandboxed !== undefined)
+  const network = parseNetwork(options, namespaces, options.isolate, nameOf)
+  const { sysctls, ...named } = parseSysctls({ ...(sandbox ?? requested) }, namespaces, nameOf)
+  const stopSignal = readOption('stopSignal', 'a signal such as INT, SIGQUIT or 10', parseSignalWord) ?? sigterm
   const spec: Spec = {
     frontend,
     command,
     args: rules.readArguments(args),
     limits: parseLimits(options.limits === undefined ? {} : options.limits, frontend, readFile, sandboxed?.limits),
     ...namespaces,
-    privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),
-    ...parseBudgets(options, say, frontend),
-    ...(given && given.maxOutput === undefined && { capsPipes: true }),
-    init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
-    env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
-    timeoutMs: need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, rules.timeUnit)) ?? 0,
+    privileges: parsePrivileges(options, nameOf, sandbox && (sandbox.ulimits ?? {})),
+    ...parseBudgets(options, nameOf, frontend),
+    ...(sandbox && sandbox.maxOutput === undefined && { capsPipes: true }),
+    init: readOption('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
+    env: parseEnvironment(options.env === undefined ? {} : options.env, nameOf('env')),
+    timeoutMs:
+      readOption('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, rules.timeUnit)) ?? 0,
     killAfterMs:
       stopSignal === sigkill
         ? 0
-        : (need('killAfter', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, rules.timeUnit)) ??
-          5000),
+        : (readOption('killAfter', 'a time such as 10s, 500ms or 2m', (value) =>
+            parseDuration(value, rules.timeUnit),
+          ) ?? 5000),
     stopSignal,
     sysctls,
   }
-  const nameOf = (key: 'hostname' | 'domainname') =>
-    need(key, 'a name of 1 to 64 letters, digits, dots and dashes', (value) => match(value, hostNameShape), named[key])
-  const [hostname, domainname] = [nameOf('hostname'), nameOf('domainname')]
-  const names = parseNames(options, say)
-  const root = parseRoot(options, need, frontend, sandboxed && { ...sandboxed, hostname })
-  const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
-  const extendEnv = need('extendEnv', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
-  const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
+  const readHostName = (key: 'hostname' | 'domainname') =>
+    readOption(
+      key,
+      'a name of 1 to 64 letters, digits, dots and dashes',
+      (value) => match(value, hostNameShape),
+      named[key],
+    )
+  const [hostname, domainname] = [readHostName('hostname'), readHostName('domainname')]
+  const names = parseNames(options, nameOf)
+  const root = parseRoot(options, readOption, frontend, sandboxed && { ...sandboxed, hostname })
+  const workdir = readOption('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
+  const extendEnv = readOption('extendEnv', 'true or false', (value) =>
+    typeof value === 'boolean' ? value : undefined,
+  )
+  const user = readOption('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
-  const filter = parseSeccompOptions(options, asked, need, say)
-  const landlock = parseLandlock(options, say)
-  const parent = parseParent(options.parent, say('parent'))
-  const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
+  const filter = parseSeccompOptions(options, requested, readOption, nameOf)
+  const landlock = parseLandlock(options, nameOf)
+  const parent = parseParent(options.parent, nameOf('parent'))
+  const evacuate = readOption('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   const renames = hostname !== undefined ? 'hostname' : domainname !== undefined ? 'domainname' : undefined
   if (renames && !namespaces.isolate.includes('uts'))
     throw fail('OPTION_CONFLICT', {
-      name: say(renames),
+      name: nameOf(renames),
       why: 'without a uts namespace it would rename this host',
       remedy: 'add uts to --isolate',
     })
   if (names) refuseMountedNames(names, root, frontend)
   if ((root || names) && !namespaces.isolate.includes('mount'))
     throw fail('OPTION_CONFLICT', {
-      name: say(rootKeys.find((key) => options[key] !== undefined)!),
+      name: nameOf(rootKeys.find((key) => options[key] !== undefined)!),
       why: 'without a mount namespace it would change the mounts of this host',
       remedy: 'add mount to --isolate',
     })
@@ -234,7 +243,7 @@ const rootKeys = [
   ...(['addHosts', 'dns', 'dnsSearch', 'dnsOptions'] as const),
 ]
 const hostNameShape = /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/
-type Need = <T>(
+type ReadOption = <T>(
   key: keyof RunOptions,
   accepted: string,
   read: (value: unknown) => T | undefined,
@@ -244,19 +253,19 @@ type Need = <T>(
 /** Parses the options that give the job its own root. Returns undefined if none is given. */
 function parseRoot(
   options: RunOptions,
-  need: Need,
+  readOption: ReadOption,
   frontend: SpecFrontendName,
   sandboxed?: Sandboxed & { hostname: string | undefined },
 ): Root | undefined {
   const boolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
-  const directory = need('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
-  const readOnly = need('readOnly', 'true or false', boolean) ?? false
-  const dev = need('dev', 'true or false', boolean) ?? false
+  const directory = readOption('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
+  const readOnly = readOption('readOnly', 'true or false', boolean) ?? false
+  const dev = readOption('dev', 'true or false', boolean) ?? false
   const named = options.mounts === undefined ? [] : parseMounts(options.mounts, frontend)
   const preset = sandboxed?.mounts.filter(({ target }) => !named.some((mount) => mount.target === target)) ?? []
   const mounts = [...preset, ...named]
   const devices = options.devices === undefined ? [] : parseDevices(options.devices, frontend)
-  const unmask = need('unmask', `all, or ${coveredPaths.join(', ')}`, parseUnmask)
+  const unmask = readOption('unmask', `all, or ${coveredPaths.join(', ')}`, parseUnmask)
   if (unmask && directory === undefined && !sandboxed)
     throw fail('OPTION_CONFLICT', {
       name: optionName('unmask', frontend),

@@ -48,46 +48,52 @@ export interface PrivilegeSpec {
   scheduler?: { policy: number; priority: number }
 }
 
-type Say = (key: keyof PrivilegeOptions) => string
+type NameOf = (key: keyof PrivilegeOptions) => string
 
 /** Parses the options for privileges. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: object): PrivilegeSpec {
-  const need = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
+export function parsePrivileges(options: PrivilegeOptions, nameOf: NameOf, named?: object): PrivilegeSpec {
+  const readOption = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
     const value = options[key]
     const result = value === undefined ? undefined : read(value)
-    if (value !== undefined && result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
+    if (value !== undefined && result === undefined)
+      throw fail('OPTION_INVALID', { name: nameOf(key), value, accepted })
     return result
   }
-  const capAdd = parseCapabilities(options.capAdd, say('capAdd'))
-  const capDrop = parseCapabilities(options.capDrop, say('capDrop'))
+  const capAdd = parseCapabilities(options.capAdd, nameOf('capAdd'))
+  const capDrop = parseCapabilities(options.capDrop, nameOf('capDrop'))
   const both = capAdd.find((word) => capDrop.includes(word))
   if (both !== undefined)
     throw fail('OPTION_CONFLICT', {
-      name: `${say('capAdd')} ${both === 'ALL' ? both : capabilityName(both)}`,
-      why: `${say('capDrop')} takes it away`,
+      name: `${nameOf('capAdd')} ${both === 'ALL' ? both : capabilityName(both)}`,
+      why: `${nameOf('capDrop')} takes it away`,
       remedy: 'give one of them',
     })
   const name = (value: unknown) => (typeof value === 'string' && /^[^\0:\n,]+$/.test(value) ? value : undefined)
-  const group = need('group', 'a group such as nogroup or 1000', name)
-  const groups = need('groups', 'groups such as audio or 1000', (value) =>
+  const group = readOption('group', 'a group such as nogroup or 1000', name)
+  const groups = readOption('groups', 'groups such as audio or 1000', (value) =>
     Array.isArray(value) && value.every(name) ? (value as string[]) : undefined,
   )
-  const groupAdd = need('groupAdd', 'a group such as audio or 1000', (value) => {
+  const groupAdd = readOption('groupAdd', 'a group such as audio or 1000', (value) => {
     const list: unknown[] = [value].flat()
     return list.every(name) ? (list as string[]) : undefined
   })
-  const oomScoreAdj = need('oomScoreAdj', 'a whole number from -1000 to 1000', (value) =>
+  const oomScoreAdj = readOption('oomScoreAdj', 'a whole number from -1000 to 1000', (value) =>
     parseWhole(value, -1000, 1000),
   )
-  const nice = need('nice', 'a whole number from -20 to 19', (value) => parseWhole(value, -20, 19))
-  const ioPriority = need('ioPriority', 'idle, best-effort:LEVEL or realtime:LEVEL, levels 0 to 7', parseIoPriority)
-  const scheduler = need('scheduler', 'other, batch, idle, fifo:1 to fifo:99, or rr:1 to rr:99', parseScheduler)
+  const nice = readOption('nice', 'a whole number from -20 to 19', (value) => parseWhole(value, -20, 19))
+  const ioPriority = readOption(
+    'ioPriority',
+    'idle, best-effort:LEVEL or realtime:LEVEL, levels 0 to 7',
+    parseIoPriority,
+  )
+  const scheduler = readOption('scheduler', 'other, batch, idle, fifo:1 to fifo:99, or rr:1 to rr:99', parseScheduler)
   return {
     capAdd,
     capDrop,
     newPrivileges:
-      need('newPrivileges', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? false,
-    ulimits: parseUlimits(options.ulimits, say('ulimits')).map((limit) =>
+      readOption('newPrivileges', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ??
+      false,
+    ulimits: parseUlimits(options.ulimits, nameOf('ulimits')).map((limit) =>
       named === undefined || Object.hasOwn(named, limit.name) ? limit : { ...limit, atMost: true as const },
     ),
     ...(group !== undefined && { group }),

@@ -23,10 +23,10 @@ export function readFlagWords({ values, order }: FlagWords, environment: () => V
   const options: Nested = { limits: readLimits(values) }
   const mounts: Nested[] = []
   for (const row of optionRows) {
-    const given = values[row.flag]
-    if (given === undefined || row.key === undefined || (row.section === 'limits' && row.key.startsWith('limits')))
+    const texts = values[row.flag]
+    if (texts === undefined || row.key === undefined || (row.section === 'limits' && row.key.startsWith('limits')))
       continue
-    if (row.kind !== 'mount') options[row.key] = readValue(row, given, environment)
+    if (row.kind !== 'mount') options[row.key] = readValue(row, texts, environment)
   }
   const mountFlags = new Set(optionRows.flatMap(({ kind, flag }) => (kind === 'mount' ? [flag] : [])))
   for (const [flag, value] of order) if (mountFlags.has(flag)) mounts.push({ [flag]: value })
@@ -34,25 +34,25 @@ export function readFlagWords({ values, order }: FlagWords, environment: () => V
   return options
 }
 
-function readValue(row: OptionRow, given: string[], environment: () => Variables): unknown {
-  const last = given.at(-1)!
+function readValue(row: OptionRow, texts: string[], environment: () => Variables): unknown {
+  const last = texts.at(-1)!
   switch (row.kind) {
     case 'switch':
       return true
     case 'off':
       return false
     case 'texts':
-      return given
+      return texts
     case 'words':
-      return given.flatMap((value) => value.split(','))
+      return texts.flatMap((value) => value.split(','))
     case 'list':
       return last === 'none' ? [] : last.split(',')
     case 'kinds':
       return last === 'all' || last === 'none' ? last : last.split(',')
     case 'pairs':
-      return readPairs(row, given)
+      return readPairs(row, texts)
     case 'environment':
-      return readEnvironment(given, environment)
+      return readEnvironment(texts, environment)
     default:
       return last
   }

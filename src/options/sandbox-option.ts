@@ -40,58 +40,58 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
 
 /** Returns the options with the preset added. `fileOf` returns the kernel file of a limit's key. @throws OPTION_INVALID */
 export function applySandbox(
-  given: RunOptions,
+  requested: RunOptions,
   fileOf: (word: string) => string,
   frontend: SpecFrontendName,
 ): Sandboxed {
   const options: Nested = {}
-  const words = limitsOf(given)
+  const words = limitsOf(requested)
   const limits = new Set<string>()
   for (const [option, value] of sandboxPreset) {
     const [key = '', word] = option.split('.')
-    if (key === 'mounts' || isNamed(option, given, fileOf)) continue
+    if (key === 'mounts' || isNamed(option, requested, fileOf)) continue
     if (key === 'maxOutput' && !specFrontends[frontend].readsOutput) continue
     if (word === undefined) options[key] = value
     else options[key] = { ...(options[key] as Nested | undefined), [word]: value }
     if (key === 'limits') limits.add(word!)
   }
-  const beside = (key: keyof RunOptions) => ({ ...(options[key] as Nested), ...(given[key] as Nested | undefined) })
+  const beside = (key: keyof RunOptions) => ({ ...(options[key] as Nested), ...(requested[key] as Nested | undefined) })
   // drop limits of `max`, so that no controller is needed for them
   const wanted = Object.entries(words).filter(([word, value]) => value !== 'max' || word.includes('.'))
   return {
     options: {
       ...options,
-      ...given,
+      ...requested,
       // dropping ALL includes each capability that is named
       ...(options.capDrop !== undefined && { capDrop: options.capDrop as string }),
       limits: { ...(options.limits as Nested), ...Object.fromEntries(wanted) } as RunOptions['limits'] & object,
       ulimits: beside('ulimits') as RunOptions['ulimits'] & object,
       env: beside('env') as RunOptions['env'] & object,
     },
-    mounts: presetMounts(given, frontend),
+    mounts: presetMounts(requested, frontend),
     limits,
   }
 }
 
 /** Returns true if the caller's options replace an option of the preset. */
-export function isNamed(option: string, given: RunOptions, fileOf: (word: string) => string): boolean {
+export function isNamed(option: string, requested: RunOptions, fileOf: (word: string) => string): boolean {
   const [key = '', word = ''] = option.split('.')
   switch (key) {
     case 'limits':
       // on v1 swap is limited together with memory
-      if (word === 'swap' && limitsOf(given).memory === 'max') return true
-      return given.limits === 'none' || word in limitsOf(given) || fileOf(word) in limitsOf(given)
+      if (word === 'swap' && limitsOf(requested).memory === 'max') return true
+      return requested.limits === 'none' || word in limitsOf(requested) || fileOf(word) in limitsOf(requested)
     case 'ulimits':
     case 'env':
-      return word in ((given[key] as Nested | undefined) ?? {})
+      return word in ((requested[key] as Nested | undefined) ?? {})
     case 'capDrop':
-      return [given.capAdd ?? []].flat().some((name) => String(name).toUpperCase() === 'ALL')
+      return [requested.capAdd ?? []].flat().some((name) => String(name).toUpperCase() === 'ALL')
     case 'network':
-      return given.network !== undefined || given.join?.net !== undefined
+      return requested.network !== undefined || requested.join?.net !== undefined
     case 'hostname':
-      return given.hostname !== undefined || isNamedByHost(given)
+      return requested.hostname !== undefined || isNamedByHost(requested)
     default:
-      return given[key as keyof RunOptions] !== undefined
+      return requested[key as keyof RunOptions] !== undefined
   }
 }
 
@@ -105,11 +105,11 @@ function limitsOf({ limits }: RunOptions): Nested {
 }
 
 /** Returns the preset's mounts. The root is empty at first; with the caller's own root, only mounts outside of it remain. */
-function presetMounts(given: RunOptions, frontend: SpecFrontendName): Mount[] {
+function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
   const origin = optionName('sandbox', frontend)
-  const own = given.rootfs === undefined
+  const own = requested.rootfs === undefined
   return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], frontend).map((mount) => ({
     ...mount,
     origin,

@@ -22,17 +22,17 @@ export interface SandboxLine {
 }
 
 /** Returns all options of the preset. `given` are the caller's options besides `sandbox`. */
-export function sandboxLines(given: RunOptions): SandboxLine[] {
-  const targets = new Set((given.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
+export function sandboxLines(requested: RunOptions): SandboxLine[] {
+  const targets = new Set((requested.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
   const lines = sandboxPreset.map(([option, value, reason]) => {
     const mount = option === 'mounts' ? Object.values(value)[0] : undefined
-    const named = mount === undefined ? isNamed(option, given, fileOf) : targets.has(targetOf(mount))
+    const named = mount === undefined ? isNamed(option, requested, fileOf) : targets.has(targetOf(mount))
     return { words: wordsOf(option, value), reason, named }
   })
   const reads = sandboxReads.map(([directory, reason]) => ({
     words: `--volume ${directory}:${directory}:ro`,
     reason,
-    named: given.rootfs !== undefined || targets.has(directory),
+    named: requested.rootfs !== undefined || targets.has(directory),
   }))
   const last = sandboxIds.inside + sandboxIds.count - 1
   return [
@@ -42,12 +42,12 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
       words: `ids: ${sandboxIds.inside} to ${last}`,
       reason:
         'if root starts it: host ids that no account and no other sandbox has, chosen at each start; --map-users fixes them',
-      named: given.mapUsers !== undefined || given.mapGroups !== undefined,
+      named: requested.mapUsers !== undefined || requested.mapGroups !== undefined,
     },
     {
       words: `hidden: ${[...sandboxHides, sandboxHosts.path].join(', ')}`,
       reason: `these files contain the host's name; ${sandboxHosts.path} is replaced by localhost and the name of the sandbox`,
-      named: given.rootfs !== undefined || targets.has('/etc') || isNamedByHost(given),
+      named: requested.rootfs !== undefined || targets.has('/etc') || isNamedByHost(requested),
     },
     {
       words: `environment: ${sandboxVariables.join(', ')}, LC_*`,
@@ -58,8 +58,8 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
 }
 
 /** Returns the text that `--explain` prints above the program. */
-export function describeSandbox(given: RunOptions): string {
-  const lines = sandboxLines(given)
+export function describeSandbox(requested: RunOptions): string {
+  const lines = sandboxLines(requested)
   const list = (title: string, some: SandboxLine[]) =>
     some.length === 0 ? [] : [title, ...some.map(({ words, reason }) => `  ${words.padEnd(48)}  ${reason}`), '']
   return [

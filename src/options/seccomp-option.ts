@@ -20,15 +20,15 @@ const containedSeccomp: FilterSource = { own: 'default', comesWith: 'rootfs' }
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseSeccompOptions(
-  options: Telling & { rootfs?: unknown },
-  asked: Telling,
-  need: Need,
-  say: Say,
+  options: SeccompOptions & { rootfs?: unknown },
+  requested: SeccompOptions,
+  readOption: ReadOption,
+  nameOf: NameOf,
 ): Filtering {
   const contained = options.seccomp === undefined && options.rootfs !== undefined
-  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
-  const learn = parseLearn(asked, need, say)
-  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
+  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, nameOf('seccomp'))
+  const learn = parseLearn(requested, readOption, nameOf)
+  const seccompReport = parseReport(options, seccomp !== undefined, readOption, nameOf)
   return {
     ...(seccomp && !learn && { seccomp }),
     ...(seccompReport && { seccompReport }),
@@ -66,13 +66,13 @@ interface Filtering {
   seccompReport?: true
   learn?: true
 }
-interface Telling {
+interface SeccompOptions {
   seccomp?: unknown
   seccompReport?: unknown
   learn?: unknown
 }
-type Say = (key: 'seccomp' | 'seccompReport' | 'learn') => string
-type Need = (
+type NameOf = (key: 'seccomp' | 'seccompReport' | 'learn') => string
+type ReadOption = (
   key: 'seccompReport' | 'learn',
   accepted: string,
   read: (value: unknown) => boolean | undefined,
@@ -80,31 +80,36 @@ type Need = (
 const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
 
 /** Returns true if refusals are reported, which needs a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
-function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
-  if (!need('seccompReport', 'true or false', readBoolean)) return undefined
+function parseReport(
+  options: SeccompOptions,
+  filters: boolean,
+  readOption: ReadOption,
+  nameOf: NameOf,
+): true | undefined {
+  if (!readOption('seccompReport', 'true or false', readBoolean)) return undefined
   if (options.learn)
     throw fail('OPTION_CONFLICT', {
-      name: say('seccompReport'),
-      why: `${say('learn')} refuses nothing to report`,
+      name: nameOf('seccompReport'),
+      why: `${nameOf('learn')} refuses nothing to report`,
       remedy: 'give one of them',
     })
   if (!filters)
     throw fail('OPTION_CONFLICT', {
-      name: say('seccompReport'),
+      name: nameOf('seccompReport'),
       why: 'there is no filter, so no system call is refused',
-      remedy: `add ${say('seccomp')}: default, strict, or a file`,
+      remedy: `add ${nameOf('seccomp')}: default, strict, or a file`,
     })
   return true
 }
 
 /** Returns true if `learn` is given. Refuses a filter next to it, which would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
-function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
-  if (!need('learn', 'true or false', readBoolean)) return undefined
-  if (asked.seccomp !== undefined && asked.seccomp !== 'none')
+function parseLearn(requested: SeccompOptions, readOption: ReadOption, nameOf: NameOf): true | undefined {
+  if (!readOption('learn', 'true or false', readBoolean)) return undefined
+  if (requested.seccomp !== undefined && requested.seccomp !== 'none')
     throw fail('OPTION_CONFLICT', {
-      name: say('learn'),
-      why: `it refuses no system call, so ${say('seccomp')} would have no effect`,
-      remedy: `leave out ${say('seccomp')}, and use it with the learnt profile`,
+      name: nameOf('learn'),
+      why: `it refuses no system call, so ${nameOf('seccomp')} would have no effect`,
+      remedy: `leave out ${nameOf('seccomp')}, and use it with the learnt profile`,
     })
   return true
 }

@@ -23,7 +23,7 @@ const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
 const ownOptions = { 'kernel/hostname': 'hostname', 'kernel/domainname': 'domainname' } as const
 
 type Own = (typeof ownOptions)[keyof typeof ownOptions]
-type Say = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
+type NameOf = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
 
 /**
  * Parses kernel settings. Returns the host name and the domain name separately if they are given as settings.
@@ -33,25 +33,25 @@ type Say = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
 export function parseSysctls(
   options: { sysctls?: unknown } & { [K in Own]?: unknown },
   { isolate, joins }: NamespaceSpec,
-  say: Say,
+  nameOf: NameOf,
 ): { sysctls: Sysctl[] } & { [K in Own]?: string } {
   const { sysctls: value } = options
-  const refuse = (given: unknown, why: string, accepted = 'NAME=VALUE, such as net.ipv4.ip_forward=1') =>
-    fail('OPTION_INVALID', { name: say('sysctls'), value: given, why, accepted })
+  const refuse = (refused: unknown, why: string, accepted = 'NAME=VALUE, such as net.ipv4.ip_forward=1') =>
+    fail('OPTION_INVALID', { name: nameOf('sysctls'), value: refused, why, accepted })
   if (value === undefined) return { sysctls: [] }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw refuse(value, 'not an object of settings')
   const found: { sysctls: Sysctl[] } & { [K in Own]?: string } = { sysctls: [] }
-  for (const [name, given] of Object.entries(value)) {
+  for (const [name, setting] of Object.entries(value)) {
     const path = pathOf(name)
-    const text = typeof given === 'number' ? String(given) : given
+    const text = typeof setting === 'number' ? String(setting) : setting
     if (path === undefined) throw refuse(name, 'not the name of a setting')
     if (typeof text !== 'string' || text === '' || /[\0\n]/.test(text))
-      throw refuse(`${name}=${given}`, 'its value is not one line')
+      throw refuse(`${name}=${setting}`, 'its value is not one line')
     const own = Object.hasOwn(ownOptions, path) ? ownOptions[path as keyof typeof ownOptions] : undefined
     if (own !== undefined) {
       if (options[own] !== undefined)
-        throw conflict(`${say('sysctls')} ${name}`, `${say(own)} sets the same`, 'leave one of them out')
+        throw conflict(`${nameOf('sysctls')} ${name}`, `${nameOf(own)} sets the same`, 'leave one of them out')
       found[own] = text
       continue
     }
@@ -64,9 +64,9 @@ export function parseSysctls(
       )
     if (![...isolate, ...joins.map((join) => join.kind)].includes(kind))
       throw conflict(
-        `${say('sysctls')} ${name}`,
+        `${nameOf('sysctls')} ${name}`,
         `without its own ${kind} namespace it would change this host`,
-        kind === 'net' ? `add ${say('network')} none or private` : `add ${kind} to ${say('isolate')}`,
+        kind === 'net' ? `add ${nameOf('network')} none or private` : `add ${kind} to ${nameOf('isolate')}`,
       )
     found.sysctls.push({ name, path, value: text, kind })
   }

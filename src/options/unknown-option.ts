@@ -6,21 +6,21 @@ import { findInstead, type OptionPlace } from './others/library.ts'
 
 /** `place`: the call whose options these are, for what to use instead of an option of another library or call. */
 export function refuseUnknown(
-  given: object,
+  input: object,
   known: readonly string[],
   prefix: string,
   kind: string,
   place: OptionPlace,
   also = (_key: string) => false,
 ): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
     throw fail('OPTION_INVALID', {
       name: `${kind}s${prefix && ` of ${prefix.slice(0, -1)}`}`,
-      value: given,
+      value: input,
       why: 'not an object',
       accepted: 'an object',
     })
-  for (const key of Object.keys(given)) {
+  for (const key of Object.keys(input)) {
     if (known.includes(key) || also(key)) continue
     throw fail('OPTION_UNKNOWN', {
       name: `${prefix}${key}`,

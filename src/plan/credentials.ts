@@ -110,9 +110,9 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
     const own = which === 'users' ? privileges.uid : privileges.gid
     const { SETUID, SETGID } = capabilityNumbers
     const may = hasCapability(privileges.permitted, which === 'users' ? SETUID : SETGID)
-    const asked = wordsOf(spec, which, privileges)
+    const requested = wordsOf(spec, which, privileges)
     const words: readonly IdMapWord[] | undefined =
-      asked ?? (spec.sandbox && privileges.uid === 0 && may ? [sandboxIds] : undefined)
+      requested ?? (spec.sandbox && privileges.uid === 0 && may ? [sandboxIds] : undefined)
     const target = which === 'users' ? user?.uid : user?.gid
     const extents =
       words === undefined
@@ -211,9 +211,9 @@ function planCapabilities(
 ): Capabilities | undefined {
   const { capAdd, capDrop, newPrivileges } = spec.privileges
   const fresh = namespace !== undefined || joinsUser(spec)
-  const asked = capAdd.length > 0 || capDrop.length > 0
+  const requested = capAdd.length > 0 || capDrop.length > 0
   const contained = spec.root?.directory !== undefined
-  if (!asked && !fresh && !contained) return undefined
+  if (!requested && !fresh && !contained) return undefined
   const known = capabilitiesOf(caller.kernel)
   const permitted = parseCapabilityMask(caller.privileges.permitted)
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
@@ -235,9 +235,9 @@ function planCapabilities(
   // an exec gives root the bounding set; other users keep only ambient capabilities, which must also be inheritable
   const kept = uid === 0 ? 0 : mask
   // if the bounding set cannot be reduced, that matters only if an exec can grant capabilities
-  const bounds = (asked || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
+  const bounds = (requested || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
   // programs with file capabilities can get the same as root would, unless an option says otherwise
-  const bounding = asked ? mask : capabilityMask(defaults)
+  const bounding = requested ? mask : capabilityMask(defaults)
   return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }
 

@@ -18,7 +18,7 @@ import type { Spec } from '../options/spec.ts'
 import { isBelow } from '../text/paths.ts'
 import { shellWord } from '../text/quote.ts'
 import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
-import type { Surroundings } from './plan.ts'
+import type { PlanFacts } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
 
 /** A group to create. */
@@ -45,25 +45,28 @@ export function groupName(host: Host, serial: number): string {
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
 }
 
-export function planUnified(spec: Spec, around: Surroundings): { groups: PlannedGroup[]; outer: AppliedOuterLimit[] } {
-  const parent = around.parents.get('')!
+export function planUnified(spec: Spec, facts: PlanFacts): { groups: PlannedGroup[]; outer: AppliedOuterLimit[] } {
+  const parent = facts.parents.get('')!
   refuseMissing(spec, parent)
   refuseLegacyNames(spec)
   for (const limit of spec.limits) {
     const controller = controllerOf(limit.file)
     if (controller === 'cgroup' || parent.available.includes(controller)) continue
-    throw missingController(controller, limit, parent, around.host)
+    throw missingController(controller, limit, parent, facts.host)
   }
-  if (!usable(parent, spec, around)) return { groups: [], outer: [] }
+  if (!usable(parent, spec, facts)) return { groups: [], outer: [] }
   const { limits, outer } = addOuterLimits(spec.limits, parent.outer, parent.available)
-  const asked = [...new Set(limits.map((limit) => controllerOf(limit.file)))].filter((name) => name !== 'cgroup')
-  const wanted = [...asked, ...accounting.filter((name) => parent.available.includes(name) && !asked.includes(name))]
-  const enable = enabling(parent, wanted, asked, spec)
+  const requested = [...new Set(limits.map((limit) => controllerOf(limit.file)))].filter((name) => name !== 'cgroup')
+  const wanted = [
+    ...requested,
+    ...accounting.filter((name) => parent.available.includes(name) && !requested.includes(name)),
+  ]
+  const enable = enabling(parent, wanted, requested, spec)
   const group = {
     controller: '',
     parent: parent.directory,
     madeParents: [],
-    directory: `${parent.directory}/${groupName(around.host, around.serial)}`,
+    directory: `${parent.directory}/${groupName(facts.host, facts.serial)}`,
     enable,
     writes: orderLimits(limits),
   }
@@ -74,8 +77,8 @@ export function planUnified(spec: Spec, around: Surroundings): { groups: Planned
  * Returns the controllers that each level down to the parent must still enable. `asked` are the controllers of limits, without which the
  * job cannot start.
  */
-function enabling(parent: Parent, wanted: string[], asked: string[], spec: Spec): PlannedGroup['enable'] {
-  const enable = parent.chain
+function enabling(parent: Parent, wanted: string[], requested: string[], spec: Spec): PlannedGroup['enable'] {
+  const enable = parent.levels
     .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
     .filter(({ controllers }) => controllers.length > 0)
   const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
@@ -86,7 +89,7 @@ function enabling(parent: Parent, wanted: string[], asked: string[], spec: Spec)
   if (parent.type === undefined || parent.processes.length === 0 || inParent.length === 0 || spec.evacuate)
     return enable
   // do not fail for figures that were not requested
-  if (asked.some((name) => inParent.includes(name)))
+  if (requested.some((name) => inParent.includes(name)))
     throw fail('CGROUP_POPULATED', {
       directory: parent.directory,
       controllers: inParent.join(', '),
@@ -109,15 +112,15 @@ function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
 
-export function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWrite[]): PlannedGroup[] {
-  const { host } = around
+export function planLegacy(spec: Spec, facts: PlanFacts, devices: readonly LegacyWrite[]): PlannedGroup[] {
+  const { host } = facts
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
-  const beside = around.parents.get('')
+  const beside = facts.parents.get('')
   const unifiedOnly = spec.limits.filter(({ file }) => isUnified(file, host, beside))
   refuseLegacyNames({ ...spec, limits: unifiedOnly })
   const writes = [
     ...translateLimits(
-      withinShare(spec.limits, around.share).filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)),
+      withinShare(spec.limits, facts.share).filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)),
     ),
     ...devices,
   ]
@@ -137,24 +140,24 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
         why: 'on cgroup v1 it needs a v2 tree for the kill',
         remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out',
       })
-  const asked = writes.map((write) => write.controller)
-  const counting = cpuTimeController(spec, host, asked)
-  if (counting !== undefined) asked.push(counting)
-  const joined = [...around.parents].filter(([, parent]) => parent.joined).map(([name]) => name)
+  const requested = writes.map((write) => write.controller)
+  const counting = cpuTimeController(spec, host, requested)
+  if (counting !== undefined) requested.push(counting)
+  const joined = [...facts.parents].filter(([, parent]) => parent.joined).map(([name]) => name)
   const wanted = new Set([
     ...(host.unified ? [''] : []),
     ...accounting.filter((name) => host.v1[name]),
-    ...asked,
+    ...requested,
     ...joined,
   ])
   const besideControllers = [...new Set(unifiedOnly.map(({ file }) => controllerOf(file)))].filter(
     (name) => name !== 'cgroup',
   )
   return [...wanted].flatMap((controller): PlannedGroup[] => {
-    const parent = around.parents.get(controller)!
-    const needed = asked.includes(controller) || (controller === '' && besideControllers.length > 0)
-    if (!usable(parent, spec, around, needed)) return []
-    const directory = `${parent.directory}/${groupName(host, around.serial)}`
+    const parent = facts.parents.get(controller)!
+    const needed = requested.includes(controller) || (controller === '' && besideControllers.length > 0)
+    if (!usable(parent, spec, facts, needed)) return []
+    const directory = `${parent.directory}/${groupName(host, facts.serial)}`
     const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
     return [
       {
@@ -180,16 +183,16 @@ function isUnified(file: string, host: Host, beside: Parent | undefined): boolea
 }
 
 /** Returns true if the parent can be used. Returns false if a run without limits can do without a group; throws if it has limits. */
-function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needsOf(spec) !== ''): boolean {
+function usable(parent: Parent, spec: Spec, facts: PlanFacts, needed = needsOf(spec) !== ''): boolean {
   if (parent.writable) return true
   if (!needed && (spec.parent === undefined || !parent.exists)) return false
   if (!parent.exists && spec.parent !== undefined)
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
-      user: around.host.uid,
-      remedy: text`as root: ${createParent(spec.parent, parent, around.host)}; or name another with ${optionOfRun('parent')}`,
+      user: facts.host.uid,
+      remedy: text`as root: ${createParent(spec.parent, parent, facts.host)}; or name another with ${optionOfRun('parent')}`,
     })
-  if (around.host.uid === 0)
+  if (facts.host.uid === 0)
     throw fail('CGROUP_REFUSED', {
       what: 'make a group below',
       path: parent.directory,
@@ -200,7 +203,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
   throw fail('CGROUP_NO_DELEGATION', {
     directory: parent.directory,
     need: `make a group for ${needsOf(spec) || optionName('parent', spec.frontend)}`,
-    user: around.host.uid,
+    user: facts.host.uid,
     ...(spec.sandbox && { without: withoutGroups(spec) }),
   })
 }
@@ -229,7 +232,7 @@ export function needsOf({ limits, cpuTimeMs, frontend }: Spec): string {
 }
 
 /** Returns the key of the hierarchy that counts CPU time: '' for a v2 tree beside v1, or cpu if cpuacct shares its mount. */
-function cpuTimeController(spec: Spec, { unified, v1 }: Host, asked: readonly string[]): string | undefined {
+function cpuTimeController(spec: Spec, { unified, v1 }: Host, requested: readonly string[]): string | undefined {
   if (spec.cpuTimeMs === undefined) return undefined
   if (unified) return ''
   if (!v1.cpuacct)
@@ -239,7 +242,7 @@ function cpuTimeController(spec: Spec, { unified, v1 }: Host, asked: readonly st
       where: 'cgroup v1',
       available: Object.keys(v1).join(', '),
     })
-  return asked.includes('cpu') && v1.cpu?.mount === v1.cpuacct.mount ? 'cpu' : 'cpuacct'
+  return requested.includes('cpu') && v1.cpu?.mount === v1.cpuacct.mount ? 'cpu' : 'cpuacct'
 }
 
 function missingController(controller: string, limit: LimitWrite, parent: Parent, host: Host) {

@@ -23,11 +23,11 @@ function measure(file: string, text: string): number | undefined {
  * have.
  */
 export function addOuterLimits(
-  asked: readonly LimitWrite[],
+  requested: readonly LimitWrite[],
   outer: readonly OuterLimit[],
   available: readonly string[],
 ): { limits: LimitWrite[]; outer: AppliedOuterLimit[] } {
-  const limits = [...asked]
+  const limits = [...requested]
   const held = outer.map((limit): AppliedOuterLimit => {
     const { file, value, directory } = limit
     if (!available.includes(controllerOf(file))) return { ...limit, held: false }
@@ -36,7 +36,7 @@ export function addOuterLimits(
     const [theirs, ours] = [measure(file, value), at < 0 ? undefined : measure(file, limits[at]!.value)]
     // CPUs and devices: the nearest group's value is the smallest set, but the requested set may differ from it
     if (at >= 0 && (theirs === undefined || ours === undefined))
-      return { ...limit, held: limits[at]!.origin.endsWith(` of ${directory}`) || !asked.includes(limits[at]!) }
+      return { ...limit, held: limits[at]!.origin.endsWith(` of ${directory}`) || !requested.includes(limits[at]!) }
     if (at < 0) limits.push(...writes)
     else if (theirs! < ours!) limits.splice(at, 1, ...writes)
     return { ...limit, held: true }

@@ -34,7 +34,7 @@ import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
 
 /** Facts about the machine for one run. Some are read only if the Spec needs them. */
-export interface Surroundings {
+export interface PlanFacts {
   host: Host
   /** Parent groups by v1 controller; '' is the v2 tree. */
   parents: Map<string, Parent>
@@ -94,33 +94,34 @@ export interface Plan {
 }
 
 /** Makes the plan of a run. @throws CGROUP_*, OPTION_CONFLICT */
-export function makePlan(asked: Spec, around: Surroundings): Plan {
-  const { host } = around
+export function makePlan(requested: Spec, facts: PlanFacts): Plan {
+  const { host } = facts
   const network =
-    asked.network && planNetwork(asked, around.network!, around.privileges.permitted, groupName(host, around.serial))
-  const there = withoutAbsent(asked.root, around.absent)
+    requested.network &&
+    planNetwork(requested, facts.network!, facts.privileges.permitted, groupName(host, facts.serial))
+  const there = withoutAbsent(requested.root, facts.absent)
   const connected = network
-    ? resolvedRoot({ ...asked, ...(there && { root: there }) }, around.network!, network)
+    ? resolvedRoot({ ...requested, ...(there && { root: there }) }, facts.network!, network)
     : there
-  const root = asked.names ? namedRoot(asked, connected, around.names!) : connected
-  refuseTightPids(asked)
-  const identity = planIdentity(asked, {
+  const root = requested.names ? namedRoot(requested, connected, facts.names!) : connected
+  refuseTightPids(requested)
+  const identity = planIdentity(requested, {
     kernel: host.kernel,
-    privileges: around.privileges,
-    delegation: around.delegation,
-    user: around.user,
+    privileges: facts.privileges,
+    delegation: facts.delegation,
+    user: facts.user,
   })
-  const mapped = around.sources ? mapVolumes(asked, root, identity, around.privileges, around.sources) : root
-  const spec = mapped === asked.root ? asked : { ...asked, root: mapped! }
+  const mapped = facts.sources ? mapVolumes(requested, root, identity, facts.privileges, facts.sources) : root
+  const spec = mapped === requested.root ? requested : { ...requested, root: mapped! }
   refuseOldKernel(spec, host)
-  if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, around.network!, around.privileges.uid)
-  const devices = planDevices(spec, around.devices, deviceMeans(around), identity)
+  if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, facts.network!, facts.privileges.uid)
+  const devices = planDevices(spec, facts.devices, deviceMeans(facts), identity)
   const { groups, outer } =
     host.layout === 'v2'
-      ? planUnified(spec, around)
-      : { groups: planLegacy(spec, around, devices.writes), outer: [] as AppliedOuterLimit[] }
-  refuseMapped(spec, identity, around.privileges)
-  const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
+      ? planUnified(spec, facts)
+      : { groups: planLegacy(spec, facts, devices.writes), outer: [] as AppliedOuterLimit[] }
+  refuseMapped(spec, identity, facts.privileges)
+  const filter = facts.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, facts.privileges) })
   return {
     spec,
     layout: host.layout,
@@ -130,9 +131,9 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     outer,
     ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],
-    ...makeEnvironment(spec, around),
+    ...makeEnvironment(spec, facts),
     ...(network && { network }),
-    ...(filter ? keepForFilter(identity, spec, around.privileges) : identity),
+    ...(filter ? keepForFilter(identity, spec, facts.privileges) : identity),
     ...(filter && { filter }),
     ancestors: memoryLevels(groups, host),
   }
@@ -166,7 +167,7 @@ function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Pr
 }
 
 /** Returns how devices can be limited: a v1 hierarchy, or bpf(2) on a v2 group. Neither works without privileges. */
-function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 'none' {
+function deviceMeans({ host, parents, mayFilter }: PlanFacts): 'v1' | 'v2' | 'none' {
   const takes = (controller: string) => {
     const parent = parents.get(controller)
     return parent?.writable === true
@@ -198,14 +199,14 @@ function refuseOldKernel(spec: Spec, host: Host): void {
 export const defaultSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Returns the environment for execve: the caller's with the changes. Contained commands find `hutch` first in their PATH. */
-function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; searchPath: string } {
-  const { user } = around
+function makeEnvironment(spec: Spec, facts: PlanFacts): { env: string[]; searchPath: string } {
+  const { user } = facts
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
-  const own = spec.extendEnv === false ? [] : around.env
+  const own = spec.extendEnv === false ? [] : facts.env
   const path = 'PATH' in changes ? changes.PATH : own.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image does not contain hutch, and must not learn its path on the host
-  const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
+  const tools = spec.root?.directory === undefined && facts.toolPath ? `${facts.toolPath}:` : ''
   const searchPath = tools + (path ?? defaultSearchPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const keeps = (name: string) => !spec.sandbox || sandboxVariables.includes(name) || name.startsWith('LC_')
@@ -213,7 +214,7 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
     const name = entry.slice(0, entry.indexOf('='))
     return !replaced.has(name) && keeps(name)
   })
-  if (own === around.env || 'PATH' in changes) env.push(`PATH=${searchPath}`)
+  if (own === facts.env || 'PATH' in changes) env.push(`PATH=${searchPath}`)
   for (const [name, value] of Object.entries(changes))
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
   return { env, searchPath }

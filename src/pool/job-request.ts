@@ -38,11 +38,11 @@ const aTime = 'a time such as 10s, 500ms or 2m'
 /**
  * Returns the pool's Spec with this job's values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
-export function parseOrder(argv: readonly string[], given: OrderOptions, pool: Spec): Spec {
+export function parseOrder(argv: readonly string[], requested: OrderOptions, pool: Spec): Spec {
   if (typeof argv[0] !== 'string' || argv[0] === '')
     throw fail('COMMAND_MISSING', { usage: "pool.run('command', ['argument'], options)" })
   for (const word of argv) refuseNul(word, 'command')
-  const options = resolveAliases(given)
+  const options = resolveAliases(requested)
   const { env, limits } = options
   const workdir = options.workdir as string | undefined
   if (workdir !== undefined && (typeof workdir !== 'string' || workdir === '' || workdir.includes('\0')))

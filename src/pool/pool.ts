@@ -82,8 +82,8 @@ export class Pool {
   constructor(size: number, spec: Spec, filter: FilterMaker | undefined) {
     this.#size = size
     this.#spec = spec
-    const launch = (told: Parameters<typeof launchWaiting>[2]) => {
-      const one = launchWaiting(spec, filter, told)
+    const launch = (events: Parameters<typeof launchWaiting>[2]) => {
+      const one = launchWaiting(spec, filter, events)
       this.#sample ??= one
       return one
     }
@@ -144,19 +144,21 @@ export class Pool {
   ): Promise<Result<Output>> {
     const { args, options } = splitArguments<JobOptions>('pool.run', second, third)
     const argv = typeof file === 'object' ? [...file, ...args] : [file, ...args]
-    const { output, how, job: order } = readCallOptions('pool.run', jobKeys, options)
+    const { output, callOptions, job: order } = readCallOptions('pool.run', jobKeys, options)
     const spec = parseOrder(argv, order, this.#spec)
-    const sources = openStdio(how.stdio ?? [how.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'])
+    const sources = openStdio(
+      callOptions.stdio ?? [callOptions.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    )
     try {
-      const ways = { ...how, sources, input: how.input ?? sources.input }
+      const ways = { ...callOptions, sources, input: callOptions.input ?? sources.input }
       return checkResult(await this.#run(spec, order, output, ways), output.reject)
     } finally {
       for (const fd of sources.opened) closeSync(fd)
     }
   }
 
-  async #run(spec: Spec, order: OrderOptions, output: OutputSpec, how: JobWays): Promise<Result<Output>> {
-    const { signal, onEvent, input, sources } = how
+  async #run(spec: Spec, order: OrderOptions, output: OutputSpec, callOptions: JobWays): Promise<Result<Output>> {
+    const { signal, onEvent, input, sources } = callOptions
     for (let lost = 1; ; lost++) {
       let unread = false
       const heard = () => {
@@ -179,7 +181,7 @@ export class Pool {
       const isUsed =
         unread && ((typeof input === 'object' && !(input instanceof Uint8Array)) || sources.writables.length > 0)
       if (lost === (order.limits ? patience : patienceWithKills) || isUsed)
-        throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
+        throw fail('POOL_SANDBOX_LOST', { times: lost, ending: 'it was killed' })
     }
   }
 
@@ -222,9 +224,9 @@ export class Pool {
    * Starts the job in the next free sandbox; returns undefined if that has ended. Jobs start in order; a job that lost its sandbox is
    * first.
    */
-  #turn(spec: Spec, how: JobOrder, again: boolean): Promise<Job | 'aborted' | undefined> {
+  #turn(spec: Spec, callOptions: JobOrder, again: boolean): Promise<Job | 'aborted' | undefined> {
     const { command } = spec
-    const { signal } = how
+    const { signal } = callOptions
     return new Promise((resolve, reject) => {
       if (this.#closing) return reject(fail('POOL_CLOSED', { command }))
       if (signal?.aborted) return resolve('aborted')
@@ -238,7 +240,7 @@ export class Pool {
         begin: (sandbox) => {
           signal?.removeEventListener('abort', onAbort)
           try {
-            resolve(this.#begin(sandbox, spec, how))
+            resolve(this.#begin(sandbox, spec, callOptions))
           } catch (error) {
             reject(error)
           }
@@ -271,13 +273,13 @@ export class Pool {
     if (this.#queue.length > 0 && this.#jobs.size < this.#size) this.#stock.fill()
   }
 
-  #begin(sandbox: WaitingSandbox, spec: Spec, how: JobOrder): Job | undefined {
+  #begin(sandbox: WaitingSandbox, spec: Spec, callOptions: JobOrder): Job | undefined {
     let job: Job | undefined
     try {
-      job = orderJob(sandbox, spec, how)
+      job = orderJob(sandbox, spec, callOptions)
     } catch (error) {
       // the groups may already have this job's limits
-      this.#stock.giveBack(sandbox, how.options.limits === undefined)
+      this.#stock.giveBack(sandbox, callOptions.options.limits === undefined)
       throw error
     }
     if (job) {

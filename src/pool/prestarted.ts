@@ -44,11 +44,11 @@ export interface SandboxEvents {
    * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was refused; `how` is how it
    * ended.
    */
-  ended(error: HutchError | undefined, how: string): void
+  ended(error: HutchError | undefined, ending: string): void
 }
 
 /** Launches a sandbox. @throws HutchError, with nothing left behind */
-export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: SandboxEvents): WaitingSandbox {
+export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, events: SandboxEvents): WaitingSandbox {
   let rest: Op[] = []
   const born = monotonicMs()
   const launched = launch(spec, [-1, -1, -1], {
@@ -62,7 +62,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
   const waiting: WaitingSandbox = { launched, rest, ready: false, born }
   const { job, plan, program } = launched
   let failure: HutchError | undefined
-  let explainStep: ((look?: TargetState) => HutchError) | undefined
+  let explainStep: ((state?: TargetState) => HutchError) | undefined
   if (plan.network)
     launched.connecting = beginConnection(launched, startSpec, (error) => {
       failure ??= error as HutchError
@@ -73,13 +73,13 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
       // the launch may have failed in the meantime
       if (failure) return
       waiting.ready = true
-      told.ready()
+      events.ready()
     } else if (event.kind === 'failed') {
       const { step, errno, part, call } = event
       const op = program.inner[step]
       if (op && !failure) {
-        explainStep = (look) => {
-          const seen = look && seenBy(plan, program.inner.slice(0, step), look)
+        explainStep = (state) => {
+          const seen = state && seenBy(plan, program.inner.slice(0, step), state)
           return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), call, errno)
         }
         failure = explainStep()
@@ -91,7 +91,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
       unwatchJob(job)
       const left = event.leftover && program.outer[event.leftover.step]
       if (left) failure ??= explainLeftover(left, event.leftover!, plan)
-      const over = () => told.ended(failure, endOf(endStatus(event)))
+      const over = () => events.ended(failure, endOf(endStatus(event)))
       if (launched.connecting) void launched.connecting.end().then(over, over)
       else over()
     }
@@ -120,7 +120,11 @@ export interface JobOrder extends Following {
  *
  * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
  */
-export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, sources, ...how }: JobOrder): Job | undefined {
+export function orderJob(
+  waiting: WaitingSandbox,
+  spec: Spec,
+  { options, sources, ...hooks }: JobOrder,
+): Job | undefined {
   const { launched } = waiting
   const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, `${buildDirectory}/bin`)
   const bytes = encodeOrder(ops)
@@ -155,8 +159,8 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, sources
   const begun = monotonicMs()
   for (const fd of ends.opened) closeDescriptor(fd)
   const streams = copyOutput(connectStreams(ends, cap), sources.writables)
-  return new Job({ ...launched, plan, program }, visible(streams, how.input), (sent) =>
-    follow({ ...launched, plan, program }, begun, sent, how, streams, cap),
+  return new Job({ ...launched, plan, program }, visible(streams, hooks.input), (sent) =>
+    follow({ ...launched, plan, program }, begun, sent, hooks, streams, cap),
   )
 }
 

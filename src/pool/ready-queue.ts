@@ -17,8 +17,8 @@ export class Stock {
   /** Number of sandboxes that ended early. */
   lost = 0
   readonly #size: number
-  readonly #launch: (told: SandboxEvents) => WaitingSandbox
-  readonly #told: { ready: () => void; failed: (error: HutchError) => void }
+  readonly #launch: (events: SandboxEvents) => WaitingSandbox
+  readonly #events: { ready: () => void; failed: (error: HutchError) => void }
   readonly #waiting: WaitingSandbox[] = []
   /** Launched sandboxes that have neither ended nor been taken. */
   readonly #ours = new Set<WaitingSandbox>()
@@ -30,12 +30,12 @@ export class Stock {
   /** Calls `ready` when one more sandbox waits, and `failed` when a launch failed. */
   constructor(
     size: number,
-    launch: (told: SandboxEvents) => WaitingSandbox,
-    told: { ready: () => void; failed: (error: HutchError) => void },
+    launch: (events: SandboxEvents) => WaitingSandbox,
+    events: { ready: () => void; failed: (error: HutchError) => void },
   ) {
     this.#size = size
     this.#launch = launch
-    this.#told = told
+    this.#events = events
   }
 
   get waiting(): number {
@@ -88,9 +88,9 @@ export class Stock {
         ready: () => {
           this.#failures = 0
           this.#waiting.push(one)
-          this.#told.ready()
+          this.#events.ready()
         },
-        ended: (error, how) => this.#ended(one, error, how),
+        ended: (error, ending) => this.#ended(one, error, ending),
       })
       this.#ours.add(one)
       this.fill()
@@ -99,7 +99,7 @@ export class Stock {
     }
   }
 
-  #ended(one: WaitingSandbox, error: HutchError | undefined, how: string): void {
+  #ended(one: WaitingSandbox, error: HutchError | undefined, ending: string): void {
     this.#ours.delete(one)
     const at = this.#waiting.indexOf(one)
     if (at >= 0) this.#waiting.splice(at, 1)
@@ -108,12 +108,12 @@ export class Stock {
     } else if (one.ready) {
       this.lost++
       this.fill(monotonicMs() - one.born < youngMs ? restMs : 0)
-    } else this.#failed(error ?? fail('POOL_SANDBOX_LOST', { times: 1, how }))
+    } else this.#failed(error ?? fail('POOL_SANDBOX_LOST', { times: 1, ending }))
   }
 
   #failed(error: HutchError): void {
     this.#failures++
-    this.#told.failed(error)
+    this.#events.failed(error)
     this.fill(Math.min(longestRestMs, 10 * 2 ** this.#failures))
   }
 }

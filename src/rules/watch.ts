@@ -54,13 +54,13 @@ export function startWatch(
   /** Time of the last check of each process. Children forked earlier may be in its old group. */
   const looked = new Map<number, number>()
 
-  const look = (pid: number) => {
+  const check = (pid: number) => {
     if (!sticky.has(pid)) placeOne(rules, readWatchedProcess(pid), false, report)
     looked.delete(pid)
     looked.set(pid, Number(process.hrtime.bigint() / 1000n))
   }
   const lookAtAll = () => {
-    for (const pid of readPids()) look(pid)
+    for (const pid of readPids()) check(pid)
   }
 
   const onForked = (pid: number, parent: number, usec: number, due: Set<number>) => {
@@ -85,7 +85,7 @@ export function startWatch(
       onLost()
       renewSticky(sticky)
       lookAtAll()
-    } else for (const pid of due) look(pid)
+    } else for (const pid of due) check(pid)
     for (const [pid, usec] of looked) {
       if (usec > latest - slackUsec) break
       looked.delete(pid)

@@ -44,19 +44,19 @@ export function follow(
   launched: Launched,
   begun: number,
   sent: Set<number>,
-  how: Following,
+  options: Following,
   streams: Streams,
   cap: Cap | undefined,
 ): Promise<Result> {
-  const { signal: abort, onEvent } = how
+  const { signal: abort, onEvent } = options
   const { job, plan, program } = launched
   const outcome = { ...noOutcome(sent), ...logReaders(Date.now(), launched.pid) }
   const looks: ProgramReport[] = []
   let failure: unknown
-  let explainStep: ((look?: TargetState) => HutchError) | undefined
+  let explainStep: ((state?: TargetState) => HutchError) | undefined
   let aborted = false
   // an error of the caller's function does not change the job: it is thrown again outside, as in any event listener
-  const tell = (event: JobEvent) => {
+  const report = (event: JobEvent) => {
     try {
       onEvent?.(event)
     } catch (error) {
@@ -70,7 +70,7 @@ export function follow(
       return
     const event = { at: Math.round(monotonicMs() - begun), kind, ...(count !== undefined && { count }) }
     outcome.events.push(event)
-    tell(event)
+    report(event)
   }
   const failed = (error: unknown) => {
     failure ??= error
@@ -89,10 +89,10 @@ export function follow(
     failed(error)
     watchedNative().signal(job, systemConstants.signals.SIGKILL)
   }
-  const written = how.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
+  const written = options.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
   written?.catch(failed)
-  const stopFeed = how.input === undefined ? undefined : startFeed(streams.stdin, how.input, giveUp)
-  const connecting = launched.connecting ?? how.connect?.(giveUp)
+  const stopFeed = options.input === undefined ? undefined : startFeed(streams.stdin, options.input, giveUp)
+  const connecting = launched.connecting ?? options.connect?.(giveUp)
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
     watchJob(job, (event) => {
@@ -100,8 +100,8 @@ export function follow(
         const { step, errno, part, call } = event
         const op = program.inner[step]
         if (op && (op.op !== 'exec' || part > 0)) {
-          explainStep = (look) => {
-            const seen = look && seenBy(plan, program.inner.slice(0, step), look)
+          explainStep = (state) => {
+            const seen = state && seenBy(plan, program.inner.slice(0, step), state)
             return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), call, errno)
           }
           failure = explainStep()
@@ -123,14 +123,14 @@ export function follow(
         outcome.oomNoticed ||= watched === 'watchOom'
         noteCounts(watched, event.text, note)
       } else if (event.kind === 'refused') {
-        const refusal = event.bytes && how.filter?.reader?.take(event.which, event.bytes)
+        const refusal = event.bytes && options.filter?.reader?.take(event.which, event.bytes)
         if (refusal?.answer === 'killed') outcome.filterKilled = true
-        if (refusal) tell({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
+        if (refusal) report({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
       } else if (event.kind === 'stopped') {
         outcome.stopCause ??= event.cpuTime ? 'cpu-time' : aborted || sent.has(event.signal) ? 'aborted' : 'timeout'
         outcome.killed = event.signal === systemConstants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
-      } else if (event.kind === 'unread') how.unread?.()
+      } else if (event.kind === 'unread') options.unread?.()
       else if (event.kind === 'ended') {
         unwatchJob(job)
         const cleared = finishSweep()
@@ -149,14 +149,14 @@ export function follow(
         const conclude = () => {
           if (outcome.execError) {
             Object.assign(outcome, explainJobExec(plan, program, outcome.execError, looks))
-            how.execFailed?.(outcome.execFailure!, outcome.execError)
+            options.execFailed?.(outcome.execFailure!, outcome.execError)
           }
           if (failure) reject(failure)
           else if (left) reject(explainLeftover(left, leftover, plan))
           else
             resolve({
               ...concludeEnd(plan, program, outcome),
-              ...toldCalls(how.filter?.reader),
+              ...toldCalls(options.filter?.reader),
               ...(outcome.stopCause === 'aborted' && abort?.aborted && { abortReason: abort.reason }),
             })
         }

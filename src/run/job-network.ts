@@ -15,7 +15,7 @@ import { closeDescriptor, errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import type { Launched } from './launch.ts'
 
-type Start = (spec: Spec, how: { stdio: [number, 'pipe', 'pipe'] }) => Helper
+type Start = (spec: Spec, options: { stdio: [number, 'pipe', 'pipe'] }) => Helper
 
 /** A network connection that is being made. */
 export interface Connecting {

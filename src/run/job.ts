@@ -189,7 +189,7 @@ export async function start(
   options?: StartOptions,
 ): Promise<Job> {
   const request = await readRequest('start', file, args, options)
-  if (request.how.signal?.aborted) throw request.how.signal.reason
+  if (request.callOptions.signal?.aborted) throw request.callOptions.signal.reason
   return startRequest(request)
 }
 
@@ -213,9 +213,9 @@ export async function run(
   options?: StartOptions,
 ): Promise<Result<Output>> {
   const request = await readRequest('run', file, args, options)
-  const { output, how } = request
-  if (how.signal?.aborted) return checkResult(unstarted(request), output.reject)
-  const job = startRequest({ ...request, how: { ...how, reads: true } })
+  const { output, callOptions } = request
+  if (callOptions.signal?.aborted) return checkResult(unstarted(request), output.reject)
+  const job = startRequest({ ...request, callOptions: { ...callOptions, reads: true } })
   job.stdin?.end()
   const [fields, result] = await Promise.all([collectOutput(job, output), job.result])
   return checkResult({ ...result, ...fields }, output.reject)
@@ -225,7 +225,7 @@ export async function run(
 interface Request {
   spec: Spec
   output: OutputSpec
-  how: CallWays & LaunchHooks & { reads?: true }
+  callOptions: CallWays & LaunchHooks & { reads?: true }
 }
 
 /** @throws HutchError for an option that cannot be used */
@@ -236,28 +236,28 @@ async function readRequest(
   third: StartOptions | undefined,
 ): Promise<Request> {
   const { args, options } = splitArguments<StartOptions>(call, second, third)
-  const { output, how, job } = readCallOptions(call, callKeys(call), options)
+  const { output, callOptions, job } = readCallOptions(call, callKeys(call), options)
   const spec = parseOptions(file, args, job, 'library', await loadFileReader(job))
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
-  return { spec, output, how: { ...how, filter } as Request['how'] }
+  return { spec, output, callOptions: { ...callOptions, filter } as Request['callOptions'] }
 }
 
-function startRequest({ spec, output, how }: Request): Job {
-  const sources = openStdio(how.stdio)
+function startRequest({ spec, output, callOptions }: Request): Job {
+  const sources = openStdio(callOptions.stdio)
   try {
-    const input = how.input ?? sources.input
-    return startSpec(spec, { ...how, stdio: sources.stdio, writables: sources.writables, input, output })
+    const input = callOptions.input ?? sources.input
+    return startSpec(spec, { ...callOptions, stdio: sources.stdio, writables: sources.writables, input, output })
   } finally {
     for (const fd of sources.opened) closeSync(fd)
   }
 }
 
 /** Returns the result of a command that was stopped before it started. */
-function unstarted({ spec, how }: Request): Result {
-  const { plan, program } = prepare(spec, how.filter)
-  return { ...concludeUnstarted(plan, program), abortReason: how.signal?.reason }
+function unstarted({ spec, callOptions }: Request): Result {
+  const { plan, program } = prepare(spec, callOptions.filter)
+  return { ...concludeUnstarted(plan, program), abortReason: callOptions.signal?.reason }
 }
 
 let last: Promise<void> | undefined
@@ -299,7 +299,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
 /** Starts a job from a Spec; called by the CLI. `reads` means that the caller reads all pipes of the job. */
 export function startSpec(
   spec: Spec,
-  how: Omit<Following, 'connect' | 'unread' | 'filter'> &
+  callOptions: Omit<Following, 'connect' | 'unread' | 'filter'> &
     LaunchHooks & {
       stdio?: StreamEnd | readonly StreamEnd[] | undefined
       writables?: StdioSources['writables']
@@ -307,28 +307,30 @@ export function startSpec(
     },
 ): Job {
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { max: spec.maxOutput }
-  const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
+  const ends = openStreams(callOptions.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
   let launched: Launched
   const begun = monotonicMs()
   try {
-    launched = launch(spec, ends.theirs, how)
+    launched = launch(spec, ends.theirs, callOptions)
   } catch (error) {
     closeEnds(ends)
     throw error
   }
   for (const fd of ends.opened) closeDescriptor(fd)
   const own = connectStreams(ends, cap)
-  const streams = how.writables ? copyOutput(own, how.writables) : own
+  const streams = callOptions.writables ? copyOutput(own, callOptions.writables) : own
   const connect = (failed: (error: unknown) => void) =>
     launched.plan.network && beginConnection(launched, startSpec, failed)
   return new Job(
     launched,
-    visible(streams, how.input),
+    visible(streams, callOptions.input),
     (sent) => {
-      const result = follow(launched, begun, sent, { ...how, connect }, streams, cap)
-      return how.output?.reject && !how.reads ? result.then((ended) => checkResult(ended, true)) : result
+      const result = follow(launched, begun, sent, { ...callOptions, connect }, streams, cap)
+      return callOptions.output?.reject && !callOptions.reads
+        ? result.then((ended) => checkResult(ended, true))
+        : result
     },
-    how.output,
+    callOptions.output,
   )
 }
 

@@ -25,7 +25,7 @@ import type { Spec } from '../options/spec.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
-import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
+import { makePlan, type Plan, type PlanFacts } from '../plan/plan.ts'
 import { isWritableVolume, type SourceFacts } from '../plan/sandbox-volumes.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { decodeRefusal } from '../system/events.ts'
@@ -62,8 +62,8 @@ let sweep: (() => Promise<void> | undefined) | undefined
 let swept = false
 
 /** Returns the plan and the program of a Spec; starts nothing. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
-  const spec = withEvacuation(asked)
+export function prepare(requested: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+  const spec = withEvacuation(requested)
   if ((spec.seccomp || spec.learn) && !filter)
     throw fail('STEP_REFUSED', {
       what: 'filter the system calls',
@@ -72,12 +72,12 @@ export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; progra
       errno: 'EPROTO',
       remedy: 'give the result of loadFilter for the same options',
     })
-  const plan = makePlan(spec, readSurroundings(spec, filter))
+  const plan = makePlan(spec, readPlanFacts(spec, filter))
   return { plan, program: compilePlan(plan) }
 }
 
 /** Reads the machine's facts that a plan needs besides the Spec. @throws CGROUP_MISSING, USER_UNKNOWN */
-export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
+export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || optionName('parent', spec.frontend)}` })
@@ -116,16 +116,16 @@ export interface LaunchHooks {
 
 /** Starts the job. `stdio` are descriptors; -1 means /dev/null. @throws HutchError, with nothing left behind */
 export function launch(
-  asked: Spec,
+  requested: Spec,
   stdio: readonly [number, number, number],
   { recompile, filter }: LaunchHooks = {},
 ): Launched {
   const addon = watchedNative()
-  const spec = withEvacuation(asked)
+  const spec = withEvacuation(requested)
   if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program: defaultGroups } = prepare(spec, filter)
-    const program = recompile?.(plan, defaultGroups) ?? defaultGroups
+    const { plan, program: compiled } = prepare(spec, filter)
+    const program = recompile?.(plan, compiled) ?? compiled
     const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {
       rememberEnabled(plan)
@@ -275,7 +275,7 @@ function legacyNames(host: Host, spec: Spec): string[] {
 function rememberEnabled(plan: Plan): void {
   for (const { directory, controllers } of plan.groups[0]?.enable ?? [])
     for (const parent of knownParents.values())
-      parent.chain.find((level) => level.directory === directory)?.enabled.push(...controllers)
+      parent.levels.find((level) => level.directory === directory)?.enabled.push(...controllers)
 }
 
 /** Schedules one sweep of stale groups per process, after the first start, so that no start waits for it. */

@@ -21,7 +21,7 @@ export function explainMountRefusal(
 ): HutchError {
   const names = { source: sourceOf(op), target: targetOf(op), origin }
   const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
-  const found = seen && targetWords(seen.look, { ...seen, op, errno, origin, target: targetPath(op) })
+  const found = seen && targetWords(seen.state, { ...seen, op, errno, origin, target: targetPath(op) })
   const [why, remedy] =
     found ?? (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
@@ -30,7 +30,7 @@ export function explainMountRefusal(
 
 /** What hutch-init found at the target, and the steps and mounts before it. */
 export interface TargetReport extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
-  look: TargetState
+  state: TargetState
 }
 
 interface Names {

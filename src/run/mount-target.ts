@@ -261,20 +261,20 @@ export interface TargetContext {
 }
 
 /** Returns what hutch-init found together with the plan's mounts, for a refused operation of a job's start. */
-export function seenBy(plan: Plan, steps: readonly Op[], look: TargetState) {
-  return { look, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
+export function seenBy(plan: Plan, steps: readonly Op[], state: TargetState) {
+  return { state, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
 }
 
 /** Returns why the target was refused and what to do. Returns undefined if no row applies. */
-export function targetWords(look: TargetState, context: TargetContext): Words | undefined {
+export function targetWords(state: TargetState, context: TargetContext): Words | undefined {
   const { op, errno, origin, target, frontend, steps, mounts } = context
-  const barred = look.leads.slice(0, look.barrier) || '/'
+  const barred = state.leads.slice(0, state.barrier) || '/'
   const parent = dirname(barred)
   const outside = (path: string) => hostPath(steps, path)
   const root = steps.find((step) => step.op === 'openRoot')
   const typed = mounts?.find((mount) => mount.target === target && 'origin' in op && mount.origin === op.origin)
   const facts: TargetFacts = {
-    ...look,
+    ...state,
     errno,
     op,
     origin,
@@ -282,7 +282,7 @@ export function targetWords(look: TargetState, context: TargetContext): Words | 
     frontend,
     barred,
     parent,
-    ...ids(look, outside(look.error === 'EACCES' ? barred : parent)),
+    ...ids(state, outside(state.error === 'EACCES' ? barred : parent)),
     at: (path) => {
       if (frontend === 'bwrap') return bwrapOption(op, origin, path)
       return typed?.typed === undefined

@@ -52,13 +52,13 @@ export function readCallOptions<O extends OutputOptions & CallWays>(
   call: StartCall,
   keys: readonly string[],
   options: O,
-): { output: OutputSpec; how: CallWays; job: Omit<O, keyof OutputOptions | keyof CallWays> } {
+): { output: OutputSpec; callOptions: CallWays; job: Omit<O, keyof OutputOptions | keyof CallWays> } {
   refuseUnknown(options, keys, '', 'option', call)
   const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...job } = options
   const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
   checkCallbacks(options)
   refuseTwoInputs(checkInput(input), stdio)
-  return { output, how: { stdio, signal, onEvent, input } as CallWays, job }
+  return { output, callOptions: { stdio, signal, onEvent, input } as CallWays, job }
 }
 
 /** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */

@@ -51,9 +51,9 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
     watchJob(job, (event) => {
       if (event.kind === 'failed') failed ??= event
       if (event.kind === 'program') looks.push(...decodeProgramReports(event.bytes))
-      const look = event.kind === 'program' ? decodeTargetState(event.bytes) : undefined
+      const state = event.kind === 'program' ? decodeTargetState(event.bytes) : undefined
       // of the programs without a plan, only bwrap mounts inside a root
-      if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
+      if (state) seen = { state, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
       if (event.kind !== 'ended') return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)

@@ -14,10 +14,10 @@ const returns = 0x06
  * SCMP_ACT_TRACE stays because it belongs to a tracer.
  */
 export function noticed(words: readonly number[]): number[] {
-  const asked: readonly number[] = [actions.errno, actions.killThread, actions.killProcess]
+  const watched: readonly number[] = [actions.errno, actions.killThread, actions.killProcess]
   return words.map((word, i) => {
     const isAnswer = i % 2 === 1 && (words[i - 1]! & 0xffff) === returns
-    return isAnswer && asked.includes((word & 0xffff_0000) >>> 0) ? actions.notify : word
+    return isAnswer && watched.includes((word & 0xffff_0000) >>> 0) ? actions.notify : word
   })
 }
 
@@ -33,21 +33,21 @@ export function ownRule(
   call: string,
 ): string {
   const names = (group: Group) => group.calls.trim().split(/\s+/).includes(call)
-  const say = (text: string) => `${profile}: ${text}`
+  const explain = (text: string) => `${profile}: ${text}`
   if (profile === 'strict') {
     const reason = Object.keys(left).find((why) => left[why]!.trim().split(/\s+/).includes(call))
-    if (reason !== undefined) return say(reason)
+    if (reason !== undefined) return explain(reason)
   }
   const groups = (profile === 'strict' ? strictGroups : [...commonCalls, ...defaultGroups]).filter(names)
   const refusing = groups.find(({ action }) => action !== undefined)
-  if (refusing && !refusing.when) return say(refusing.why)
+  if (refusing && !refusing.when) return explain(refusing.why)
   const conditional = groups.find(({ when }) => when !== undefined)
   const missing = groups
     .flatMap(({ includes }) => includes?.capabilities ?? [])
     .filter((one) => !capabilities.includes(one))
-  if (conditional) return say(`only ${conditional.why}`)
-  if (missing.length > 0) return say(`takes ${capabilityName(missing[0]!)}`)
-  return say('not in its list')
+  if (conditional) return explain(`only ${conditional.why}`)
+  if (missing.length > 0) return explain(`takes ${capabilityName(missing[0]!)}`)
+  return explain('not in its list')
 }
 
 /** Returns the position of the rule in a user's profile. */

@@ -11,7 +11,7 @@ const patienceMs = 1000
  * Writes the whole text, with control characters escaped. A stream that another process made non-blocking has one second to accept more.
  * The rest is dropped, because the exit status and the documents of a run matter more.
  */
-export function tell(text: string): void {
+export function writeStderr(text: string): void {
   write(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))
 }
 

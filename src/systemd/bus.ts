@@ -157,7 +157,7 @@ function requests(call: Call, waitsForJob: boolean): Uint8Array[] {
     body: [jobRemoved],
   }
   const { interface: of, member, signature, args } = call
-  const asked: Message = {
+  const request: Message = {
     kind: 'call',
     serial: serials.call,
     destination: name,
@@ -167,5 +167,5 @@ function requests(call: Call, waitsForJob: boolean): Uint8Array[] {
     signature,
     body: args,
   }
-  return (waitsForJob ? [hello, match, asked] : [hello, asked]).map(encodeMessage)
+  return (waitsForJob ? [hello, match, request] : [hello, request]).map(encodeMessage)
 }

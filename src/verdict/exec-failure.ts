@@ -106,10 +106,10 @@ export function explainExecFailure(facts: ExecFacts): ExecFailure {
 }
 
 function find(facts: ExecFacts): ExecExplanation | undefined {
-  for (const [i, look] of facts.looks.entries()) {
-    const subject = i === 0 ? 'it' : `its interpreter ${quote(look.path)}`
+  for (const [i, report] of facts.looks.entries()) {
+    const subject = i === 0 ? 'it' : `its interpreter ${quote(report.path)}`
     for (const finder of findings[facts.errno] ?? []) {
-      const found = finder(facts, look, subject)
+      const found = finder(facts, report, subject)
       if (found) return found
     }
   }
@@ -134,18 +134,18 @@ function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
 
 /** Returns a line with the resolved path, if a search in PATH or a link led to a path other than the typed one. */
 function pathLines({ command, looks }: ExecFacts): [string, string][] {
-  const look = looks[0]
-  if (!look || look.error === 'ENOENT') return []
+  const report = looks[0]
+  if (!report || report.error === 'ENOENT') return []
   return [
-    ...(look.path === command ? [] : [['program', quote(look.path)] as [string, string]]),
-    ...(look.target === '' ? [] : [['leads to', quote(look.target)] as [string, string]]),
+    ...(report.path === command ? [] : [['program', quote(report.path)] as [string, string]]),
+    ...(report.target === '' ? [] : [['leads to', quote(report.target)] as [string, string]]),
   ]
 }
 
 function notInside(facts: ExecFacts): ExecFailure | undefined {
   const { onHost, ownRoot, errno, command, looks } = facts
   if (!onHost || !ownRoot || errno !== 'ENOENT') return undefined
-  const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
+  const interpreter = looks.findLast((report) => report.loaderError === 'ENOENT')?.loader
   const add = [
     ...onHost.volumes.flatMap((path) => allow.volume(facts.frontend, path)),
     ...(onHost.searchPath ? allow.variable(facts.frontend, 'PATH', onHost.searchPath) : []),

@@ -5,7 +5,7 @@ import type { ExecFacts, ProgramReport } from './exec-failure.ts'
 import { describeFileKind, type ExecExplanation, pasteable, scriptFix, searchHint } from './exec-words.ts'
 import { readFileKind } from './program-file.ts'
 
-type Finder = (facts: ExecFacts, look: ProgramReport, subject: string) => ExecExplanation | undefined
+type Finder = (facts: ExecFacts, report: ProgramReport, subject: string) => ExecExplanation | undefined
 
 /** Finders per errno, in this order; the first one that returns a finding is used. */
 export const findings: { [errno: string]: readonly Finder[] } = {
@@ -22,14 +22,14 @@ export const findings: { [errno: string]: readonly Finder[] } = {
 
 function missing(
   { command, searchPath, ownRoot, frontend }: ExecFacts,
-  look: ProgramReport,
+  report: ProgramReport,
   subject: string,
 ): ExecExplanation | undefined {
-  if (look.error !== 'ENOENT' || subject !== 'it') return undefined
-  if (look.target !== '')
+  if (report.error !== 'ENOENT' || subject !== 'it') return undefined
+  if (report.target !== '')
     return {
-      why: `${quote(look.path)} is a symbolic link to ${quote(look.target)}, which does not exist`,
-      hint: `restore the link's target, or replace the link: ln -sfn PROGRAM ${pasteable(look.path)}`,
+      why: `${quote(report.path)} is a symbolic link to ${quote(report.target)}, which does not exist`,
+      hint: `restore the link's target, or replace the link: ln -sfn PROGRAM ${pasteable(report.path)}`,
     }
   if (!command.includes('/'))
     return {
@@ -37,21 +37,21 @@ function missing(
       evidence: [['looked in', searchPath]],
       hint: searchHint(frontend, ownRoot),
     }
-  const gone = look.path.slice(0, look.barrier)
+  const gone = report.path.slice(0, report.barrier)
   return {
     why: 'no such program',
-    ...(gone !== look.path && { evidence: [['missing', quote(gone)]] }),
+    ...(gone !== report.path && { evidence: [['missing', quote(gone)]] }),
     hint: ownRoot ? 'give a path that exists inside' : 'give a path that exists',
   }
 }
 
-function missingInterpreter(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.loaderError !== 'ENOENT') return undefined
-  const kind = readFileKind(look.head)
-  const evidence: [string, string][] = [['interpreter', quote(look.loader)]]
-  const file = pasteable(facts.outside(look.path) ?? look.path)
+function missingInterpreter(facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.loaderError !== 'ENOENT') return undefined
+  const kind = readFileKind(report.head)
+  const evidence: [string, string][] = [['interpreter', quote(report.loader)]]
+  const file = pasteable(facts.outside(report.path) ?? report.path)
   const base = { evidence, interpreterMissing: true as const }
-  if (kind.kind === 'script' && (kind.returns || look.loader.endsWith('\r')))
+  if (kind.kind === 'script' && (kind.returns || report.loader.endsWith('\r')))
     return {
       ...base,
       why: `the first line of ${subject === 'it' ? 'the script' : subject} ends in a carriage return (\\r), so its interpreter is not found`,
@@ -61,16 +61,16 @@ function missingInterpreter(facts: ExecFacts, look: ProgramReport, subject: stri
     return {
       ...base,
       why: `the interpreter that ${subject === 'it' ? 'it' : subject} names does not exist`,
-      ...scriptFix(look, 'install the interpreter, or correct the first line of the script'),
+      ...scriptFix(report, 'install the interpreter, or correct the first line of the script'),
     }
   return {
     ...base,
     why: `the loader that ${subject === 'it' ? 'it' : subject} names does not exist`,
     evidence: [
-      ['loader', quote(look.loader)],
+      ['loader', quote(report.loader)],
       ['file', describeFileKind(kind)],
     ],
-    hint: loaderHint(look.loader, facts.ownRoot),
+    hint: loaderHint(report.loader, facts.ownRoot),
   }
 }
 
@@ -93,12 +93,12 @@ function loaderHint(loader: string, ownRoot: boolean): string {
     : `install the package that has ${quote(loader)}`
 }
 
-function barred({ outside }: ExecFacts, look: ProgramReport): ExecExplanation | undefined {
-  if (look.error !== 'EACCES') return undefined
-  const directory = (look.target || look.path).slice(0, look.barrier) || '.'
+function barred({ outside }: ExecFacts, report: ProgramReport): ExecExplanation | undefined {
+  if (report.error !== 'EACCES') return undefined
+  const directory = (report.target || report.path).slice(0, report.barrier) || '.'
   return {
-    why: `user ${look.user} cannot search the directory ${quote(directory)}`,
-    evidence: [['directory', `mode ${octal(look.mode)}, owner ${look.owner}`]],
+    why: `user ${report.user} cannot search the directory ${quote(directory)}`,
+    evidence: [['directory', `mode ${octal(report.mode)}, owner ${report.owner}`]],
     fix: { shell: `chmod a+x ${pasteable(outside(directory) ?? directory)}`, reason: 'allow others to search it' },
   }
 }
@@ -111,39 +111,39 @@ const fileTypes = new Map([
   [0o140000, 'a socket'],
 ])
 
-function notAFile(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  const type = fileTypes.get(look.mode & 0o170000)
-  if (look.error || !type) return undefined
+function notAFile(_facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  const type = fileTypes.get(report.mode & 0o170000)
+  if (report.error || !type) return undefined
   return {
     why: `${subject} is ${type}`,
-    hint: `give a program${type === 'a directory' ? ` in it: ls -l ${pasteable(look.path)}` : ''}`,
+    hint: `give a program${type === 'a directory' ? ` in it: ls -l ${pasteable(report.path)}` : ''}`,
   }
 }
 
-function noMode(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.error || look.mode & 0o111) return undefined
-  const kind = readFileKind(look.head)
-  const file = pasteable(facts.outside(look.path) ?? look.path)
-  const why = `${subject} is not executable (mode ${octal(look.mode)})`
+function noMode(facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.error || report.mode & 0o111) return undefined
+  const kind = readFileKind(report.head)
+  const file = pasteable(facts.outside(report.path) ?? report.path)
+  const why = `${subject} is not executable (mode ${octal(report.mode)})`
   // execute permission alone would not make these files run
   if (kind.kind === 'text' || kind.kind === 'empty' || kind.kind === 'data' || kind.kind === 'foreign') {
-    const found = badFormat(facts, look, subject)!
+    const found = badFormat(facts, report, subject)!
     return { ...found, why: `${why}, and ${found.why.replace(/^it /, '')}` }
   }
   return { why, fix: { shell: `chmod a+rx ${file}`, reason: 'make it executable' } }
 }
 
-function noexec(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.error || !look.noexec) return undefined
-  const file = look.target || look.path
+function noexec(facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.error || !report.noexec) return undefined
+  const file = report.target || report.path
   const host = facts.outside(file)
-  const kind = readFileKind(look.head)
+  const kind = readFileKind(report.head)
   const why = `${subject} is on a mount with noexec`
-  if (kind.kind === 'script' && !look.loaderError && kind.interpreter)
+  if (kind.kind === 'script' && !report.loaderError && kind.interpreter)
     return {
       why,
       fix: {
-        instead: [kind.interpreter, ...(kind.rest ? [kind.rest] : []), look.path],
+        instead: [kind.interpreter, ...(kind.rest ? [kind.rest] : []), report.path],
         reason: 'pass it to its interpreter',
       },
     }
@@ -158,31 +158,34 @@ function noexec(facts: ExecFacts, look: ProgramReport, subject: string): ExecExp
       }
 }
 
-function noRight({ outside }: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.error || look.access !== 'EACCES' || look.noexec) return undefined
+function noRight({ outside }: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.error || report.access !== 'EACCES' || report.noexec) return undefined
   return {
-    why: `user ${look.user} may not execute ${subject === 'it' ? 'it' : quote(look.path)}`,
-    evidence: [['file', `mode ${octal(look.mode)}, owner ${look.owner}`]],
-    fix: { shell: `chmod a+rx ${pasteable(outside(look.path) ?? look.path)}`, reason: 'allow others to execute it' },
+    why: `user ${report.user} may not execute ${subject === 'it' ? 'it' : quote(report.path)}`,
+    evidence: [['file', `mode ${octal(report.mode)}, owner ${report.owner}`]],
+    fix: {
+      shell: `chmod a+rx ${pasteable(outside(report.path) ?? report.path)}`,
+      reason: 'allow others to execute it',
+    },
   }
 }
 
-function barredInterpreter(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.loaderError !== 'EACCES') return undefined
+function barredInterpreter(_facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.loaderError !== 'EACCES') return undefined
   return {
-    why: `the interpreter that ${subject} names cannot be reached by user ${look.user}`,
-    evidence: [['interpreter', quote(look.loader)]],
-    hint: `see which directory forbids it: namei -l ${pasteable(look.loader)}`,
+    why: `the interpreter that ${subject} names cannot be reached by user ${report.user}`,
+    evidence: [['interpreter', quote(report.loader)]],
+    hint: `see which directory forbids it: namei -l ${pasteable(report.loader)}`,
   }
 }
 
-function badFormat(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.error || (look.mode & 0o170000) !== 0o100000) return undefined
-  const kind = readFileKind(look.head)
-  const file = pasteable(facts.outside(look.path) ?? look.path)
+function badFormat(facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.error || (report.mode & 0o170000) !== 0o100000) return undefined
+  const kind = readFileKind(report.head)
+  const file = pasteable(facts.outside(report.path) ?? report.path)
   switch (kind.kind) {
     case 'empty':
-      if (look.openError)
+      if (report.openError)
         return { why: `${subject} has a format that the kernel does not know`, hint: `check its type: file ${file}` }
       return { why: `${subject} is empty`, hint: 'write the program, or copy it again' }
     case 'marked script':
@@ -199,13 +202,13 @@ function badFormat(facts: ExecFacts, look: ProgramReport, subject: string): Exec
       if (kind.interpreter === '')
         return {
           why: `${subject} names no interpreter after "#!"`,
-          ...scriptFix(look, 'write it after "#!" in the first line'),
+          ...scriptFix(report, 'write it after "#!" in the first line'),
         }
       return undefined
     case 'text':
       return {
         why: `${subject} is a text without a first line such as #!/bin/sh`,
-        ...scriptFix(look, 'write such a line at its top', 'sh'),
+        ...scriptFix(report, 'write such a line at its top', 'sh'),
       }
     case 'elf':
       return {
@@ -215,7 +218,7 @@ function badFormat(facts: ExecFacts, look: ProgramReport, subject: string): Exec
     case 'foreign':
       return {
         why: `${subject} is ${kind.name}`,
-        ...scriptFix(look, 'Linux does not run it: give a program for Linux'),
+        ...scriptFix(report, 'Linux does not run it: give a program for Linux'),
       }
     case 'data':
       return { why: `${subject} has a format that the kernel does not know`, hint: `check its type: file ${file}` }
@@ -228,12 +231,12 @@ function machineWords({ arch }: ExecFacts, kind: { machine: string; bits: number
   return kind.machine === own && kind.bits === 64 ? ', but it is damaged or cut off' : `, and this machine is ${own}`
 }
 
-function linkLoop(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
-  if (look.error !== 'ELOOP') return undefined
-  const path = look.path.slice(0, look.barrier) || look.path
+function linkLoop(_facts: ExecFacts, report: ProgramReport, subject: string): ExecExplanation | undefined {
+  if (report.error !== 'ELOOP') return undefined
+  const path = report.path.slice(0, report.barrier) || report.path
   return {
     why: `the symbolic links of ${subject === 'it' ? quote(path) : subject} form a loop`,
-    hint: `see where each leads: namei ${pasteable(look.path)}; and replace the wrong one: ln -sfn PROGRAM LINK`,
+    hint: `see where each leads: namei ${pasteable(report.path)}; and replace the wrong one: ln -sfn PROGRAM LINK`,
   }
 }
 
@@ -246,9 +249,9 @@ function nestedScripts({ looks }: ExecFacts, _look: ProgramReport, _subject: str
   }
 }
 
-function throughFile(_facts: ExecFacts, look: ProgramReport): ExecExplanation | undefined {
-  if (look.error !== 'ENOTDIR') return undefined
-  const part = (look.target || look.path).slice(0, look.barrier)
+function throughFile(_facts: ExecFacts, report: ProgramReport): ExecExplanation | undefined {
+  if (report.error !== 'ENOTDIR') return undefined
+  const part = (report.target || report.path).slice(0, report.barrier)
   return {
     why: `${quote(part)} is a file, not a directory`,
     hint: `give a path that does not go through ${quote(part)}`,
@@ -257,17 +260,17 @@ function throughFile(_facts: ExecFacts, look: ProgramReport): ExecExplanation | 
 
 function beingWritten(
   { writers = [], outside }: ExecFacts,
-  look: ProgramReport,
+  report: ProgramReport,
   subject: string,
 ): ExecExplanation | undefined {
-  if (look.error) return undefined
+  if (report.error) return undefined
   return {
     why: `${subject} is open for writing`,
     evidence: writers.map(({ pid, name }): [string, string] => ['writer', `${quote(name)}, pid ${pid}`]),
     hint:
       writers.length > 0
         ? `close the file in that process first, or wait for its end: tail --pid=${writers[0]!.pid} -f /dev/null`
-        : `close the file first; this lists the processes that have it open: fuser -v ${pasteable(outside(look.path) ?? look.path)}`,
+        : `close the file first; this lists the processes that have it open: fuser -v ${pasteable(outside(report.path) ?? report.path)}`,
   }
 }
 

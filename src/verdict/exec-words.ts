@@ -82,12 +82,16 @@ export function describeFileKind(kind: FileKind): string {
 }
 
 /** Returns the fix that passes a script to the interpreter found in its first line or its name. Returns the hint if neither names one. */
-export function scriptFix(look: ProgramReport, hint: string, fallback?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
-  const kind = readFileKind(look.head)
+export function scriptFix(
+  report: ProgramReport,
+  hint: string,
+  fallback?: string,
+): Pick<ExecExplanation, 'fix' | 'hint'> {
+  const kind = readFileKind(report.head)
   const named = kind.kind === 'script' ? defaultInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
-  const through = interpreterFor(look.path) ?? named ?? fallback
+  const through = interpreterFor(report.path) ?? named ?? fallback
   if (!through) return { hint }
-  return { fix: { instead: [...through.split(' '), look.path], reason: `${hint}; or pass it to an interpreter` } }
+  return { fix: { instead: [...through.split(' '), report.path], reason: `${hint}; or pass it to an interpreter` } }
 }
 
 /** Meaning of each errno for exec, and a hint. */

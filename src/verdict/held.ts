@@ -40,7 +40,7 @@ export function heldFacts(ended: Ended): Partial<Facts> {
     throttledAbove: Number(throttledAbove(ended) !== undefined),
     memoryFull: Number((usage.memoryLimitHits ?? 0) > 0 || ownIsFull(ended.plan, ended.after)),
     refaultPercent: refaultShare(ended),
-    ioLimited: Number(asked(ended, 'io.max', 'blkio.throttle.') !== undefined),
+    ioLimited: Number(requestedLimit(ended, 'io.max', 'blkio.throttle.') !== undefined),
     ioStallPercent: percent(pressure?.io?.fullUsec),
     cpuStallPercent: percent(pressure?.cpu?.someUsec),
     cpusetDemandPercent:
@@ -85,13 +85,13 @@ function refaultShare(ended: Ended): number {
   return typeof value === 'number' && value > 0 ? Math.round((100 * refaultsOf(ended)) / value) : 0
 }
 
-function asked({ plan }: Ended, ...starts: string[]): { file: string; value: string } | undefined {
+function requestedLimit({ plan }: Ended, ...starts: string[]): { file: string; value: string } | undefined {
   return plan.spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
 }
 
 /** Returns the number of CPUs in cpuset.cpus. Returns undefined if the set contains all CPUs of the host. */
 function fewerCpus(ended: Ended): number | undefined {
-  const set = asked(ended, 'cpuset.cpus')
+  const set = requestedLimit(ended, 'cpuset.cpus')
   const count = set === undefined ? 0 : parseCpuCount(set.value)
   return count > 0 && count < ended.outcome.hostCpus() ? count : undefined
 }
@@ -138,7 +138,7 @@ export function heldDetail(ended: Ended, file: HeldLimit): { limit: CauseLimit; 
 
 function limitOf(ended: Ended, file: HeldLimit): CauseLimit {
   if (file.endsWith('.pressure')) return { file }
-  return ownLimit(ended, file === 'io.max' ? (asked(ended, 'io.max', 'blkio.throttle.')?.file ?? file) : file)
+  return ownLimit(ended, file === 'io.max' ? (requestedLimit(ended, 'io.max', 'blkio.throttle.')?.file ?? file) : file)
 }
 
 /** Returns the microseconds in which tasks waited for the resource of the limit. */

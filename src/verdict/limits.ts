@@ -25,10 +25,11 @@ export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   const controller = file.slice(0, file.indexOf('.'))
   const legacy = v1Names[file] ?? file
   const figures = figuresOf(plan, controller, (path) => after.get(path))
-  const asked = (name: string) => plan.spec.limits.find((limit) => limit.file === name)
+  const requested = (name: string) => plan.spec.limits.find((limit) => limit.file === name)
   // if the caller named the v1 file, report that name
-  const named = !asked(file) && legacy !== file && asked(legacy) ? legacy : file
-  const text = figures(file) ?? figures(legacy) ?? cpuQuota(figures) ?? asked(file)?.value ?? asked(legacy)?.value
+  const named = !requested(file) && legacy !== file && requested(legacy) ? legacy : file
+  const text =
+    figures(file) ?? figures(legacy) ?? cpuQuota(figures) ?? requested(file)?.value ?? requested(legacy)?.value
   const value = limitValue(file, text?.trim())
   const group = groupOf(plan, controller)?.directory
   return { file: named, ...(value !== undefined && { value }), ...(group !== undefined && { group }), level: 'own' }

@@ -7,9 +7,9 @@ const quiet = new Set(['pids.max'])
 
 /** Returns a warning with each group, file and value. Returns undefined if no limit needs a warning. */
 export function describeOuter(outer: readonly AppliedOuterLimit[]): string | undefined {
-  const told = outer.filter(({ file, held }) => !held || !quiet.has(file))
-  if (told.length === 0) return undefined
-  const lines = told.map(({ directory, file, value, held }) => {
+  const reported = outer.filter(({ file, held }) => !held || !quiet.has(file))
+  if (reported.length === 0) return undefined
+  const lines = reported.map(({ directory, file, value, held }) => {
     const text = value.split('\n').join(', ')
     return `  ${file.padEnd(11)}  ${text} of ${directory}: ${held ? 'set for the job itself' : 'does not apply to the job'}`
   })

@@ -39,15 +39,17 @@ const shortWait = 100
 
 /** Returns the processes that are blocked in the kernel at two reads, and what they wait for. */
 export function readWaiting(processes: readonly ProcessFacts[]): { process: ProcessFacts; where: string }[] {
-  const look = ({ pid }: ProcessFacts) => {
+  const readBlockedState = ({ pid }: ProcessFacts) => {
     const [state, where, used] = [read(pid, 'stat'), read(pid, 'wchan'), read(pid, 'schedstat')]
     return [/^.*\) (\S)/s.exec(state)?.[1], where, used].join(' ')
   }
-  const first = processes.filter(({ state }) => state === 'D').map((process) => ({ process, seen: look(process) }))
+  const first = processes
+    .filter(({ state }) => state === 'D')
+    .map((process) => ({ process, seen: readBlockedState(process) }))
   if (first.length === 0) return []
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, shortWait)
   return first
-    .filter(({ process, seen }) => seen.startsWith('D ') && look(process) === seen)
+    .filter(({ process, seen }) => seen.startsWith('D ') && readBlockedState(process) === seen)
     .map(({ process, seen }) => ({ process, where: seen.split(' ')[1] ?? '' }))
     .filter(({ where }) => where !== overHigh)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains how long a group's tasks waited for a CPU: because of its cpuset, or because the CPUs of the host were busy. Pure.
-import type { Chain } from '../cgroup/ancestors.ts'
+import type { Ancestors } from '../cgroup/ancestors.ts'
 import { availableParallelism } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
 import type { Facts } from '../verdict/decide.ts'
@@ -8,7 +8,7 @@ import { count } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise-command.ts'
 
-type Waits = Pick<Chain, 'pressure' | 'cpuset'>
+type Waits = Pick<Ancestors, 'pressure' | 'cpuset'>
 
 /** Averages of a pressure file, in words. */
 const windows = { avg10: '10 s', avg60: '60 s', avg300: '5 minutes' }
@@ -23,20 +23,20 @@ function longestWait({ pressure }: Waits): { percent: number; window: string } {
 }
 
 /** Returns the nearest cpuset if it has fewer CPUs than the host. */
-function narrowCpuset({ cpuset }: Waits, hostCpus: number): Chain['cpuset'] {
+function narrowCpuset({ cpuset }: Waits, hostCpus: number): Ancestors['cpuset'] {
   return cpuset && cpuset.count > 0 && cpuset.count < hostCpus ? cpuset : undefined
 }
 
 /** Computes the figures of waiting for a CPU. */
-export function cpuFacts(chain: Waits, hostCpus = availableParallelism()): Partial<Facts> {
-  const { percent } = longestWait(chain)
-  return { cpuStallPercent: percent, cpusetDemandPercent: narrowCpuset(chain, hostCpus) ? percent : 0 }
+export function cpuFacts(ancestors: Waits, hostCpus = availableParallelism()): Partial<Facts> {
+  const { percent } = longestWait(ancestors)
+  return { cpuStallPercent: percent, cpusetDemandPercent: narrowCpuset(ancestors, hostCpus) ? percent : 0 }
 }
 
 /** Explains the wait. More tasks than CPUs wait for each other; on a busy host they wait for tasks of other groups, too. */
-export function cpuStallCauses(name: string, chain: Waits, hostCpus = availableParallelism()): WhyCause[] {
-  const { percent, window } = longestWait(chain)
-  const set = narrowCpuset(chain, hostCpus)
+export function cpuStallCauses(name: string, ancestors: Waits, hostCpus = availableParallelism()): WhyCause[] {
+  const { percent, window } = longestWait(ancestors)
+  const set = narrowCpuset(ancestors, hostCpus)
   const waited = `at least one task of ${name} waited for a CPU in ${percent} % of the last ${window}`
   const common = { kind: 'slowed', confidence: 'likely', cause: 'slowed' } as const
   if (!set)

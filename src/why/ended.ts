@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds how an ended process ended: from its wait status while it is a zombie, and from the kernel's log. Called by why.ts.
 
-import { readChain } from '../cgroup/ancestors.ts'
+import { readAncestors } from '../cgroup/ancestors.ts'
 import { placeOf, present } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import type { KernelFault, KernelKill } from '../host/kernel-record.ts'
@@ -69,7 +69,7 @@ const makers: { [K in CauseKind]?: (end: KnownEnd, host: Host) => WhyCause[] } =
     const path = kill!.group ?? ''
     const place = path === '' || host.layout === 'none' ? undefined : present(placeOf(host, path))
     // the group's counts include other processes
-    const levels = place ? readChain(host, place).memory.map(({ kills: _, ...level }) => level) : []
+    const levels = place ? readAncestors(host, place).memory.map(({ kills: _, ...level }) => level) : []
     const name = `process ${pid} (${quote(kill!.name)})`
     const end = { status: null, signal: 'SIGKILL', from: 'kernel' } as const
     return memoryCauses({ name, path, levels, below: [], kills: [kill!] }).map((cause) => ({ ...cause, end }))

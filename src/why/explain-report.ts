@@ -31,14 +31,14 @@ function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnTyp
   if (cause.cause !== 'oom') return cause
   // reports of version 2 have victims
   const wanted = new Set(['by hand', 'log', ...(report.cause?.victims ? [] : ['victim'])])
-  const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
-  const more = told?.evidence.filter(([label]) => wanted.has(label)) ?? []
+  const logged = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
+  const more = logged?.evidence.filter(([label]) => wanted.has(label)) ?? []
   const limit = report.limits['memory.max']
   const own = cause.whose === 'own' && typeof limit === 'number' ? limit : undefined
   const extended = {
     ...cause,
     ...(own !== undefined && { maximum: own }),
-    ...(told && { last: told.last!, victims: told.victims! }),
+    ...(logged && { last: logged.last!, victims: logged.victims! }),
     evidence: [...cause.evidence, ...more],
   }
   const isVictim = report.cause ? isNodeVictim(report.cause) : isNode(report.command)

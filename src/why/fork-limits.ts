@@ -51,14 +51,14 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
     return refusing.map((level) => makeCause(facts, level, level.deniedHere!, sure))
   }
   // the counter of the forking task's group increases, whichever level refused
-  const asked = (own.denied ?? 0) > 0 ? own : below[0]
-  if (!asked) return refusedBelow(facts)
+  const refusing = (own.denied ?? 0) > 0 ? own : below[0]
+  if (!refusing) return refusedBelow(facts)
   const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
-  const chain = asked === own ? levels : [...below.filter(({ path }) => asked.path.startsWith(path)), ...levels]
-  const { level, group, ...found } = choosePidsLevel(chain.map(countOf))
-  const only = level === 'own' ? chain[0] : chain.find(({ path }) => path === group)
+  const path = refusing === own ? levels : [...below.filter(({ path }) => refusing.path.startsWith(path)), ...levels]
+  const { level, group, ...found } = choosePidsLevel(path.map(countOf))
+  const only = level === 'own' ? path[0] : path.find(({ path }) => path === group)
   if (only) return [makeCause(facts, only, denied, found)]
-  const limited = chain.filter(({ max }) => max !== undefined)
+  const limited = path.filter(({ max }) => max !== undefined)
   return [makeUnsure(facts, limited, denied, found)]
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the facts of a group or of one of its processes, and computes the figures for foundRows and restRows. Called by group.ts.
 
-import { type Chain, readChain } from '../cgroup/ancestors.ts'
+import { type Ancestors, readAncestors } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
 import { hierarchies, type Place } from '../cgroup/group-paths.ts'
 import { type Fullness, parseWritable, readFull } from '../host/file-system.ts'
@@ -21,7 +21,7 @@ import { countTasks, type ProcessFacts, readProcessFacts, readTaskLimits } from 
 /** The facts of a group, or of a process and its group. */
 export interface GroupReadings {
   place: Place
-  chain: Chain
+  ancestors: Ancestors
   /** The target, if it is a process. */
   one?: ProcessFacts
   /** Whether the group or its descendants have processes. */
@@ -46,60 +46,60 @@ export interface GroupReadings {
 const maxProcesses = 32
 
 /** Reads the facts. `one` is the target process. Without it, all processes of the group are examined. */
-export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): GroupReadings {
-  const chain = readChain(host, place)
+export function readGroupFigures(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): GroupReadings {
+  const ancestors = readAncestors(host, place)
   const pids = one ? [one.pid] : membersOf(host, place)
   const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcessFacts(pid) ?? [])
   return {
     place,
-    chain,
+    ancestors,
     ...(one && { one }),
     populated: pids.length > 0 && !one?.zombie,
-    taskCount: chain.pids[0]?.current || chain.pids[0]?.peak || pids.length,
+    taskCount: ancestors.pids[0]?.current || ancestors.pids[0]?.peak || pids.length,
     processes,
     whole: place.directories[''] === host.unified?.mount,
-    memory: memoryFacts(chain, place, log, one !== undefined),
-    tasks: taskFacts(chain, place, log, processes),
+    memory: memoryFacts(ancestors, place, log, one !== undefined),
+    tasks: taskFacts(ancestors, place, log, processes),
     full: seenFull(processes),
     frozen: readFrozen(host, place),
     waiting: readWaiting(processes),
     daemon: readDaemonKills(host, place),
-    unread: unreadOf(chain, log, place),
+    unread: unreadOf(ancestors, log, place),
   }
 }
 
 /** Computes the figures for the decision lists. */
-export function computeFound(looked: GroupReadings): Facts {
-  const { chain, memory, tasks, one, processes, frozen, daemon, whole } = looked
+export function computeFound(readings: GroupReadings): Facts {
+  const { ancestors, memory, tasks, one, processes, frozen, daemon, whole } = readings
   return {
     ...noFacts(),
     frozen: frozen.length,
     // frozen processes look stopped or blocked
     stopped: frozen.length > 0 ? 0 : processes.filter(({ state }) => state === 'T' || state === 't').length,
-    blocked: frozen.length > 0 ? 0 : looked.waiting.length,
+    blocked: frozen.length > 0 ? 0 : readings.waiting.length,
     oomKills: countKills(memory),
     oomWithoutKill: Number(ranOutAlone(memory)),
     oomdKills: daemon.reduce((sum, { kills }) => sum + kills, 0),
     forksRefused: countRefused(tasks),
     fullTasks: fullCauses(tasks).length,
-    fullSpaces: looked.full.reduce((sum, { mounts }) => sum + mounts.length, 0),
-    throttledPeriods: chain.cpu.reduce(
+    fullSpaces: readings.full.reduce((sum, { mounts }) => sum + mounts.length, 0),
+    throttledPeriods: ancestors.cpu.reduce(
       (sum, { quota, throttledPeriods }) => sum + (quota === undefined ? 0 : throttledPeriods),
       0,
     ),
     slowed: memory.levels.reduce((sum, { high, slowed = 0 }) => sum + (high === undefined ? 0 : slowed), 0),
-    thrashing: Number(isThrashing(memory, chain.pressure.memory)),
-    ...(whole ? {} : cpuFacts(chain)),
-    stallPercent: whole ? 0 : Math.round(stallOf(chain.pressure).percent),
+    thrashing: Number(isThrashing(memory, ancestors.pressure.memory)),
+    ...(whole ? {} : cpuFacts(ancestors)),
+    stallPercent: whole ? 0 : Math.round(stallOf(ancestors.pressure).percent),
     living: Number(one !== undefined && !one.zombie),
-    present: Number(looked.populated),
-    limitsReached: reachedLimits(chain).length,
-    unread: looked.unread.length + refusedAbove(tasks).length,
+    present: Number(readings.populated),
+    limitsReached: reachedLimits(ancestors).length,
+    unread: readings.unread.length + refusedAbove(tasks).length,
   }
 }
 
 /** Describes limits of groups that were reached without a counted kill or refusal. */
-export function reachedLimits({ memory, pids }: Chain): string[] {
+export function reachedLimits({ memory, pids }: Ancestors): string[] {
   return [
     ...memory
       .filter(({ full, hits = 0 }) => full === true || hits > 0)
@@ -120,7 +120,7 @@ function isOlder(directory: string, since: number | undefined): boolean {
 }
 
 /** Returns the evidence that the log has lost. Removed v1 groups took their counts along, and before Linux 6.11 v2 groups their refused forks. */
-function unreadOf({ memory, pids }: Chain, log: LogFacts, place: Place): string[] {
+function unreadOf({ memory, pids }: Ancestors, log: LogFacts, place: Place): string[] {
   const lost = [place.directories.memory, place.directories.pids, place.directories['']].some(
     (directory) => directory !== undefined && isOlder(directory, log.since),
   )
@@ -149,32 +149,32 @@ export function nameOf(levels: readonly { path: string }[], place: Place): strin
   return quote(levels[0]?.path ?? place.path)
 }
 
-function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
-  const path = chain.memory[0]?.path ?? place.path
+function memoryFacts(ancestors: Ancestors, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
+  const path = ancestors.memory[0]?.path ?? place.path
   // the counts of the root group include all groups and say nothing about a process in it
-  const deep = !(alone && isWhole(chain.memory))
+  const deep = !(alone && isWhole(ancestors.memory))
   return {
     name: quote(path),
     path,
-    levels: deep ? chain.memory : [],
-    below: deep ? chain.memoryBelow : [],
+    levels: deep ? ancestors.memory : [],
+    below: deep ? ancestors.memoryBelow : [],
     // without the memory controller, the log can only mean an earlier group of this path
-    kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
+    kills: ancestors.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
   }
 }
 
-function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
-  const first = firstRefusal(log, chain.pids[0]?.path ?? place.path)
-  const below = lastRefusalBelow(log, chain.pids[0]?.path ?? place.path)
+function taskFacts(ancestors: Ancestors, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
+  const first = firstRefusal(log, ancestors.pids[0]?.path ?? place.path)
+  const below = lastRefusalBelow(log, ancestors.pids[0]?.path ?? place.path)
   const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
   const limits = readTaskLimits()
   return {
-    name: nameOf(chain.pids, place),
-    levels: chain.pids,
-    below: isWhole(chain.pids) ? [] : chain.pidsBelow,
+    name: nameOf(ancestors.pids, place),
+    levels: ancestors.pids,
+    below: isWhole(ancestors.pids) ? [] : ancestors.pidsBelow,
     logComplete: log.readable && log.sameGroups && log.since === undefined,
-    ...(first !== undefined && !isWhole(chain.pids) && { firstRefused: first }),
-    ...(below !== undefined && !isWhole(chain.pids) && { lastRefusedBelow: below }),
+    ...(first !== undefined && !isWhole(ancestors.pids) && { firstRefused: first }),
+    ...(below !== undefined && !isWhole(ancestors.pids) && { lastRefusedBelow: below }),
     ...(held && { user: { pid: held.pid, uid: held.uid, limit: held.nproc!, tasks: countTasks(held.uid) } }),
     ...(limits && { host: limits }),
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a group or one of its processes: makes each kind that verdict/decide.ts chooses, with its limit, counts and words.
 
-import type { Chain } from '../cgroup/ancestors.ts'
+import type { Ancestors } from '../cgroup/ancestors.ts'
 import type { Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import { availableParallelism, totalmem } from '../system/machine.ts'
@@ -15,7 +15,7 @@ import { cpuStallCauses } from './cpu-stall.ts'
 import type { WhyCause } from './explanation.ts'
 import { refusedAbove, taskCauses } from './fork-limits.ts'
 import { diskCauses } from './full-filesystems.ts'
-import { computeFound, type GroupReadings, look, nameOf, reachedLimits } from './group-facts.ts'
+import { computeFound, type GroupReadings, nameOf, reachedLimits, readGroupFigures } from './group-facts.ts'
 import type { LogFacts } from './kernel-log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import { daemonCauses } from './oomd.ts'
@@ -31,39 +31,39 @@ interface FoundInGroup {
 
 /** Returns the causes in a group. `one` is the target process. Without it, all processes of the group are examined. */
 export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
-  return explainReadings(look(host, place, log, one))
+  return explainReadings(readGroupFigures(host, place, log, one))
 }
 
 /** Returns the causes that the facts of a group show. Pure, except for the host's memory, its CPUs and the names of other killers. */
-export function explainReadings(looked: GroupReadings): FoundInGroup {
-  const facts = computeFound(looked)
-  const found = [...decideAll(foundRows, facts)].flatMap(([kind, by]) => makers[kind]?.(looked, by) ?? [])
+export function explainReadings(readings: GroupReadings): FoundInGroup {
+  const facts = computeFound(readings)
+  const found = [...decideAll(foundRows, facts)].flatMap(([kind, by]) => makers[kind]?.(readings, by) ?? [])
   const rest = decide(restRows, facts)
-  const causes = found.length > 0 ? found : [nothingFound(looked, rest.kind, rest.likely === true)]
+  const causes = found.length > 0 ? found : [nothingFound(readings, rest.kind, rest.likely === true)]
   return {
-    causes: [...causes, ...refusedAbove(looked.tasks)].map((cause) => withPressure(cause, looked)),
-    unread: looked.unread,
+    causes: [...causes, ...refusedAbove(readings.tasks)].map((cause) => withPressure(cause, readings)),
+    unread: readings.unread,
   }
 }
 
 /** Functions that make the causes of each kind. `by`: the figures in the rows that matched. */
-const makers: { [K in CauseKind]?: (looked: GroupReadings, by: ReadonlySet<FactName>) => WhyCause[] } = {
-  frozen: (looked) => stuck(looked, 'frozen'),
-  stopped: (looked) => stuck(looked, 'stopped'),
-  blocked: (looked) => stuck(looked, 'blocked'),
+const makers: { [K in CauseKind]?: (readings: GroupReadings, by: ReadonlySet<FactName>) => WhyCause[] } = {
+  frozen: (readings) => blockedCausesOf(readings, 'frozen'),
+  stopped: (readings) => blockedCausesOf(readings, 'stopped'),
+  blocked: (readings) => blockedCausesOf(readings, 'blocked'),
   oom: ({ memory, one, processes }) =>
     memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
   oomd: ({ daemon }) => daemonCauses(daemon),
   'fork-refused': ({ tasks }) => taskCauses(tasks),
   space: ({ full, one, place }) =>
     full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(place.path), pid, mounts)),
-  throttled: ({ chain, place, taskCount }) =>
-    throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), taskCount),
-  slowed: ({ memory, chain, place }, by) => {
-    const limited = slowedCauses(memory, chain.pressure.memory)
-    const waiting = by.has('stallPercent') && limited.length === 0 ? stallCauses(memory.name, chain.pressure) : []
+  throttled: ({ ancestors, place, taskCount }) =>
+    throttleCauses(nameOf(ancestors.cpu, place), ancestors.cpu, availableParallelism(), taskCount),
+  slowed: ({ memory, ancestors, place }, by) => {
+    const limited = slowedCauses(memory, ancestors.pressure.memory)
+    const waiting = by.has('stallPercent') && limited.length === 0 ? stallCauses(memory.name, ancestors.pressure) : []
     const crowded = by.has('cpusetDemandPercent') || by.has('cpuStallPercent')
-    return [...limited, ...waiting, ...(crowded ? cpuStallCauses(nameOf(chain.cpu, place), chain) : [])]
+    return [...limited, ...waiting, ...(crowded ? cpuStallCauses(nameOf(ancestors.cpu, place), ancestors) : [])]
   },
 }
 
@@ -71,7 +71,7 @@ function nameProcess({ pid, name }: ProcessFacts): string {
   return `process ${pid} (${quote(name)})`
 }
 
-function stuck({ one, place, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
+function blockedCausesOf({ one, place, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
   const causes = blockedCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
   return causes.filter(({ kind }) => kind === wanted)
 }
@@ -108,8 +108,8 @@ export function addAdvice(
         : 'the flags of Node are unknown, because it has ended',
     ],
   ]
-  const told = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
-  return { ...cause, evidence: [...cause.evidence, ...told], remedy }
+  const heapEvidence = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
+  return { ...cause, evidence: [...cause.evidence, ...heapEvidence], remedy }
 }
 
 const resources: { [K in CauseKind]?: string } = {
@@ -122,7 +122,7 @@ const resources: { [K in CauseKind]?: string } = {
 /** Resources of the limits that slow by something other than memory. */
 const byLimit: { [limit: string]: string } = { 'io.pressure': 'io', 'cpu.pressure': 'cpu', 'cpuset.cpus': 'cpu' }
 
-function withPressure(cause: WhyCause, { chain: { pressure }, whole }: GroupReadings): WhyCause {
+function withPressure(cause: WhyCause, { ancestors: { pressure }, whole }: GroupReadings): WhyCause {
   const resource = byLimit[cause.limit ?? ''] ?? resources[cause.kind]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
@@ -130,11 +130,11 @@ function withPressure(cause: WhyCause, { chain: { pressure }, whole }: GroupRead
 }
 
 /** Words for each kind of restRows. */
-function nothingFound(looked: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
-  const { chain, place, one, unread } = looked
+function nothingFound(readings: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
+  const { ancestors, place, one, unread } = readings
   const name = one ? nameProcess(one) : quote(place.path)
-  const evidence = [...limitLines(chain), ...pressureLines(chain.pressure, looked.whole)]
-  const hit = describeHits(looked)
+  const evidence = [...limitLines(ancestors), ...pressureLines(ancestors.pressure, readings.whole)]
+  const hit = describeHits(readings)
   const [first] = unread
   const wouldTell = first === undefined ? {} : { wouldTell: first }
   if (kind === 'running')
@@ -159,7 +159,7 @@ function nothingFound(looked: GroupReadings, kind: CauseKind, likely: boolean): 
   }
 }
 
-function limitLines({ memory, pids }: Chain): EvidenceLine[] {
+function limitLines({ memory, pids }: Ancestors): EvidenceLine[] {
   return [
     ...memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
     ...pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
@@ -167,8 +167,8 @@ function limitLines({ memory, pids }: Chain): EvidenceLine[] {
 }
 
 /** Returns "no limit was hit" only if every limit that could be hit was read. */
-function describeHits({ chain, unread, tasks }: GroupReadings): string {
-  const reached = reachedLimits(chain)
+function describeHits({ ancestors, unread, tasks }: GroupReadings): string {
+  const reached = reachedLimits(ancestors)
   if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
   if (unread.length > 0 || refusedAbove(tasks).length > 0)
     return 'the readable evidence has no kill and no refused fork'

@@ -37,17 +37,17 @@ export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
   counted -= all.length - kills.length
   if (counted === 0 && kills.length === 0) return withoutKill(facts)
-  const told = new Map<string, KernelKill[]>()
-  for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
-  if (told.size === 0) {
+  const byGroup = new Map<string, KernelKill[]>()
+  for (const kill of kills) byGroup.set(keyOf(kill), [...(byGroup.get(keyOf(kill)) ?? []), kill])
+  if (byGroup.size === 0) {
     const { level, ...sure } = guessLevel(facts)
     return [makeCause(facts, level, counted, [], sure)]
   }
-  const causes = [...told.values()].map((some) =>
+  const causes = [...byGroup.values()].map((some) =>
     makeCause(
       facts,
       toldLevel(facts, some.at(-1)!),
-      told.size === 1 ? Math.max(counted, some.length) : some.length,
+      byGroup.size === 1 ? Math.max(counted, some.length) : some.length,
       some,
       sureOf(facts, some.at(-1)!),
     ),

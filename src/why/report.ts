@@ -47,20 +47,23 @@ export function parseReport(text: string, path: string): Report {
 
 /** Checks a value, such as a result of `run`. @throws REPORT_INVALID */
 export function checkReport(value: unknown, path: string): Report {
-  const need = (holds: boolean, what: string) => {
+  const check = (holds: boolean, what: string) => {
     if (!holds) throw fail('REPORT_INVALID', { path, why: `it has no ${what}` })
   }
-  need(isObject(value), 'object')
+  check(isObject(value), 'object')
   const report = value as Report
   const { command, reason, limits, usage, cgroup, verdict, exitCode, signal, cause } = report
-  need(Array.isArray(command) && command.length > 0 && command.every(isText), 'command')
-  need(isText(reason) && reasons.has(reason), 'reason')
-  need(isObject(limits) && Object.values(limits).every((limit) => isText(limit) || typeof limit === 'number'), 'limits')
-  need(isObject(usage) && Object.entries(usage).every(([key, figure]) => isFigure(key, figure)), 'usage')
-  need(isObject(cgroup) && (cgroup.path === undefined || isText(cgroup.path)), 'cgroup')
-  need(exitCode === null || typeof exitCode === 'number', 'exitCode')
-  need(signal === null || isText(signal), 'signal')
-  need(
+  check(Array.isArray(command) && command.length > 0 && command.every(isText), 'command')
+  check(isText(reason) && reasons.has(reason), 'reason')
+  check(
+    isObject(limits) && Object.values(limits).every((limit) => isText(limit) || typeof limit === 'number'),
+    'limits',
+  )
+  check(isObject(usage) && Object.entries(usage).every(([key, figure]) => isFigure(key, figure)), 'usage')
+  check(isObject(cgroup) && (cgroup.path === undefined || isText(cgroup.path)), 'cgroup')
+  check(exitCode === null || typeof exitCode === 'number', 'exitCode')
+  check(signal === null || isText(signal), 'signal')
+  check(
     isObject(verdict) &&
       isText(verdict.headline) &&
       (verdict.remedy === undefined || isText(verdict.remedy)) &&
@@ -68,7 +71,7 @@ export function checkReport(value: unknown, path: string): Report {
       verdict.evidence.every((line) => Array.isArray(line) && line.length === 2 && line.every(isText)),
     'verdict',
   )
-  need(cause === undefined || isCause(cause), 'cause')
+  check(cause === undefined || isCause(cause), 'cause')
   return report
 }
 

@@ -105,8 +105,8 @@ function onlyOne(name: string, found: string[]): string | undefined {
 function findLogged(log: LogFacts, path: string, name: string): string | undefined {
   const has = (wanted: string) =>
     killsIn(log, wanted, true).length > 0 || log.forkRefusals.some(({ group }) => group === wanted)
-  const given = [path, `/hutch${path}`].find(has)
-  if (given !== undefined || name.startsWith('/')) return given
+  const exact = [path, `/hutch${path}`].find(has)
+  if (exact !== undefined || name.startsWith('/')) return exact
   const groups = [...log.kills, ...log.forkRefusals].flatMap(({ group }) => group ?? [])
   return onlyOne(name, findContainerGroups(withParents(groups), name))
 }

@@ -4,7 +4,7 @@ import { formatFile } from '../../src/cgroup/format-file.ts'
 import type { Host } from '../../src/host/host.ts'
 import type { Parent } from '../../src/host/parent-group.ts'
 import { parseOptions, type RunOptions } from '../../src/options/options.ts'
-import { makePlan, type Surroundings } from '../../src/plan/plan.ts'
+import { makePlan, type PlanFacts } from '../../src/plan/plan.ts'
 
 const facts = {
   kernel: [6, 1] as [number, number],
@@ -35,7 +35,7 @@ export function parent(directory: string, changes: Partial<Parent> = {}): Parent
     missing: [],
     writable: true,
     available: all,
-    chain: [{ directory, enabled: all }],
+    levels: [{ directory, enabled: all }],
     type: undefined,
     processes: [],
     outer: [],
@@ -48,7 +48,7 @@ export function plan(
   host: Host,
   options: RunOptions = {},
   changes: Partial<Parent> = {},
-  around: Partial<Surroundings> = {},
+  around: Partial<PlanFacts> = {},
 ) {
   const mounts: [string, string][] = [
     ...(host.unified ? [['', host.unified.mount] as [string, string]] : []),

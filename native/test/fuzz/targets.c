@@ -228,7 +228,7 @@ static size_t import_order(u8 *input, const u8 *file, size_t size)
 
 /* Runs the verdict. Input: numbers of the story, then a file. */
 #define STORY 64
-static void tell_story(const u8 *input, const struct compiled *c, const u8 *program, u64 size)
+static void report_story(const u8 *input, const struct compiled *c, const u8 *program, u64 size)
 {
 	static struct run run;
 	struct story story = { .compiled = c, .run = &run, .group = "hutch-1-2-3-0", .program = program, .program_size = size };
@@ -263,7 +263,7 @@ static void tell_story(const u8 *input, const struct compiled *c, const u8 *prog
 		memcpy(at + 8, input + 44 + i, (size_t)length > 20 ? 20 : (size_t)length);
 		run.outer.figures_length += ((u32)length + 3) & ~3u;
 	}
-	status = tell(&story);
+	status = report_verdict(&story);
 	REQUIRE(status >= 0 && status <= 255);
 	free(run.outer.figures);
 }
@@ -297,7 +297,7 @@ static void run_compiled_file(const u8 *input, size_t size)
 			REQUIRE(open_program(out, (u64)filled, &outer, &inner) == 0);
 			take_section(&outer);
 			take_section(&inner);
-			tell_story(input, &c, out, (u64)filled);
+			report_story(input, &c, out, (u64)filled);
 		}
 		free(out);
 	}

@@ -123,7 +123,7 @@ export const cpuFigures = {
         per: 1e6,
         meaning: 'CPUs in use: 1.5 is one and a half',
         page: 1000,
-        course: 'cpu',
+        track: 'cpu',
         column: { name: 'cpu', title: 'CPU%', width: 7, rank: 1, order: 1, sorts: 1, words: 'CPU', text: 'percent' },
         cell: { title: 'CPU %', order: 1, text: 'percent' },
         listed: { title: 'MOST CPU', order: 1, text: 'percent' },

@@ -87,7 +87,7 @@ export interface RateOf {
   /** Set if the dashboard shows the rate, which is rounded to multiples of 1/`page`. */
   readonly page?: number
   /** Label of the graph in `hutch top`; absent if it draws none. */
-  readonly course?: string
+  readonly track?: string
   readonly column?: ColumnOf
   readonly cell?: CellOf
   readonly listed?: ListedOf
@@ -121,7 +121,7 @@ export interface GroupFigure {
   readonly peak?: true
   /** Shown in the dashboard. */
   readonly page?: true
-  readonly course?: string
+  readonly track?: string
   readonly columns?: readonly ColumnOf[]
   readonly cells?: readonly CellOf[]
   readonly listed?: ListedOf

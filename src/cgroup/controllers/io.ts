@@ -164,7 +164,7 @@ export const ioFigures = {
         of: 'readBytes',
         meaning: 'Bytes read per second, from all devices',
         page: 1,
-        course: 'read',
+        track: 'read',
         column: {
           name: 'read',
           title: 'READ/s',
@@ -183,7 +183,7 @@ export const ioFigures = {
         of: 'writtenBytes',
         meaning: 'Bytes written per second, to all devices',
         page: 1,
-        course: 'written',
+        track: 'written',
         column: {
           name: 'written',
           title: 'WRITE/s',

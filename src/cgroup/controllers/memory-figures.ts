@@ -13,7 +13,7 @@ export const memoryFigures = {
     recorded: 11,
     peak: true,
     page: true,
-    course: 'memory',
+    track: 'memory',
     listed: { title: 'MOST MEM', order: 2, text: 'size' },
     columns: [
       { name: 'memory', title: 'MEM', width: 8, rank: 2, order: 3, sorts: 2, words: 'memory', text: 'size' },

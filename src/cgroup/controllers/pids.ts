@@ -58,7 +58,7 @@ export const pidsFigures = {
     recorded: 20,
     peak: true,
     page: true,
-    course: 'pids',
+    track: 'pids',
     listed: { title: 'MOST PIDS', order: 3, text: 'count' },
     columns: [
       { name: 'pids', title: 'PIDS', width: 10, rank: 3, order: 7, sorts: 4, words: 'tasks', text: 'of-limit' },

@@ -73,9 +73,9 @@ function limitOf(text: string | undefined): string | undefined {
 
 /** Returns the text of cgroup.freeze, the requested state, from freezer.self_freezing. */
 function readFreeze(read: LegacyReader): string | undefined {
-  const asked = read('freezer', 'freezer.self_freezing')
+  const selfFreezing = read('freezer', 'freezer.self_freezing')
   const state = read('freezer', 'freezer.state')
-  return asked ?? (state === undefined ? undefined : state === 'THAWED' ? '0' : '1')
+  return selfFreezing ?? (state === undefined ? undefined : state === 'THAWED' ? '0' : '1')
 }
 
 function readCpuMax(read: LegacyReader): string | undefined {

@@ -33,9 +33,9 @@ export const limitFlags: FlagTable = Object.fromEntries(
 /** Returns the files and values that limit options request. @throws OPTION_INVALID */
 export function readLimitFlags(values: { [flag: string]: string[] }): Assignment[] {
   return limitRows.flatMap(({ flag, file, kind, parse, accepted }): Assignment[] => {
-    const given = values[flag]
-    if (given === undefined) return []
-    const texts = (kind === 'texts' ? given : given.slice(-1)).map((text) => {
+    const typed = values[flag]
+    if (typed === undefined) return []
+    const texts = (kind === 'texts' ? typed : typed.slice(-1)).map((text) => {
       const value = parse(kind === 'switch' ? true : text)
       if (value !== undefined) return value
       throw fail('OPTION_INVALID', { name: `--${flag}`, value: text, accepted })

@@ -6,7 +6,7 @@ import { fail, HutchError, nameOptions } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/passwd.ts'
 import { commandLineNames } from '../../options/names.ts'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/lasting-scope.ts'
 import { formatJson } from '../../text/quote.ts'
@@ -22,7 +22,7 @@ async function defaultParent(): Promise<string | undefined> {
   } catch (error) {
     // root can create groups without systemd
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    tell(
+    writeStderr(
       `hutch: ${nameOptions(error, commandLineNames).message}\n  so the group is at the root of the tree, beside systemd's groups\n`,
     )
     return undefined

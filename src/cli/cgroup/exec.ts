@@ -3,7 +3,7 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors/errors.ts'
 import { execInGroups } from '../../run/exec-in-group.ts'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import type { Command } from '../command.ts'
 
 export const command: Command = {
@@ -17,7 +17,7 @@ export const command: Command = {
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
     const { error, failed } = await execInGroups(directories, argv)
     if (failed === 'join') throw error
-    tell(`hutch: ${error.message}\n`)
+    writeStderr(`hutch: ${error.message}\n`)
     return failed === 'not-found' ? 127 : 126
   },
 }

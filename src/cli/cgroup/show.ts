@@ -98,9 +98,9 @@ function formatFile({ file, words, text, errno }: Shown): [string, string, strin
 function formatLine(line: string, words: FileWords | undefined): [string, string, string] {
   const space = line.indexOf(' ')
   const key = space < 0 ? line : line.slice(0, space)
-  const told = words && describeKey(words, key)
+  const description = words && describeKey(words, key)
   const value = space < 0 ? '' : line.slice(space + 1)
-  return [`  ${safe(key)}`, formatOne(value, told?.[0] ?? undefined), told?.[1] ?? '']
+  return [`  ${safe(key)}`, formatOne(value, description?.[0] ?? undefined), description?.[1] ?? '']
 }
 
 function formatOne(text: string, unit: string | undefined): string {

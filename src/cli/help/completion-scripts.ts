@@ -27,14 +27,14 @@ function valuesBy(flags: FlagTable): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const [name, { value, short, complete }] of Object.entries(flags)) {
     if (value === undefined) continue
-    const how = typeof complete === 'object' ? `words ${complete.join(' ')}` : (complete ?? 'none')
-    found.set(how, [...(found.get(how) ?? []), `--${name}`, ...(short ? [`-${short}`] : [])])
+    const kind = typeof complete === 'object' ? `words ${complete.join(' ')}` : (complete ?? 'none')
+    found.set(kind, [...(found.get(kind) ?? []), `--${name}`, ...(short ? [`-${short}`] : [])])
   }
   return found
 }
 
 /** Shell actions that complete a value, by kind of value. */
-type Actions = { readonly [how: string]: string | undefined }
+type Actions = { readonly [kind: string]: string | undefined }
 
 const zshActions: Actions = { file: '_files', directory: '_files -/', user: '_users', group: '_groups' }
 const fishActions: Actions = {
@@ -44,7 +44,7 @@ const fishActions: Actions = {
   group: " -x -a '(__fish_complete_groups)'",
 }
 
-const bashActions: { [how: string]: string } = {
+const bashActions: { [kind: string]: string } = {
   file: 'compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur"))',
   directory: 'compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur"))',
   user: 'COMPREPLY=($(compgen -u -- "$cur"))',
@@ -52,14 +52,14 @@ const bashActions: { [how: string]: string } = {
   none: 'COMPREPLY=()',
 }
 
-function bashAction(how: string): string {
-  return bashActions[how] ?? `COMPREPLY=($(compgen -W '${how.slice('words '.length)}' -- "$cur"))`
+function bashAction(kind: string): string {
+  return bashActions[kind] ?? `COMPREPLY=($(compgen -W '${kind.slice('words '.length)}' -- "$cur"))`
 }
 
 function formatBash(entries: readonly CompletionEntry[]): string {
   const paths = entries.filter(({ words }) => words.length > 0).map(({ path }) => path)
   const cases = entries.map(({ path, words, flags, runsCommand }) => {
-    const values = [...valuesBy(flags)].map(([how, some]) => `      ${some.join('|')}) ${bashAction(how)}; return ;;`)
+    const values = [...valuesBy(flags)].map(([kind, some]) => `      ${some.join('|')}) ${bashAction(kind)}; return ;;`)
     const options = [...names(flags), '--help'].join(' ')
     const rest =
       words.length > 0

@@ -4,7 +4,7 @@
 import { isIP } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { readHost } from '../../host/host.ts'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { openDashboard, type Page } from '../../ui/dashboard/server.ts'
 import type { Command } from '../command.ts'
@@ -46,7 +46,7 @@ async function main({ values }: Parsed): Promise<number> {
   })
   print(`${dashboard.url}\n`)
   if (!isLoopback(host))
-    tell(
+    writeStderr(
       'hutch: other machines can reach this address, and the connection is not encrypted: anybody on the network can read the token. Safer: listen on 127.0.0.1, and use ssh -L 7070:127.0.0.1:7070\n',
     )
   const status = await ended

@@ -62,18 +62,18 @@ async function main({ values }: Parsed): Promise<number> {
   const listen = parseAddress(listens?.at(-1) ?? address)
   const host = readHost()
   const survey = openSampler(host)
-  const look = openCollector(host, survey)
-  const push = target && openPush(look, target)
+  const takeSample = openCollector(host, survey)
+  const push = target && openPush(takeSample, target)
   try {
     if (once) {
       if (push) await push.once()
-      else print(formatMetrics(look().families, values['open-metrics'] ? 'openMetrics' : 'prometheus'))
+      else print(formatMetrics(takeSample().families, values['open-metrics'] ? 'openMetrics' : 'prometheus'))
       return 0
     }
     const ended = new Promise<number>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
     })
-    const server = push && !listens ? undefined : await serve(look, listen)
+    const server = push && !listens ? undefined : await serve(takeSample, listen)
     push?.start(interval)
     const status = await ended
     server?.close()

@@ -4,7 +4,7 @@ import { fail, quote } from '../../errors/errors.ts'
 import { defaultFile } from '../../monitor/recording/file.ts'
 import { openRecorder } from '../../monitor/recording/recorder.ts'
 import { openSampler } from '../../monitor/sampler.ts'
-import { showProgress, tell } from '../../system/stderr.ts'
+import { showProgress, writeStderr } from '../../system/stderr.ts'
 import { formatDuration, parseSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
@@ -42,7 +42,7 @@ async function main({ values }: Parsed): Promise<number> {
   const survey = openSampler()
   const pause = pauses(interval)
   const begun = performance.now()
-  if (process.stderr.isTTY) tell(`hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
+  if (process.stderr.isTTY) writeStderr(`hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
   let samples = 0
   const record = () => {
     const sample = survey.sample()

@@ -42,14 +42,14 @@ function show(survey: Sampler, state: State, every: number, host: Host): Promise
   let before = survey.sample()
   let now = before
   const history = makeTopHistory()
-  const look = (full = false) => {
+  const takeSample = (full = false) => {
     before = now
     now = survey.sample(full)
     history.add(now, rates(before, now))
     return true
   }
   // take the second sample soon, because rates need two
-  const source = { shown: () => ({ before, now, history }), tick: () => look(), every, first: 250 }
+  const source = { shown: () => ({ before, now, history }), tick: () => takeSample(), every, first: 250 }
   return runLoop(state, source, (loop) => ({
     holdsMyself: (path) => holdsMyself(host, path),
     freeze,
@@ -59,7 +59,7 @@ function show(survey: Sampler, state: State, every: number, host: Host): Promise
       act()
         .then(({ said }) => {
           state.message = said
-          look(true)
+          takeSample(true)
           loop.redraw()
         })
         .catch(loop.fail)

@@ -9,7 +9,7 @@ import { runProgram } from '../../run/ungrouped.ts'
 import { closeSync, openSync, writeSync } from '../../system/files.ts'
 import { errnoName, native } from '../../system/native.ts'
 import { basename } from '../../system/paths.ts'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { isatty } from '../../system/terminals.ts'
 import {
@@ -24,7 +24,7 @@ import { formatBwrapOptions } from './option-table.ts'
 import { parseBwrap, wantsLevelPrefix } from './options.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from './program.ts'
 import { type BwrapRequest, descriptorPath, renumberDescriptor, usedDescriptors } from './request.ts'
-import { tellEnd, tellStart } from './status.ts'
+import { reportEnd, reportStart } from './status.ts'
 
 declare const HUTCH_VERSION: string
 
@@ -49,10 +49,10 @@ async function run(args: string[]): Promise<number> {
     return 0
   }
   for (const name of parsed.repeated)
-    tell(`${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
+    writeStderr(`${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
   const request = moveDescriptors(parsed.request, ownNumbers)
   if (request.words.length === 0) {
-    tell(help())
+    writeStderr(help())
     return failure
   }
   const environment = applyEnvironment(request, ownVariables())
@@ -70,7 +70,7 @@ async function complain(error: unknown, levelPrefix: boolean): Promise<number> {
   if (!HutchError.is(error)) throw error
   const { bwrapNames } = await import('./names.ts')
   const text = `bwrap: ${nameOptions(error, bwrapNames).message}\n`
-  tell(levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
+  writeStderr(levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
   return failure
 }
 
@@ -109,7 +109,7 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
   const started = (pid: number) => {
     if (!gate) return
     closeSync(gate.read)
-    tellStart(request, plan.kinds, pid)
+    reportStart(request, plan.kinds, pid)
     writeSync(gate.write, 'g')
     closeSync(gate.write)
   }
@@ -127,7 +127,7 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
   const status = limits
     ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
     : await runPlain(plan, what, started)
-  tellEnd(request, status)
+  reportEnd(request, status)
   return status
 }
 
@@ -137,7 +137,7 @@ async function runPlain(plan: BwrapPlan, what: BwrapLaunch, started: (pid: numbe
   if ('signal' in ending) return 128 + ending.signal
   if (ending.exit !== 0 && mayExplain()) {
     const denied = (await import('./denied.ts')).deniedBySandbox(plan, ending.exit)
-    if (denied !== undefined) tell(denied)
+    if (denied !== undefined) writeStderr(denied)
   }
   return ending.exit
 }

@@ -60,8 +60,8 @@ function textOf(path: string): string {
 }
 
 /** Returns the environment after the requested changes, in their order. */
-export function applyEnvironment({ environment }: BwrapRequest, given: NodeJS.ProcessEnv): Map<string, string> {
-  const now = new Map(Object.entries(given) as [string, string][])
+export function applyEnvironment({ environment }: BwrapRequest, initial: NodeJS.ProcessEnv): Map<string, string> {
+  const now = new Map(Object.entries(initial) as [string, string][])
   for (const change of environment)
     if ('clear' in change) now.clear()
     else if (change.value === undefined) now.delete(change.name)

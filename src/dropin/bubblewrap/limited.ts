@@ -9,7 +9,7 @@ import type { Plan } from '../../plan/plan.ts'
 import { execError } from '../../run/exec-facts.ts'
 import { startSpec } from '../../run/job.ts'
 import { native } from '../../system/native.ts'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import { ensureScope } from '../../systemd/own-scope.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../../text/units.ts'
 import { formatVerdict, wantsColor } from '../../verdict/format-result.ts'
@@ -45,16 +45,16 @@ export async function runLimited(
   })
   job.forwardSignals()
   const outer = describeOuter(job.outerLimits)
-  if (outer !== undefined) tell(`hutch: ${outer}\n`)
+  if (outer !== undefined) writeStderr(`hutch: ${outer}\n`)
   started(job.pid)
   const result = await job.result
   if (refused) throw refused
   if (isWorthTelling(result.cause)) {
-    const told = { ...result, verdict: describe(result.cause, 'bwrap') }
-    tell(formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
+    const described = { ...result, verdict: describe(result.cause, 'bwrap') }
+    writeStderr(formatVerdict(described, { color: wantsColor(process.stderr), verbose: false }))
   } else if (result.cause.kind === 'exited') {
     const denied = deniedBySandbox(plan, result.status)
-    if (denied !== undefined) tell(denied)
+    if (denied !== undefined) writeStderr(denied)
   }
   return result.status
 }

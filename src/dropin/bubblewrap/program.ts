@@ -245,13 +245,13 @@ function lastUserOps(plan: BwrapPlan): Op[] {
  */
 function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const root = facts.uid === 0
-  const asked = request.capabilities.length > 0
-  const origin = asked ? '--cap-add, --cap-drop' : '--unshare-user'
-  if (root && !asked && !ownsUser) return []
+  const changesCapabilities = request.capabilities.length > 0
+  const origin = changesCapabilities ? '--cap-add, --cap-drop' : '--unshare-user'
+  if (root && !changesCapabilities && !ownsUser) return []
   const wanted = chooseOrdered(root ? facts.permitted : [], facts.known, request.capabilities)
   const had = capabilityMask(ownsUser ? wanted : wanted.filter((one) => facts.permitted.includes(one)))
   // an exec by root grants the bounding set; other users get the ambient set
-  const passed = asked ? had : 0
+  const passed = changesCapabilities ? had : 0
   const set: Op = { op: 'setCapabilities', permitted: had, inheritable: passed, ambient: passed, origin }
   if (!ownsUser) return [set]
   const ids = request.uid !== undefined || request.gid !== undefined

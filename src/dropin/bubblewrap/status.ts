@@ -7,12 +7,12 @@ import { closeSync, readlinkSync, writeSync } from '../../system/files.ts'
 import type { BwrapRequest } from './request.ts'
 
 /** Reported namespaces, in the order that readers expect; the user namespace is not reported. */
-const told = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
+const reportedKinds = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
 
 /** Reports the start, after the process exists and before it does anything. @throws FILE_REFUSED */
-export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<NamespaceKind>, pid: number): void {
+export function reportStart({ info, status }: BwrapRequest, kinds: ReadonlySet<NamespaceKind>, pid: number): void {
   const facts: [string, number][] = [['child-pid', pid]]
-  for (const kind of told) {
+  for (const kind of reportedKinds) {
     if (kind !== 'mount' && !kinds.has(kind)) continue
     const number = numberOf(String(pid), namespaces[kind].file)
     // a namespace that is created later is not reported
@@ -28,7 +28,7 @@ export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<Nam
 }
 
 /** Reports the exit status, if the program has run. @throws FILE_REFUSED */
-export function tellEnd({ status }: BwrapRequest, exit: number): void {
+export function reportEnd({ status }: BwrapRequest, exit: number): void {
   if (status !== undefined) tell('--json-status-fd', status, `{ "exit-code": ${exit} }\n`)
 }
 

@@ -34,7 +34,7 @@ export function placeByRules(pid: number, program?: string): void {
 }
 
 /** Tells hutch rules, or cgrulesengd, not to move a process. Does nothing if neither is running. */
-export async function tellSticky(request: StickyRequest): Promise<void> {
+export async function reportSticky(request: StickyRequest): Promise<void> {
   if (!existsSync(defaultSocket)) return
   await new Promise<void>((resolve) => {
     const socket = connect(defaultSocket)

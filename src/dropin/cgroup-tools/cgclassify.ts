@@ -6,7 +6,7 @@ import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import type { ParsedOptions } from '../getopt.ts'
 import { complain, ignoreDelegated, remark, toolMain, valuesOf } from '../tool.ts'
-import { placeByRules, tellSticky } from './by-rules.ts'
+import { placeByRules, reportSticky } from './by-rules.ts'
 import { groupsToJoin } from './cgexec.ts'
 import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
 
@@ -34,16 +34,16 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: ParsedOptions): Promise<number> {
-  const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
-  if (given.words.length === 0 && specs.length === 0)
+async function run(parsed: ParsedOptions): Promise<number> {
+  const specs = valuesOf(parsed, 'g').map((text) => parseGroupSpec(text, '-g'))
+  if (parsed.words.length === 0 && specs.length === 0)
     throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })
-  if (valuesOf(given, 'r').length > 0) remark(name, '-r has no effect: hutch starts no idle process in a scope')
+  if (valuesOf(parsed, 'r').length > 0) remark(name, '-r has no effect: hutch starts no idle process in a scope')
   const host = readHost()
-  const sticky = given.options.map(([key]) => key).findLast((key) => key === 'sticky' || key === 'cancel-sticky')
+  const sticky = parsed.options.map(([key]) => key).findLast((key) => key === 'sticky' || key === 'cancel-sticky')
   const flags = sticky === undefined ? undefined : sticky === 'sticky' ? 1 : 2
   let status = 0
-  for (const word of given.words) status = (await classify(host, specs, word, flags)) || status
+  for (const word of parsed.words) status = (await classify(host, specs, word, flags)) || status
   return status
 }
 
@@ -74,7 +74,7 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
       if (errno !== undefined) throw explainWrite({ directory, file: 'cgroup.procs', value: word, errno })
     }
     if (specs.length === 0) placeByRules(Number(word))
-    if (flags !== undefined) await tellSticky({ pid: Number(word), flags })
+    if (flags !== undefined) await reportSticky({ pid: Number(word), flags })
     return 0
   } catch (error) {
     complain(name, error)

@@ -24,12 +24,12 @@ export const main = toolMain({
     L: { long: ['load-directory'], value: 'DIRECTORY', help: 'load its *.conf files, in order of their names' },
     ...permissionOptions,
   },
-  run(given: ParsedOptions) {
-    const sources = given.options.filter(([key]) => key === 'l' || key === 'L')
-    const extra = given.words[0]
+  run(parsed: ParsedOptions) {
+    const sources = parsed.options.filter(([key]) => key === 'l' || key === 'L')
+    const extra = parsed.words[0]
     if (extra !== undefined || sources.length === 0)
       throw fail('WORDS_MISSING', { usage: 'cgconfigparser -l FILE, or -L DIRECTORY, and nothing else' })
-    const defaults = orStatus(statuses.failed, () => readPermissions(given))
+    const defaults = orStatus(statuses.failed, () => readPermissions(parsed))
     // each file is tried; the last failure is the status
     let status = 0
     for (const [key, path] of sources) {

@@ -18,11 +18,11 @@ export const permissionOptions: OptionTable = {
 }
 
 /** Parses the options for owners and modes. @throws USER_UNKNOWN, OPTION_INVALID */
-export function readPermissions(given: ParsedOptions): Permissions {
-  const admin = lastOf(given, 'a')
-  const tasks = lastOf(given, 't')
+export function readPermissions(parsed: ParsedOptions): Permissions {
+  const admin = lastOf(parsed, 'a')
+  const tasks = lastOf(parsed, 't')
   const modes = (['d', 'f', 's'] as const).map((key) => {
-    const text = lastOf(given, key)
+    const text = lastOf(parsed, key)
     return text === undefined ? undefined : parseMode(text, `-${key}`)
   })
   return {
@@ -49,15 +49,15 @@ export const main = toolMain({
   run,
 })
 
-function run(given: ParsedOptions): number {
+function run(parsed: ParsedOptions): number {
   for (const key of ['c', 'p', 'S'])
-    if (valuesOf(given, key).length > 0)
+    if (valuesOf(parsed, key).length > 0)
       throw fail('OPTION_CONFLICT', {
         name: `-${key}`,
         why: 'the drop-ins create plain groups, not systemd scopes',
         remedy: 'systemd-run --scope -p Delegate=yes COMMAND makes one',
       })
-  const extra = given.words[0]
+  const extra = parsed.words[0]
   if (extra !== undefined)
     throw fail('OPTION_INVALID', {
       name: 'cgcreate',
@@ -65,8 +65,8 @@ function run(given: ParsedOptions): number {
       why: 'it accepts only options',
       accepted: 'groups with -g CONTROLLERS:PATH',
     })
-  const permissions = readPermissions(given)
-  const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
+  const permissions = readPermissions(parsed)
+  const specs = valuesOf(parsed, 'g').map((text) => parseGroupSpec(text, '-g'))
   if (specs.length === 0) throw fail('WORDS_MISSING', { usage: 'cgcreate -g CONTROLLERS:PATH, such as -g memory:demo' })
   const all = mountedHierarchies(readHost())
   const work = specs.map(({ controllers, path, typed }) => {

@@ -21,8 +21,8 @@ export const main = toolMain({
     r: { long: ['recursive'], help: 'the groups below it, too' },
     ...ignoreDelegated,
   },
-  run(given: ParsedOptions) {
-    const specs = [...valuesOf(given, 'g'), ...given.words].map((text) => parseGroupSpec(text, 'the group'))
+  run(parsed: ParsedOptions) {
+    const specs = [...valuesOf(parsed, 'g'), ...parsed.words].map((text) => parseGroupSpec(text, 'the group'))
     if (specs.length === 0) throw fail('WORDS_MISSING', { usage: 'cgdelete CONTROLLERS:PATH, such as memory:demo' })
     const host = readHost()
     const work = specs.map((spec) => ({
@@ -34,7 +34,7 @@ export const main = toolMain({
     const gone = new Set<string>()
     for (const { spec, hierarchies } of work) {
       try {
-        remove(host, spec, hierarchies, valuesOf(given, 'r').length > 0, gone)
+        remove(host, spec, hierarchies, valuesOf(parsed, 'r').length > 0, gone)
       } catch (error) {
         status = complain(name, error)
       }

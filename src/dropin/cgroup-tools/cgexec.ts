@@ -7,7 +7,7 @@ import { execInGroups } from '../../run/exec-in-group.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
 import type { ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
-import { placeByRules, tellSticky } from './by-rules.ts'
+import { placeByRules, reportSticky } from './by-rules.ts'
 import { choose, directoryIn, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 import { followers } from './missing-controllers.ts'
 
@@ -26,11 +26,11 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: ParsedOptions): Promise<number> {
-  if (given.words.length === 0) throw fail('COMMAND_MISSING', { usage: 'cgexec -g CONTROLLERS:PATH COMMAND' })
-  const texts = valuesOf(given, 'g')
+async function run(parsed: ParsedOptions): Promise<number> {
+  if (parsed.words.length === 0) throw fail('COMMAND_MISSING', { usage: 'cgexec -g CONTROLLERS:PATH COMMAND' })
+  const texts = valuesOf(parsed, 'g')
   const specs = texts.map((text) => parseGroupSpec(text, '-g'))
-  if (valuesOf(given, 'r').length > 0)
+  if (valuesOf(parsed, 'r').length > 0)
     throw withStatus(
       statuses.failed,
       fail('OPTION_CONFLICT', {
@@ -41,9 +41,9 @@ async function run(given: ParsedOptions): Promise<number> {
     )
   const host = readHost()
   const directories = groupsToJoin(host, specs, statuses.notAllowed)
-  if (specs.length === 0) orStatus(statuses.rulesMissing, () => placeByRules(process.pid, given.words[0]))
-  await tellSticky({ pid: process.pid, flags: valuesOf(given, 'sticky').length > 0 ? 1 : 0 })
-  const { error, failed } = await execInGroups(directories, given.words)
+  if (specs.length === 0) orStatus(statuses.rulesMissing, () => placeByRules(process.pid, parsed.words[0]))
+  await reportSticky({ pid: process.pid, flags: valuesOf(parsed, 'sticky').length > 0 ? 1 : 0 })
+  const { error, failed } = await execInGroups(directories, parsed.words)
   throw withStatus(failed === 'join' ? statuses.refused : statuses.failed, error)
 }
 

@@ -54,16 +54,16 @@ export const main = toolMain({
     m: { help: 'the layout: legacy (v1), hybrid or unified (v2)' },
     c: { help: 'the controllers, each with its version' },
   },
-  run(given) {
-    const asked = given.options.map(([key]) => key)
-    if (asked.includes('m')) print(`${layouts[readHost().layout]}\n`)
-    if (asked.includes('c')) print(formatVersions(mountedHierarchies(readHost())))
-    if (asked.every((key) => key === 'm' || key === 'c') && asked.length > 0 && given.words.length === 0) return 0
+  run(parsed) {
+    const letters = parsed.options.map(([key]) => key)
+    if (letters.includes('m')) print(`${layouts[readHost().layout]}\n`)
+    if (letters.includes('c')) print(formatVersions(mountedHierarchies(readHost())))
+    if (letters.every((key) => key === 'm' || key === 'c') && letters.length > 0 && parsed.words.length === 0) return 0
     const host = readHost()
     print(
       formatGroups(
-        readWanted('cgget', host, given).map((wanted) => readGroupFiles(host, wanted)),
-        given,
+        readWanted('cgget', host, parsed).map((wanted) => readGroupFiles(host, wanted)),
+        parsed,
       ),
     )
     return 0
@@ -83,21 +83,21 @@ function formatVersions(all: readonly Mounted[]): string {
 }
 
 /** Parses the command line into the groups and files to print. @throws OPTION_INVALID, WORDS_MISSING, CGROUP_* */
-export function readWanted(name: string, host: Host, given: ParsedOptions): GroupQuery[] {
+export function readWanted(name: string, host: Host, parsed: ParsedOptions): GroupQuery[] {
   const all = mountedHierarchies(host)
-  const specs = valuesOf(given, 'g')
+  const specs = valuesOf(parsed, 'g')
   const here = specs.filter((text) => /:./.test(text)).map((text) => parseGroupSpec(text, '-g'))
   const bare = specs.filter((text) => !/:./.test(text))
-  const files = valuesOf(given, 'r')
-  const everything = valuesOf(given, 'a').length > 0
-  const alone = here.length > 0 && (given.words.length > 0 || files.length > 0)
+  const files = valuesOf(parsed, 'r')
+  const everything = valuesOf(parsed, 'a').length > 0
+  const alone = here.length > 0 && (parsed.words.length > 0 || files.length > 0)
   if (alone)
     throw fail('OPTION_CONFLICT', {
       name: '-g CONTROLLERS:PATH',
       why: 'it already names the group and all its files',
       remedy: `give the group at the end: ${name} -g CONTROLLERS -r FILE GROUP`,
     })
-  if (here.length === 0 && given.words.length === 0 && !everything)
+  if (here.length === 0 && parsed.words.length === 0 && !everything)
     throw fail('WORDS_MISSING', {
       usage: `${name} … GROUP: name the group at the end, such as ${name} -r memory.max demo`,
     })
@@ -112,7 +112,7 @@ export function readWanted(name: string, host: Host, given: ParsedOptions): Grou
   }
   for (const { typed, controllers } of here)
     for (const controller of controllers) add(typed, known(all, controller), 'all')
-  const parsed = files.map((file) => parseVariable(file))
+  const variables = files.map((file) => parseVariable(file))
   const twice = files.find((file, i) => files.indexOf(file) < i)
   if (twice !== undefined)
     throw withStatus(
@@ -120,12 +120,12 @@ export function readWanted(name: string, host: Host, given: ParsedOptions): Grou
       fail('OPTION_INVALID', { name: '-r', value: twice, why: 'given twice', accepted: 'each file once' }),
     )
   // keep the order of the command line, so that a failure names the first group
-  for (const typed of here.length > 0 ? [] : given.words.length > 0 ? given.words : ['']) {
+  for (const typed of here.length > 0 ? [] : parsed.words.length > 0 ? parsed.words : ['']) {
     parseGroupPath(typed, 'the group')
-    for (const file of parsed) add(typed, knownFor(host, all, file), [file])
+    for (const file of variables) add(typed, knownFor(host, all, file), [file])
     for (const text of bare)
       for (const controller of parseControllers(text.replace(':', ''), '-g')) add(typed, known(all, controller), 'all')
-    if (everything || (parsed.length === 0 && bare.length === 0))
+    if (everything || (variables.length === 0 && bare.length === 0))
       for (const controller of all.flatMap((one) => one.controllers)) add(typed, controller, 'all')
   }
   return [...wanted.values()]
@@ -192,9 +192,9 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
 }
 
 /** Formats groups as libcgroup does: further lines of a value begin with a tab, and an empty line ends a group. */
-export function formatGroups(groups: readonly Printed[], given: ParsedOptions): string {
-  const headers = valuesOf(given, 'n').length === 0
-  const names = valuesOf(given, 'v').length === 0
+export function formatGroups(groups: readonly Printed[], parsed: ParsedOptions): string {
+  const headers = valuesOf(parsed, 'n').length === 0
+  const names = valuesOf(parsed, 'v').length === 0
   return groups
     .map(({ typed, values }) => {
       const lines = values.map(([file, text]) => `${names ? `${file}: ` : ''}${text.replaceAll('\n', '\n\t')}\n`)

@@ -35,7 +35,7 @@ export const main = toolMain({
   usage: ['-r FILE=VALUE [-r …] GROUP…', '--copy-from GROUP GROUP…'],
   purpose: 'Sets files of control groups. v2 names work on v1 hosts, too.',
   options: setOptions,
-  run: (given) => runSet('cgset', given),
+  run: (parsed) => runSet('cgset', parsed),
 })
 
 /** Functions of cgxset: choose the assignments or refuse them, and translate each with the group's current values. */
@@ -44,9 +44,9 @@ export interface Translation {
   translate(assignment: Assignment, read: (file: string) => string): Assignment[]
 }
 
-export function runSet(name: string, given: ParsedOptions, translation?: Translation): number {
-  const texts = valuesOf(given, 'r')
-  const source = lastOf(given, 'copy-from')
+export function runSet(name: string, parsed: ParsedOptions, translation?: Translation): number {
+  const texts = valuesOf(parsed, 'r')
+  const source = lastOf(parsed, 'copy-from')
   if (texts.length > 0 && source !== undefined)
     throw fail('OPTION_CONFLICT', {
       name: '--copy-from',
@@ -55,18 +55,18 @@ export function runSet(name: string, given: ParsedOptions, translation?: Transla
     })
   if (texts.length === 0 && source === undefined)
     throw fail('WORDS_MISSING', { usage: `${name} -r FILE=VALUE GROUP, such as -r memory.max=50M demo` })
-  if (given.words.length === 0) throw fail('WORDS_MISSING', { usage: `${name} … GROUP: name the group at the end` })
-  const parsed = texts.map((text) => parseAssignment(text))
-  const assignments = translation?.choose(parsed) ?? parsed
+  if (parsed.words.length === 0) throw fail('WORDS_MISSING', { usage: `${name} … GROUP: name the group at the end` })
+  const typed = texts.map((text) => parseAssignment(text))
+  const assignments = translation?.choose(typed) ?? typed
   const host = readHost()
-  const places = given.words.map((word) => placeOf(host, word, 'the group'))
+  const places = parsed.words.map((word) => placeOf(host, word, 'the group'))
   if (source !== undefined) {
     const from = demandPlace(host, placeOf(host, source, '--copy-from'), statuses.groupMissing)
     for (const place of places) copyFiles(from, demandPlace(host, place, statuses.valueMissing))
     return 0
   }
   for (const { file } of assignments) checkController(host, file)
-  const recursive = valuesOf(given, 'R').length > 0
+  const recursive = valuesOf(parsed, 'R').length > 0
   for (const place of places) {
     const there = demandPlace(host, place, statuses.valueMissing)
     const groups = recursive ? [there, ...placesBelow(host, there)] : [there]

@@ -39,19 +39,19 @@ interface Choice {
   warned: Set<string>
 }
 
-function run(given: ParsedOptions): number {
-  const denied = lastOf(given, 'b')
-  const allowed = lastOf(given, 'w')
+function run(parsed: ParsedOptions): number {
+  const denied = lastOf(parsed, 'b')
+  const allowed = lastOf(parsed, 'w')
   const choice: Choice = {
     denied: new Set(denied === undefined ? defaultDenied.flatMap((path) => readNames(path, true)) : readNames(denied)),
     allowed: allowed === undefined ? undefined : new Set(readNames(allowed)),
-    strict: valuesOf(given, 't').length > 0,
+    strict: valuesOf(parsed, 't').length > 0,
     warned: new Set(),
   }
   const order = readKernelControllers().map((one) => one.name)
   const all = mountedHierarchies(readHost()).sort((a, b) => rank(order, a) - rank(order, b))
-  const wanted = given.words.flatMap((word) => word.split(','))
-  const silent = valuesOf(given, 's').length > 0
+  const wanted = parsed.words.flatMap((word) => word.split(','))
+  const silent = valuesOf(parsed, 's').length > 0
   for (const word of wanted)
     if (!silent && !all.some((one) => one.controllers.includes(word)))
       remark(name, `no hierarchy has the controller ${word}`)
@@ -67,7 +67,7 @@ function run(given: ParsedOptions): number {
   if (!silent)
     for (const file of choice.warned)
       remark(name, `warning: ${file} is on neither list; -s is silent about it, -t leaves it out`)
-  const file = lastOf(given, 'f')
+  const file = lastOf(parsed, 'f')
   if (file === undefined) print(text)
   else writeOutput(file, text, statuses.refused)
   return 0

@@ -24,15 +24,15 @@ export const main = toolMain({
   usage: ['[-1|-2] [-inv] [-r FILE] [-g CONTROLLERS] [-a] GROUP…', '[-1|-2] [-inv] -g CONTROLLERS:PATH …'],
   purpose: 'Prints files of control groups, with the names of cgroup v1 (-1) or v2 (-2).',
   options: { ...getOptions, ...versionOptions },
-  run(given) {
+  run(parsed) {
     const host = readHost()
-    const from = versionOf(given)
-    const wanted = readWanted('cgxget', host, given)
-    const ignore = valuesOf(given, 'i').length > 0
+    const from = versionOf(parsed)
+    const wanted = readWanted('cgxget', host, parsed)
+    const ignore = valuesOf(parsed, 'i').length > 0
     print(
       formatGroups(
         wanted.map((one) => (from === undefined ? readGroupFiles(host, one) : readAs(host, one, from, ignore))),
-        given,
+        parsed,
       ),
     )
     return 0
@@ -40,8 +40,8 @@ export const main = toolMain({
 })
 
 /** Returns the last given version, as in libcgroup. */
-export function versionOf(given: ParsedOptions): CgroupVersion | undefined {
-  const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
+export function versionOf(parsed: ParsedOptions): CgroupVersion | undefined {
+  const last = parsed.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
   return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }
 

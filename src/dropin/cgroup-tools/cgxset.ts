@@ -11,12 +11,12 @@ export const main = toolMain({
   usage: ['[-1|-2] [-i] -r FILE=VALUE [-r …] GROUP…', '--copy-from GROUP GROUP…'],
   purpose: 'Sets files of control groups, with the names of cgroup v1 (-1) or v2 (-2).',
   options: { ...setOptions, r: { ...setOptions.r, long: ['variable'] }, ...versionOptions },
-  run(given) {
-    const from = versionOf(given)
-    if (from === undefined) return runSet('cgxset', given)
+  run(parsed) {
+    const from = versionOf(parsed)
+    if (from === undefined) return runSet('cgxset', parsed)
     const host = readHost()
-    const ignore = valuesOf(given, 'i').length > 0
-    return runSet('cgxset', given, {
+    const ignore = valuesOf(parsed, 'i').length > 0
+    return runSet('cgxset', parsed, {
       choose: (assignments) =>
         assignments.filter(({ file }) => {
           const to = hostVersion(host, file)

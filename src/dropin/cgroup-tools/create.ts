@@ -84,8 +84,8 @@ export function createIn(hierarchy: Mounted, path: string, permissions: Permissi
 }
 
 function permit(directory: string, unified: boolean, { admin, tasks, ...modes }: Permissions): void {
-  const given = [admin, tasks, modes.directoryMode, modes.fileMode, modes.tasksMode]
-  if (given.every((one) => one === undefined)) return
+  const permissions = [admin, tasks, modes.directoryMode, modes.fileMode, modes.tasksMode]
+  if (permissions.every((one) => one === undefined)) return
   const forTasks = unified ? taskFiles.unified : taskFiles.legacy
   if (admin) own(directory, admin)
   if (modes.directoryMode !== undefined) mode(directory, modes.directoryMode)

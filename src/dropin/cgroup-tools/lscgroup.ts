@@ -15,9 +15,9 @@ export const main = toolMain({
   usage: ['[[-g] CONTROLLERS:PATH …]'],
   purpose: 'Lists control groups: all, or those below the ones named.',
   options: { g: { value: 'CONTROLLERS:PATH', help: 'the group to begin at; -g may be left out' }, ...ignoreDelegated },
-  run(given: ParsedOptions) {
+  run(parsed: ParsedOptions) {
     const all = mountedHierarchies(readHost())
-    const specs = [...valuesOf(given, 'g'), ...given.words].map((text) =>
+    const specs = [...valuesOf(parsed, 'g'), ...parsed.words].map((text) =>
       parseGroupSpec(text, 'the group', statuses.failed),
     )
     if (specs.length === 0) {

@@ -23,17 +23,17 @@ export const main = toolMain({
   run,
 })
 
-function run(given: ParsedOptions): number {
-  const asked = given.options.map(([key]) => key)
-  const everything = asked.includes('a')
+function run(parsed: ParsedOptions): number {
+  const letters = parsed.options.map(([key]) => key)
+  const everything = letters.includes('a')
   const kernel = readKernelControllers()
   const mounted = mountedHierarchies(readHost()).filter((one) => one.controllers.length > 0)
-  const names = everything ? [] : given.words.flatMap((word) => word.split(','))
+  const names = everything ? [] : parsed.words.flatMap((word) => word.split(','))
   const missing = names.find((name) => !mounted.some((one) => one.controllers.includes(name)))
   const shown =
     names.length === 0 ? mounted : mounted.filter((one) => one.controllers.some((name) => names.includes(name)))
   const lines = shown.map((one) =>
-    formatLine(one, kernel, valuesOf(given, 'i').length > 0, asked.includes('m') || asked.includes('M')),
+    formatLine(one, kernel, valuesOf(parsed, 'i').length > 0, letters.includes('m') || letters.includes('M')),
   )
   if (everything) {
     const known = new Set(mounted.flatMap((one) => one.controllers))

@@ -59,16 +59,16 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: ParsedOptions): Promise<number> {
-  if (lastOf(given, 'V') !== undefined) {
+async function run(parsed: ParsedOptions): Promise<number> {
+  if (lastOf(parsed, 'V') !== undefined) {
     print(`nsenter from hutch ${HUTCH_VERSION}\n`)
     return 0
   }
-  const request = parseNsenter(given, targetFacts)
-  const target = lastOf(given, 't')
+  const request = parseNsenter(parsed, targetFacts)
+  const target = lastOf(parsed, 't')
   const launch = readLaunch(
-    given.words,
-    lastOf(given, 'e') === undefined
+    parsed.words,
+    lastOf(parsed, 'e') === undefined
       ? undefined
       : readTarget(target!, 'environ')
           .split('\0')
@@ -146,11 +146,11 @@ const targetFacts: TargetFacts = {
 }
 
 /** Parses the options of nsenter. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterRequest {
-  const has = (key: string) => lastOf(given, key) !== undefined
+export function parseNsenter(parsed: ParsedOptions, facts: TargetFacts): EnterRequest {
+  const has = (key: string) => lastOf(parsed, key) !== undefined
   for (const [key, [name, remedy]] of Object.entries(refused))
     if (has(key)) throw fail('OPTION_CONFLICT', { name, why: 'hutch does not have it', remedy })
-  const target = lastOf(given, 't')
+  const target = lastOf(parsed, 't')
   if (target !== undefined && !/^\d{1,10}$/.test(target))
     throw fail('OPTION_INVALID', {
       name: '--target',
@@ -166,21 +166,21 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
       remedy: 'name it with --target PID, or the file with =FILE',
     })
   }
-  const joins = parseJoins(given, requireTarget, facts)
+  const joins = parseJoins(parsed, requireTarget, facts)
   if (has('w') && has('W'))
     throw fail('OPTION_CONFLICT', { name: '--wdns', why: '--wd says it, too', remedy: 'give one of them' })
   const directory = (key: string, name: string, file: string) =>
-    lastOf(given, key) || `/proc/${requireTarget(name)}/${file}`
+    lastOf(parsed, key) || `/proc/${requireTarget(name)}/${file}`
   const pid = joins.some(({ kind }) => kind === 'pid')
   const id = (key: string, name: string, which: 'uid' | 'gid') =>
-    lastOf(given, key) === 'follow' ? facts.ids(requireTarget(name))[which] : parseId(name, lastOf(given, key)!)
+    lastOf(parsed, key) === 'follow' ? facts.ids(requireTarget(name))[which] : parseId(name, lastOf(parsed, key)!)
   if (has('e')) requireTarget('--env')
   return {
     joins,
     ...(has('c') && { group: facts.group(requireTarget('--join-cgroup')) }),
     ...(has('r') && { root: directory('r', '--root', 'root') }),
     ...(has('w') && { directory: directory('w', '--wd', 'cwd') }),
-    ...(has('W') && { inside: lastOf(given, 'W')! }),
+    ...(has('W') && { inside: lastOf(parsed, 'W')! }),
     fork: pid && !has('F'),
     ...(has('S') && { uid: id('S', '--setuid', 'uid') }),
     ...(has('G') && { gid: id('G', '--setgid', 'gid') }),
@@ -189,12 +189,12 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
   }
 }
 
-function parseJoins(given: ParsedOptions, requireTarget: (name: string) => string, facts: TargetFacts): Join[] {
+function parseJoins(parsed: ParsedOptions, requireTarget: (name: string) => string, facts: TargetFacts): Join[] {
   const joins: Join[] = []
-  const all = lastOf(given, 'a') !== undefined
+  const all = lastOf(parsed, 'a') !== undefined
   if (all) requireTarget('--all')
   for (const [letter, kind] of kindLetters) {
-    const file = valuesOf(given, letter).at(-1)
+    const file = valuesOf(parsed, letter).at(-1)
     const defaultPath = () => `/proc/${requireTarget(`--${kind}`)}/ns/${namespaces[kind].file}`
     if (file !== undefined) {
       const path = file || defaultPath()
@@ -202,13 +202,13 @@ function parseJoins(given: ParsedOptions, requireTarget: (name: string) => strin
     } else if (all && facts.exists(defaultPath(), kind) && !(kind === 'user' && facts.isOwn(defaultPath(), kind)))
       joins.push({ kind, path: defaultPath() })
   }
-  const socket = lastOf(given, 'N')
+  const socket = lastOf(parsed, 'N')
   if (socket !== undefined) {
     const path = facts.socketNetwork(requireTarget('--net-socket'), parseDescriptor(socket))
     joins.splice(0, joins.length, ...joins.filter(({ kind }) => kind !== 'net'), { kind: 'net', path })
   }
-  const entered = lastOf(given, 'user-parent') === undefined ? joins : replaceByOwner(joins, facts)
-  if (valuesOf(given, 'U').length > 0 || entered !== joins)
+  const entered = lastOf(parsed, 'user-parent') === undefined ? joins : replaceByOwner(joins, facts)
+  if (valuesOf(parsed, 'U').length > 0 || entered !== joins)
     for (const { kind, path } of entered)
       if (kind === 'user' && facts.isOwn(path, kind))
         throw fail('OPTION_CONFLICT', {

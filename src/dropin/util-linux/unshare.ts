@@ -73,14 +73,14 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: ParsedOptions): Promise<number> {
-  if (lastOf(given, 'V') !== undefined) {
+async function run(parsed: ParsedOptions): Promise<number> {
+  if (lastOf(parsed, 'V') !== undefined) {
     print(`unshare from hutch ${HUTCH_VERSION}\n`)
     return 0
   }
-  const request = parseUnshare(given, readFacts())
-  const launch = readLaunch(given.words, environmentOf(given))
-  const forwards = lastOf(given, 'forward-signals') !== undefined
+  const request = parseUnshare(parsed, readFacts())
+  const launch = readLaunch(parsed.words, environmentOf(parsed))
+  const forwards = lastOf(parsed, 'forward-signals') !== undefined
   const signals = !request.fork ? 'forward' : forwards ? 'forward-two' : 'ignore-two'
   return launchAs('unshare', compileUnshare(request, launch), signals, unshareOptions)
 }
@@ -101,31 +101,31 @@ function readFacts(): IdFacts {
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT, USER_UNKNOWN, IDMAP_NOT_DELEGATED
  */
-export function parseUnshare(given: ParsedOptions, facts: IdFacts): UnshareRequest {
-  const has = (...keys: string[]) => keys.some((key) => lastOf(given, key) !== undefined)
-  const number = (key: string, name: string) => (has(key) ? parseId(name, lastOf(given, key)!) : undefined)
+export function parseUnshare(parsed: ParsedOptions, facts: IdFacts): UnshareRequest {
+  const has = (...keys: string[]) => keys.some((key) => lastOf(parsed, key) !== undefined)
+  const number = (key: string, name: string) => (has(key) ? parseId(name, lastOf(parsed, key)!) : undefined)
   const kinds = new Set<NamespaceKind>()
   const files: UnshareRequest['files'] = []
   for (const [letter, kind] of kindLetters) {
     if (has(letter)) kinds.add(kind)
-    for (const file of valuesOf(given, letter)) if (file !== '') files.push({ kind, file })
+    for (const file of valuesOf(parsed, letter)) if (file !== '') files.push({ kind, file })
   }
   const binfmt = has('mount-binfmt', 'l')
   if (has('mount-proc') || binfmt) kinds.add('mount')
   if (binfmt) kinds.add('user')
-  if (given.options.some(([key]) => key.startsWith('map-')) || has('r', 'c', 'owner')) kinds.add('user')
+  if (parsed.options.some(([key]) => key.startsWith('map-')) || has('r', 'c', 'owner')) kinds.add('user')
   if (has('monotonic', 'boottime') && !kinds.has('time'))
     throw fail('OPTION_CONFLICT', {
       name: has('monotonic') ? '--monotonic' : '--boottime',
       why: 'it is an offset in a time namespace',
       remedy: 'add --time',
     })
-  const single = parseSingle(given, facts)
-  const owner = has('owner') ? parseOwner(lastOf(given, 'owner')!) : undefined
-  const users = planMap('users', single.user, rangesOf(given, 'users'), facts, has('owner'))
-  const groups = planMap('groups', single.group, rangesOf(given, 'groups'), facts, has('owner'))
+  const single = parseSingle(parsed, facts)
+  const owner = has('owner') ? parseOwner(lastOf(parsed, 'owner')!) : undefined
+  const users = planMap('users', single.user, rangesOf(parsed, 'users'), facts, has('owner'))
+  const groups = planMap('groups', single.group, rangesOf(parsed, 'groups'), facts, has('owner'))
   const setgroups = has('setgroups')
-    ? parseWord('--setgroups', lastOf(given, 'setgroups')!, ['allow', 'deny'])
+    ? parseWord('--setgroups', lastOf(parsed, 'setgroups')!, ['allow', 'deny'])
     : undefined
   if (setgroups === 'allow' && groups?.by === 'itself')
     throw fail('OPTION_CONFLICT', {
@@ -133,9 +133,9 @@ export function parseUnshare(given: ParsedOptions, facts: IdFacts): UnshareReque
       why: "a map of only the caller's group requires that setgroups is denied",
       remedy: 'leave it out, or map groups by --map-groups',
     })
-  const killChild = lastOf(given, 'kill-child')
-  const offset = (key: string) => (has(key) ? { [key]: parseSeconds(`--${key}`, lastOf(given, key)!) } : {})
-  const text = (key: string, as: string) => (has(key) ? { [as]: lastOf(given, key)! } : {})
+  const killChild = lastOf(parsed, 'kill-child')
+  const offset = (key: string) => (has(key) ? { [key]: parseSeconds(`--${key}`, lastOf(parsed, key)!) } : {})
+  const text = (key: string, as: string) => (has(key) ? { [as]: lastOf(parsed, key)! } : {})
   return {
     kinds: [...kinds],
     files,
@@ -146,13 +146,13 @@ export function parseUnshare(given: ParsedOptions, facts: IdFacts): UnshareReque
     ...(setgroups && { setgroups }),
     ...(owner && { owner }),
     propagation: has('propagation')
-      ? parseWord('--propagation', lastOf(given, 'propagation')!, Object.keys(propagations) as Propagation[])
+      ? parseWord('--propagation', lastOf(parsed, 'propagation')!, Object.keys(propagations) as Propagation[])
       : 'private',
     // --mount-proc by default, because the default place of binfmt_misc is in /proc
-    ...((has('mount-proc') || (binfmt && !lastOf(given, 'mount-binfmt'))) && {
-      mountProc: lastOf(given, 'mount-proc') || '/proc',
+    ...((has('mount-proc') || (binfmt && !lastOf(parsed, 'mount-binfmt'))) && {
+      mountProc: lastOf(parsed, 'mount-proc') || '/proc',
     }),
-    ...(binfmt && { mountBinfmt: lastOf(given, 'mount-binfmt') || '/proc/sys/fs/binfmt_misc' }),
+    ...(binfmt && { mountBinfmt: lastOf(parsed, 'mount-binfmt') || '/proc/sys/fs/binfmt_misc' }),
     ...text('l', 'loadInterpreter'),
     ...text('R', 'root'),
     ...text('w', 'directory'),
@@ -165,9 +165,9 @@ export function parseUnshare(given: ParsedOptions, facts: IdFacts): UnshareReque
 }
 
 /** Returns one of the caller's own ids to map; the last option counts. */
-function parseSingle(given: ParsedOptions, facts: IdFacts): { user?: number; group?: number } {
+function parseSingle(parsed: ParsedOptions, facts: IdFacts): { user?: number; group?: number } {
   const single: { user?: number; group?: number } = {}
-  for (const [key, value] of given.options) {
+  for (const [key, value] of parsed.options) {
     if (key === 'r') Object.assign(single, { user: 0, group: 0 })
     if (key === 'c') Object.assign(single, { user: facts.uid, group: facts.gid })
     if (key === 'map-user') single.user = parseIdOrName('--map-user', value, 'user')
@@ -176,8 +176,8 @@ function parseSingle(given: ParsedOptions, facts: IdFacts): { user?: number; gro
   return single
 }
 
-function rangesOf(given: ParsedOptions, which: 'users' | 'groups'): string[] {
-  return given.options.flatMap(([key, value]) => {
+function rangesOf(parsed: ParsedOptions, which: 'users' | 'groups'): string[] {
+  return parsed.options.flatMap(([key, value]) => {
     if (key === `map-${which}`) return [value]
     return key === 'map-auto' ? ['auto'] : key === 'map-subids' ? ['subids'] : []
   })
@@ -191,9 +191,9 @@ function parseOwner(text: string): { uid: number; gid: number } {
 }
 
 /** Returns the environment to pass: all variables, none, or the named ones. */
-function environmentOf(given: ParsedOptions): string[] | undefined {
-  const names = valuesOf(given, 'whitelist-env').flatMap((list) => list.split(','))
-  if (names.length === 0) return lastOf(given, 'clear-env') === undefined ? undefined : []
+function environmentOf(parsed: ParsedOptions): string[] | undefined {
+  const names = valuesOf(parsed, 'whitelist-env').flatMap((list) => list.split(','))
+  if (names.length === 0) return lastOf(parsed, 'clear-env') === undefined ? undefined : []
   return names.filter((name) => process.env[name] !== undefined).map((name) => `${name}=${process.env[name]}`)
 }
 

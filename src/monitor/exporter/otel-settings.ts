@@ -31,10 +31,10 @@ export function readTarget(text: string | undefined, env: Env): OtlpTarget | und
   /** Returns the variable for metrics if it is set, otherwise the variable for all signals. */
   const nameOf = (end: string) => (env[`OTEL_EXPORTER_OTLP_METRICS_${end}`] ? `METRICS_${end}` : end)
   const readOne = <T>(name: string, parse: (text: string) => T | undefined, accepted: string): T | undefined => {
-    const given = env[name]
-    if (!given) return undefined
-    const value = parse(given)
-    if (value === undefined) warnings.push(`${name} is left aside: ${quote(given)} is not ${accepted}`)
+    const text = env[name]
+    if (!text) return undefined
+    const value = parse(text)
+    if (value === undefined) warnings.push(`${name} is left aside: ${quote(text)} is not ${accepted}`)
     return value
   }
   const read = <T>(end: string, parse: (text: string) => T | undefined, accepted: string) =>

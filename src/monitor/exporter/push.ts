@@ -3,7 +3,7 @@
 import { hostname } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { fail, quote } from '../../errors/errors.ts'
-import { tell as tellText } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import type { MetricsSample } from './collect.ts'
 import type { OtlpTarget } from './otel-settings.ts'
 import { decodePartial, decodeStatus, encodeOtlp } from './otlp.ts'
@@ -39,7 +39,7 @@ interface Outcome {
   waitMs?: number
 }
 
-export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
+export function openPush(takeSample: () => MetricsSample, target: OtlpTarget): Push {
   const { url, timeoutMs } = target
   const origin = { host: hostname(), version: HUTCH_VERSION, attributes: target.attributes }
   const headers: [string, string][] = [
@@ -51,13 +51,13 @@ export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let current: AbortController | undefined
-  for (const warning of target.warnings) tell(warning)
+  for (const warning of target.warnings) warn(warning)
   const send = async (): Promise<Outcome> => {
     const aborter = new AbortController()
     current = aborter
     const deadline = setTimeout(() => aborter.abort(late), timeoutMs)
     try {
-      const { families, time } = look()
+      const { families, time } = takeSample()
       const bytes = encodeOtlp(families, time, origin)
       const response = await fetch(url, {
         method: 'POST',
@@ -78,7 +78,7 @@ export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
   return {
     async once() {
       const { failure, warning } = await send()
-      if (warning !== undefined) tell(warning)
+      if (warning !== undefined) warn(warning)
       if (failure === undefined) return
       const remedy = 'check that an OTLP/HTTP receiver runs there, and read its log'
       throw fail('FILE_REFUSED', { what: 'push metrics to', path: url.href, errno: failure, remedy })
@@ -86,18 +86,18 @@ export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
     start(interval) {
       let due = performance.now()
       let failures = 0
-      const told: Outcome = {}
+      const lastOutcome: Outcome = {}
       const next = async () => {
         const { failure, warning, retry, waitMs = 0 } = await send()
         if (stopped) return
         failures = retry ? failures + 1 : 0
-        if (failure !== undefined && told.failure === undefined)
-          tell(
+        if (failure !== undefined && lastOutcome.failure === undefined)
+          warn(
             `cannot push metrics to ${quote(url.href)}: ${failure}; ${retry ? 'it will be retried' : 'the next push is at the next interval'}`,
           )
-        if (failure === undefined && told.failure !== undefined) tell('pushing metrics works again')
-        if (warning !== undefined && told.warning === undefined) tell(warning)
-        Object.assign(told, { failure, warning })
+        if (failure === undefined && lastOutcome.failure !== undefined) warn('pushing metrics works again')
+        if (warning !== undefined && lastOutcome.warning === undefined) warn(warning)
+        Object.assign(lastOutcome, { failure, warning })
         const now = performance.now()
         due = retry ? now + Math.max(waitMs, backOff(failures, Math.random())) : Math.max(due + interval, now)
         timer = setTimeout(next, due - now)
@@ -120,9 +120,9 @@ export function backOff(failures: number, random: number): number {
   return Math.min(maxWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
 }
 
-function tell(text: string): void {
+function warn(text: string): void {
   try {
-    tellText(`hutch: ${text}\n`)
+    writeStderr(`hutch: ${text}\n`)
   } catch {
     // the body is not needed, so an error in it is ignored
   }

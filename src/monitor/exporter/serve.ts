@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { tell } from '../../system/stderr.ts'
+import { writeStderr } from '../../system/stderr.ts'
 import { namesMachine } from './auth.ts'
 import type { MetricsSample } from './collect.ts'
 import { listen } from './listen.ts'
@@ -17,21 +17,21 @@ const silentMs = 10_000
 const compress = promisify(gzip)
 
 /** Starts the server. @throws FILE_REFUSED */
-export async function serve(look: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
-  const answer = makeAnswers(look, host)
+export async function serve(sample: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
+  const answer = makeAnswers(sample, host)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     void answer(request, response)
   })
   server.maxConnections = maxConnections
   server.setTimeout(silentMs)
   const { place } = await listen(server, host, port)
-  tell(`hutch: metrics at http://${place}/metrics\n`)
+  writeStderr(`hutch: metrics at http://${place}/metrics\n`)
   return server
 }
 
 type Answer = [status: number, body: string | Buffer, headers?: { [name: string]: string }]
 
-function makeAnswers(look: () => MetricsSample, listening: string) {
+function makeAnswers(sample: () => MetricsSample, listening: string) {
   const textOf = makeTexts()
   const choose = async ({ method, url, headers, socket }: IncomingMessage): Promise<Answer> => {
     if (!mayAsk(headers.host, socket.localAddress ?? '', listening))
@@ -41,7 +41,7 @@ function makeAnswers(look: () => MetricsSample, listening: string) {
     if (path !== '/metrics') return [path === '/' ? 200 : 404, 'the metrics are at /metrics\n']
     const format = chooseFormat(headers.accept)
     const zipped = takesGzip(String(headers['accept-encoding'] ?? ''))
-    const body = await textOf(look(), format, zipped)
+    const body = await textOf(sample(), format, zipped)
     return [
       200,
       body,
@@ -64,15 +64,15 @@ function makeAnswers(look: () => MetricsSample, listening: string) {
 function makeTexts() {
   let last: MetricsSample | undefined
   const texts = new Map<string, Promise<Buffer>>()
-  const make = async (look: MetricsSample, format: TextFormat, zipped: boolean) => {
-    const text = Buffer.from(formatMetrics(look.families, format))
+  const make = async (sample: MetricsSample, format: TextFormat, zipped: boolean) => {
+    const text = Buffer.from(formatMetrics(sample.families, format))
     return zipped ? compress(text, { level: 1 }) : text
   }
-  return (look: MetricsSample, format: TextFormat, zipped: boolean): Promise<Buffer> => {
-    if (look !== last) texts.clear()
-    last = look
+  return (sample: MetricsSample, format: TextFormat, zipped: boolean): Promise<Buffer> => {
+    if (sample !== last) texts.clear()
+    last = sample
     const key = `${format} ${zipped}`
-    const text = texts.get(key) ?? make(look, format, zipped)
+    const text = texts.get(key) ?? make(sample, format, zipped)
     texts.set(key, text)
     return text
   }

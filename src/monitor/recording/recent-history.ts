@@ -68,12 +68,12 @@ function readLooks(recording: Recording, group: string, from: number, until: num
  * A recorder holds its file. The file is therefore opened read-only under another name, beside a copy of its log. A file of another user
  * than root, or writable by others, is not opened. Data written during the read is not used.
  */
-async function lookInto<T>(path: string, look: (recording: Recording) => T[]): Promise<T[]> {
+async function lookInto<T>(path: string, sample: (recording: Recording) => T[]): Promise<T[]> {
   const fd = openOwn(path)
   try {
     const directory = ownDirectory('replay')
     try {
-      return await lookFrom(directory, path, fd, look)
+      return await lookFrom(directory, path, fd, sample)
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }
@@ -86,7 +86,7 @@ async function lookFrom<T>(
   directory: string,
   path: string,
   fd: number,
-  look: (recording: Recording) => T[],
+  sample: (recording: Recording) => T[],
 ): Promise<T[]> {
   const before = stateOf(path, fd)
   const name = `${directory}/file`
@@ -96,7 +96,7 @@ async function lookFrom<T>(
   try {
     db.exec('PRAGMA locking_mode=exclusive')
     checkTables(db, path)
-    const found = look(makeRecording(db, path))
+    const found = sample(makeRecording(db, path))
     return stateOf(path, fd) === before ? found : []
   } finally {
     db.close()
@@ -191,7 +191,7 @@ const littleWait = 5
 
 function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const worst = waits.flatMap(([resource, read]) => {
-    const share = (look: RecentSample) => (read(look.sample) as Pressure | undefined)?.some.avg10 ?? 0
+    const share = (sample: RecentSample) => (read(sample.sample) as Pressure | undefined)?.some.avg10 ?? 0
     const highest = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
     return share(highest) < littleWait
       ? []

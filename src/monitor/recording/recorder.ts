@@ -17,7 +17,7 @@ const timeTogether = 60_000
 
 interface Recorder {
   /** Adds a sample; writes if enough samples are collected. */
-  add(look: Snapshot): void
+  add(snapshot: Snapshot): void
   /** Writes the remaining samples. */
   close(): void
 }
@@ -86,8 +86,8 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
     if (!known && one[2] === 'high') slowed.set(one[1], one)
   }
   return {
-    add(look) {
-      const now = { time: Math.round(look.time), groups: look.groups }
+    add(snapshot) {
+      const now = { time: Math.round(snapshot.time), groups: snapshot.groups }
       if (last && now.time <= last.time) return
       if (last) for (const one of compare(last, now)) note(one)
       looks.push(now)

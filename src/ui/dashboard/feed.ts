@@ -43,7 +43,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
   let kept = 0
   let timer: NodeJS.Timeout | undefined
 
-  const look = (full = false) => {
+  const takeSample = (full = false) => {
     const begun = performance.now()
     const now = survey.sample(full)
     const next = new Map<string, GroupRow>()
@@ -79,7 +79,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
   const plan = (ms: number) => {
     clearTimeout(timer)
     timer = setTimeout(() => {
-      look()
+      takeSample()
       plan(pause())
     }, ms)
   }
@@ -89,7 +89,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
   const alarms = openAlarms(
     host,
     (at, group, kind, total) => {
-      marks.tell(at, group, kind, total)
+      marks.report(at, group, kind, total)
       const fresh = marks.fresh()
       if (fresh.length > 0) changed({ time: before?.time ?? at, rows: {}, gone: [], marks: fresh })
     },
@@ -98,13 +98,13 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
       if (isWatched && soon < pause()) plan(Math.max(0, soon))
     },
   )
-  look()
+  takeSample()
   plan(pause())
   return {
     watched(by) {
       if (by === isWatched) return
       isWatched = by
-      if (by) look()
+      if (by) takeSample()
       plan(pause())
     },
     all: () => ({
@@ -116,7 +116,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
     }),
     history: (path) => history.of(path),
     has: (path) => rows.has(path),
-    refresh: () => look(true),
+    refresh: () => takeSample(true),
     close() {
       clearTimeout(timer)
       alarms.close()

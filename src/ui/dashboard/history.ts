@@ -37,8 +37,8 @@ export function makePageHistory(): History {
   let rings = 0
   const groups = new Map<string, Group>()
 
-  const write = (ring: NonNullable<Group['ring']>, look: number, row: GroupRow) => {
-    const at = look % maxPageSamples
+  const write = (ring: NonNullable<Group['ring']>, index: number, row: GroupRow) => {
+    const at = index % maxPageSamples
     for (const [i, track] of amounts.entries()) ring.amounts[at * amounts.length + i] = row[track] ?? Number.NaN
     for (const [i, track] of shares.entries())
       ring.shares[at * shares.length + i] = row[track] === undefined ? unknownShare : row[track] * sharesOfOne + 0.5
@@ -49,7 +49,7 @@ export function makePageHistory(): History {
       amounts: new Float32Array(maxPageSamples * amounts.length),
       shares: new Uint16Array(maxPageSamples * shares.length),
     }
-    for (let look = Math.max(since, looks - maxPageSamples + 1); look < looks; look++) write(ring, look, row)
+    for (let index = Math.max(since, looks - maxPageSamples + 1); index < looks; index++) write(ring, index, row)
     return ring
   }
   const take = (group: Group, row: GroupRow) => {
@@ -85,22 +85,22 @@ export function makePageHistory(): History {
       const from = group ? Math.max(group.since, looks - maxPageSamples) : looks
       const at = Array.from({ length: looks - from }, (_, i) => from + i)
       const column = (track: Track) =>
-        at.map((look) => {
-          const value = figure(group!, track, look)
+        at.map((index) => {
+          const value = figure(group!, track, index)
           return typeof value === 'number' && !Number.isNaN(value) ? value : null
         })
       return {
-        times: at.map((look) => times[look % maxPageSamples]! / 1000),
+        times: at.map((index) => times[index % maxPageSamples]! / 1000),
         tracks: Object.fromEntries(tracks.map((track) => [track, column(track)])) as Past['tracks'],
       }
     },
   }
 }
 
-function figure({ ring, row, limited }: Group, track: Track, look: number): GroupRow[Track] {
-  if (isOneOf(limits, track)) return limited.findLast(({ since }) => since <= look)?.row[track]
+function figure({ ring, row, limited }: Group, track: Track, index: number): GroupRow[Track] {
+  if (isOneOf(limits, track)) return limited.findLast(({ since }) => since <= index)?.row[track]
   if (!ring) return row[track]
-  const place = look % maxPageSamples
+  const place = index % maxPageSamples
   if (isOneOf(amounts, track)) return ring.amounts[place * amounts.length + amounts.indexOf(track)]
   const share = ring.shares[place * shares.length + shares.indexOf(track)]!
   return share === unknownShare ? undefined : share / sharesOfOne

@@ -28,7 +28,7 @@ interface Alarms {
 /** Opens the watches. `told`: a group's counter increased. `moved`: groups were created or removed. */
 export function openAlarms(
   host: Host,
-  told: (at: number, group: string, kind: 'oom' | 'refused', total: number) => void,
+  report: (at: number, group: string, kind: 'oom' | 'refused', total: number) => void,
   moved: () => void,
 ): Alarms {
   const watched = new Map<string, () => void>()
@@ -50,8 +50,8 @@ export function openAlarms(
           pressure: [],
           emit({ at, file, kind, total }) {
             if (total === undefined) return
-            if (kind === 'oom_kill') told(at, path, 'oom', total)
-            if (file === 'pids.events' && kind === 'max') told(at, path, 'refused', total)
+            if (kind === 'oom_kill') report(at, path, 'oom', total)
+            if (file === 'pids.events' && kind === 'max') report(at, path, 'refused', total)
           },
           changed(read) {
             read()

@@ -14,7 +14,7 @@ interface Marks {
   /** Forgets removed groups, whose names may be reused. */
   forget(groups: readonly string[]): void
   /** Makes a marker from a counter that a kernel event reported. */
-  tell(at: number, group: string, kind: 'oom' | 'refused', total: number): void
+  report(at: number, group: string, kind: 'oom' | 'refused', total: number): void
   /** Returns the markers since the last call. */
   fresh(): Mark[]
   readonly all: readonly Mark[]
@@ -56,13 +56,13 @@ export function makeMarks(): Marks {
     forget(groups) {
       for (const map of [counts.oom, counts.refused, throttledAt]) for (const group of groups) map.delete(group)
     },
-    tell(at, group, kind, total) {
+    report(at, group, kind, total) {
       if (total > (counts[kind].get(group) ?? 0)) count(at, group, kind, total, true)
     },
     fresh() {
-      const told = fresh
+      const reported = fresh
       fresh = []
-      return told
+      return reported
     },
   }
 }

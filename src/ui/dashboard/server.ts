@@ -71,14 +71,14 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
   const processes = freshFor(500, (group: string) => listProcesses(host, group))
 
   const route = async (request: IncomingMessage, response: ServerResponse) => {
-    const [, asked = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(request.url ?? '/') ?? []
-    const pathname = asked.startsWith(`${gate.base}/`) ? asked.slice(gate.base.length) : asked
+    const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(request.url ?? '/') ?? []
+    const pathname = path.startsWith(`${gate.base}/`) ? path.slice(gate.base.length) : path
     const posted = request.method === 'POST'
     for (const [name, value] of Object.entries(safety)) response.setHeader(name, value)
     const refused = gate.refuse(request.headers, { changes: posted, opens: !posted && pathname === '/' })
-    if (refused) return say(response, 403, { said: `refused: ${refused}` })
+    if (refused) return reply(response, 403, { said: `refused: ${refused}` })
     if (!posted && request.method !== 'GET')
-      return say(response.setHeader('allow', 'GET, POST'), 405, { said: 'ask by GET or POST' })
+      return reply(response.setHeader('allow', 'GET, POST'), 405, { said: 'ask by GET or POST' })
     if (!posted && Object.hasOwn(files, pathname)) {
       const [type, text] = files[pathname]!
       response.writeHead(200, { 'content-type': type }).end(text)
@@ -86,33 +86,33 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
     }
     if (posted && pathname === '/session') return openSession(gate, request, response)
     if (!gate.knows(request.headers))
-      return say(response, 401, { said: 'open the URL that hutch dashboard printed: it has the token' })
+      return reply(response, 401, { said: 'open the URL that hutch dashboard printed: it has the token' })
     if (posted && pathname === '/change') {
       if (!allowChanges)
-        return say(response, 403, { said: 'start hutch dashboard with --allow-changes to change groups' })
+        return reply(response, 403, { said: 'start hutch dashboard with --allow-changes to change groups' })
       const wish = parseWish(await readJson(request))
-      if (!wish) return say(response, 400, { said: 'unknown change' })
+      if (!wish) return reply(response, 400, { said: 'unknown change' })
       const outcome = await change(host, wish)
-      say(response, outcome.done ? 200 : 409, outcome)
+      reply(response, outcome.done ? 200 : 409, outcome)
       if (outcome.done) feed.refresh()
       return
     }
-    if (posted) return say(response, 404, { said: 'not found' })
+    if (posted) return reply(response, 404, { said: 'not found' })
     if (pathname === '/events') {
       request.socket.setKeepAlive(true, 30_000)
-      if (!streams.add(response)) say(response, 503, { said: 'too many pages are open' })
+      if (!streams.add(response)) reply(response, 503, { said: 'too many pages are open' })
       return
     }
     const group = new URLSearchParams(query).get('group') ?? ''
-    if (pathname !== '/history' && pathname !== '/processes') return say(response, 404, { said: 'not found' })
-    if (!feed.has(group)) return say(response, 404, { said: 'there is no such group' })
-    say(response, 200, pathname === '/history' ? feed.history(group) : processes(group))
+    if (pathname !== '/history' && pathname !== '/processes') return reply(response, 404, { said: 'not found' })
+    if (!feed.has(group)) return reply(response, 404, { said: 'there is no such group' })
+    reply(response, 200, pathname === '/history' ? feed.history(group) : processes(group))
   }
   answer = (request, response) => {
     route(request, response).catch((error: unknown) => {
       const said = HutchError.is(error) ? error.message : 'hutch cannot answer this request'
       if (response.headersSent) response.destroy()
-      else say(response, HutchError.is(error) ? 409 : 500, { said })
+      else reply(response, HutchError.is(error) ? 409 : 500, { said })
     })
   }
   return {
@@ -126,16 +126,16 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
   }
 }
 
-function say(response: ServerResponse, status: number, body: object): void {
+function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
 async function openSession(gate: Gate, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readJson(request)
   const token = typeof body === 'object' && body !== null && 'token' in body ? body.token : undefined
-  if (typeof token !== 'string' || !gate.isToken(token)) return say(response, 401, { said: 'the token is wrong' })
+  if (typeof token !== 'string' || !gate.isToken(token)) return reply(response, 401, { said: 'the token is wrong' })
   const session: Session = { base: gate.base }
-  say(response.setHeader('set-cookie', gate.cookie()), 200, session)
+  reply(response.setHeader('set-cookie', gate.cookie()), 200, session)
 }
 
 /** Reads a request's JSON. Returns undefined if it is too long or invalid. */

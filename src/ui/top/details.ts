@@ -48,8 +48,8 @@ function describe(
   const spark = (track: TrackName, max?: number) => drawSparkline(history.of(path, track), width, max)
   const known = (lines: [string, string | undefined][]) =>
     lines.flatMap(([name, text]) => (text === undefined ? [] : [`${label(name)}${text}`]))
-  const section = (title: string, now: string, course: string, limit: number | undefined) =>
-    `${label(title)}${pad(now, 14)}${spark(course, limit)}`
+  const section = (title: string, now: string, track: string, limit: number | undefined) =>
+    `${label(title)}${pad(now, 14)}${spark(track, limit)}`
   const number = (limit: Limit | undefined) => (typeof limit === 'number' ? limit : undefined)
   const devices = Object.entries(sample.io ?? {})
   return [
@@ -75,9 +75,9 @@ function describe(
     ...(sample.io === undefined
       ? []
       : [
-          ...rateRows.flatMap(({ name, course, figure }) =>
-            course !== undefined && figure.kind === 'devices'
-              ? [section(course, `${shortSize(Math.round(rates?.[name] ?? 0))}/s`, course, undefined)]
+          ...rateRows.flatMap(({ name, track, figure }) =>
+            track !== undefined && figure.kind === 'devices'
+              ? [section(track, `${shortSize(Math.round(rates?.[name] ?? 0))}/s`, track, undefined)]
               : [],
           ),
           ...devices.map(
@@ -122,13 +122,13 @@ function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRate
 }
 
 function pressureLines(sample: GroupSample, spark: (track: TrackName, max?: number) => string): string[] {
-  return rateRows.flatMap(({ by, course, figure }) => {
+  return rateRows.flatMap(({ by, track, figure }) => {
     const pressure = by === 'time' ? sample[figure.name as FigureOf<'stalls'>] : undefined
     if (!pressure) return []
     const { some, full } = pressure
     const resource = figure.v2!.file.replace('.pressure', '')
     const all = `some ${some.avg10}%${full ? `   full ${full.avg10}%` : ''}   ${duration(some.totalUsec)} in all`
-    return [`${label(`stalled ${resource}`)}${pad(`${some.avg10}%`, 14)}${spark(course!)}`, `${label('')}${all}`]
+    return [`${label(`stalled ${resource}`)}${pad(`${some.avg10}%`, 14)}${spark(track!)}`, `${label('')}${all}`]
   })
 }
 

@@ -11,10 +11,10 @@ type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | und
 
 /** Graphs in the table of figures, by name. */
 const tracks: { readonly [track: string]: Read } = Object.fromEntries([
-  ...figures.flatMap(({ name, course }): [string, Read][] =>
-    course ? [[course, (sample) => sample[name as FigureOf<'count'>]]] : [],
+  ...figures.flatMap(({ name, track }): [string, Read][] =>
+    track ? [[track, (sample) => sample[name as FigureOf<'count'>]]] : [],
   ),
-  ...rateRows.flatMap(({ name, course }): [string, Read][] => (course ? [[course, (_, rates) => rates?.[name]]] : [])),
+  ...rateRows.flatMap(({ name, track }): [string, Read][] => (track ? [[track, (_, rates) => rates?.[name]]] : [])),
 ])
 export type TrackName = string
 const names = Object.keys(tracks)

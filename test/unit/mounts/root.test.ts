@@ -9,7 +9,7 @@ import { explainProgram } from '../../../src/ops/explain.ts'
 import { type MountOption, parseMounts, withTarget } from '../../../src/options/mount-options.ts'
 import type { RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
-import type { Surroundings } from '../../../src/plan/plan.ts'
+import type { PlanFacts } from '../../../src/plan/plan.ts'
 import { hybrid, plan } from '../hosts.ts'
 
 const [ro, nosuid, nodev, noexec] = [1, 2, 4, 8] as const
@@ -123,7 +123,7 @@ test('random words give a mount with an absolute target or a HutchError', () => 
   )
 })
 
-const innerOf = (options: RunOptions, around: Partial<Surroundings> = {}) =>
+const innerOf = (options: RunOptions, around: Partial<PlanFacts> = {}) =>
   compilePlan(plan(hybrid, options, {}, around)).inner
 
 test('the order: private, root, mounts, /proc, /sys, /dev and what goes into them, pivot, user', () => {

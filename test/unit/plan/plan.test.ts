@@ -104,12 +104,13 @@ test('without a cgroup file system, a run without limits has no group', () => {
 })
 
 test('controllers are enabled level by level where they are not', () => {
-  const chain = [
+  const levels = [
     { directory: '/cg', enabled: ['memory'] },
     { directory: '/cg/a', enabled: [] },
   ]
   expect(
-    plan(v2, { limits: { memory: 1e6 }, parent: 'a' }, { directory: '/cg/a', chain, type: 'domain' }).groups[0]!.enable,
+    plan(v2, { limits: { memory: 1e6 }, parent: 'a' }, { directory: '/cg/a', levels, type: 'domain' }).groups[0]!
+      .enable,
   ).toEqual([
     { directory: '/cg', controllers: ['pids'] },
     { directory: '/cg/a', controllers: ['memory', 'pids'] },
@@ -117,11 +118,11 @@ test('controllers are enabled level by level where they are not', () => {
 })
 
 test("on hybrid, a limit of a controller that is in the v2 tree is set in the job's v2 group", () => {
-  const chain = [{ directory: '/cg', enabled: [] }]
+  const levels = [{ directory: '/cg', enabled: [] }]
   const { groups } = plan(
     hybrid,
     { limits: { 'hugetlb.2MB.max': '4M', memory: 1e6 } },
-    { available: ['hugetlb'], chain },
+    { available: ['hugetlb'], levels },
   )
   const told = groups.map(({ controller, enable, writes }) => ({
     controller,
@@ -134,7 +135,7 @@ test("on hybrid, a limit of a controller that is in the v2 tree is set in the jo
   ])
 })
 
-const bare = { chain: [{ directory: '/cg', enabled: [] }], type: 'domain' }
+const bare = { levels: [{ directory: '/cg', enabled: [] }], type: 'domain' }
 test.each([
   ['a missing controller', v2, { limits: { memory: 1e6 } }, { available: ['cpu'] }, 'CGROUP_CONTROLLER_MISSING'],
   [

@@ -72,11 +72,11 @@ test('a count is told once, by whichever source is first; what was before is no 
     marks.take(time, rows, (path) => known.includes(path))
   take(0, { '/a': { oomKills: 7 } }, ['/a'])
   expect(kinds()).toEqual([])
-  marks.tell(500, '/a', 'oom', 8)
+  marks.report(500, '/a', 'oom', 8)
   take(1000, { '/a': { oomKills: 8 } }, ['/a'])
   expect(kinds()).toEqual(['oom /a 1'])
   take(2000, { '/a': { oomKills: 10 }, '/new': { oomKills: 1, pidsRefused: 2 } }, ['/a'])
-  marks.tell(2100, '/a', 'oom', 10)
+  marks.report(2100, '/a', 'oom', 10)
   expect(kinds()).toEqual(['oom /a 2', 'oom /new 1', 'refused /new 2'])
   marks.forget(['/a'])
   take(3000, { '/a': { oomKills: 1 } }, [])
@@ -92,7 +92,7 @@ test('throttling is told when it begins, and again after ten seconds without', (
 
 test('marks are kept up to a bound', () => {
   const marks = makeMarks()
-  for (let i = 0; i < 2000; i++) marks.tell(i, '/a', 'oom', i + 1)
+  for (let i = 0; i < 2000; i++) marks.report(i, '/a', 'oom', i + 1)
   expect(marks.all.length).toBe(500)
   expect(marks.all.at(-1)).toMatchObject({ at: 1999, count: 1 })
 })

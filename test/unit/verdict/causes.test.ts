@@ -38,7 +38,7 @@ interface End {
 }
 
 const inMemory = parent('/cg/memory/a')
-const below = parent('/cg/a', { chain: [{ directory: '/cg/a', enabled: ['cpu', 'memory', 'pids'] }] })
+const below = parent('/cg/a', { levels: [{ directory: '/cg/a', enabled: ['cpu', 'memory', 'pids'] }] })
 const newer: Host = { ...v2, kernel: [6, 12] }
 
 function end({ host = v2, options = {}, outcome = {}, files = {}, before = {}, late = {}, log }: End): Result {

@@ -135,7 +135,7 @@ const whose = (result: ReturnType<typeof end>) => Object.fromEntries(result.verd
 const killedAbove = { 'memory.events': 'oom_kill 1\n', '1/memory.events.local': 'oom 0\n' }
 
 test('the level whose count of out-of-memory situations grew is named', () => {
-  const below = { directory: '/cg/a', chain: [{ directory: '/cg/a', enabled: ['memory', 'pids'] }] }
+  const below = { directory: '/cg/a', levels: [{ directory: '/cg/a', enabled: ['memory', 'pids'] }] }
   const grew = end(
     v2,
     { parent: 'a' },

@@ -19,11 +19,19 @@ const process = (pid: number, name: string, more: object = {}) => ({
 type State = { [K in keyof GroupReadings]?: unknown }
 
 /** The readings of /web in which nothing has happened, with these changes. */
-function readings({ memory, tasks, chain, ...more }: State): GroupReadings {
+function readings({ memory, tasks, ancestors, ...more }: State): GroupReadings {
   const none = { name: '/web', path: '/web', levels: [], below: [], kills: [] }
   return {
     place: { path: '/web', directories: { '': '/sys/fs/cgroup/web' } },
-    chain: { memory: [], pids: [], cpu: [], memoryBelow: [], pidsBelow: [], pressure: {}, ...(chain as object) },
+    ancestors: {
+      memory: [],
+      pids: [],
+      cpu: [],
+      memoryBelow: [],
+      pidsBelow: [],
+      pressure: {},
+      ...(ancestors as object),
+    },
     ...{ populated: true, taskCount: 4, processes: [], whole: false },
     memory: { ...none, ...(memory as object) },
     tasks: { name: '/web', levels: [], below: [], ...(tasks as object) },
@@ -62,18 +70,21 @@ const states: [title: string, state: State][] = [
     'a full tmpfs',
     { full: [{ pid: 70, mounts: [{ directory: '/tmp', type: 'tmpfs', kind: 'blocks', size: 64 * MiB, free: 0 }] }] },
   ],
-  ['throttled', { chain: { cpu: [level('/web', cpu)] } }],
+  ['throttled', { ancestors: { cpu: [level('/web', cpu)] } }],
   [
     'above memory.high',
     { memory: { levels: [level('/web', { high: String(20 * MiB), current: 21 * MiB, slowed: 401 })] } },
   ],
-  ['full without a kill', { memory: { levels: [level('/web', full)] }, chain: { pressure: { memory: waits(45) } } }],
-  ['waiting for memory', { chain: { pressure: { memory: waits(80, 60) } } }],
-  ['waiting for a disk', { chain: { pressure: { io: waits(80, 60) } } }],
-  ['waiting for a CPU', { chain: { pressure: { cpu: waits(80) } } }],
+  [
+    'full without a kill',
+    { memory: { levels: [level('/web', full)] }, ancestors: { pressure: { memory: waits(45) } } },
+  ],
+  ['waiting for memory', { ancestors: { pressure: { memory: waits(80, 60) } } }],
+  ['waiting for a disk', { ancestors: { pressure: { io: waits(80, 60) } } }],
+  ['waiting for a CPU', { ancestors: { pressure: { cpu: waits(80) } } }],
   [
     'waiting for a CPU of its cpuset',
-    { chain: { pressure: { cpu: waits(80) }, cpuset: level('/web', { cpus: '0', count: 1, own: true }) } },
+    { ancestors: { pressure: { cpu: waits(80) }, cpuset: level('/web', { cpus: '0', count: 1, own: true }) } },
   ],
 ]
 

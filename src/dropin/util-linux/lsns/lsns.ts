@@ -55,9 +55,9 @@ export const main = toolMain({
 
 type Format = 'aligned' | 'raw' | 'json'
 
-function run(given: ParsedOptions): number {
-  const asked = new Set(given.options.map(([key]) => key))
-  if (asked.has('V')) {
+function run(parsed: ParsedOptions): number {
+  const letters = new Set(parsed.options.map(([key]) => key))
+  if (letters.has('V')) {
     print(`lsns from hutch ${HUTCH_VERSION}, as util-linux 2.42 has it\n`)
     return 0
   }
@@ -65,35 +65,35 @@ function run(given: ParsedOptions): number {
     ['J', 'r'],
     ['P', 'p'],
   ] as const)
-    if (asked.has(a) && asked.has(b))
+    if (letters.has(a) && letters.has(b))
       throw fail('OPTION_CONFLICT', { name: `-${a}`, why: `-${b} is given, too`, remedy: 'omit one of them' })
-  const format: Format = asked.has('J') ? 'json' : asked.has('r') ? 'raw' : 'aligned'
-  const id = given.words[0] === undefined ? undefined : readId(given.words[0])
+  const format: Format = letters.has('J') ? 'json' : letters.has('r') ? 'raw' : 'aligned'
+  const id = parsed.words[0] === undefined ? undefined : readId(parsed.words[0])
   const wanted: ListRequest = {
-    files: readKinds(given) ?? namespaceFiles,
-    tree: readTree(given, !asked.has('l') && (id !== undefined || !asked.has('output-all'))),
-    task: readTask(given),
-    persistent: asked.has('P'),
+    files: readKinds(parsed) ?? namespaceFiles,
+    tree: readTree(parsed, !letters.has('l') && (id !== undefined || !letters.has('output-all'))),
+    task: readTask(parsed),
+    persistent: letters.has('P'),
   }
   if (id !== undefined && wanted.task !== undefined)
     throw fail('OPTION_CONFLICT', { name: '-p', why: 'a namespace is given, too', remedy: 'omit one of them' })
-  const shown = readColumns(given, defaultColumns(id !== undefined, readKinds(given)))
-  const filter = readFilter(given)
+  const shown = readColumns(parsed, defaultColumns(id !== undefined, readKinds(parsed)))
+  const filter = readFilter(parsed)
   const paper: Paper = {
-    headings: !asked.has('n'),
-    width: asked.has('u') ? undefined : terminalWidth(),
+    headings: !letters.has('n'),
+    width: letters.has('u') ? undefined : terminalWidth(),
     utf8: /utf-?8/i.test(process.env.LC_ALL || process.env.LC_CTYPE || process.env.LANG || ''),
   }
-  if (asked.has('H')) {
+  if (letters.has('H')) {
     print(listColumns(format, paper))
     return 0
   }
   const looks = readLooks()
   const keep = (subject: Subject) => filter?.((name) => textOf(findColumn(name)!.cell(subject, looks))) ?? true
-  const lines = look(id, wanted, keep)
+  const lines = readLines(id, wanted, keep)
   const columnsOf = toColumns(shown, wanted.tree)
   const isTree = columnsOf.some(({ tree }) => tree)
-  const joins = asked.has('W') || format !== 'aligned'
+  const joins = letters.has('W') || format !== 'aligned'
   const toLine = ({ subject, children }: TreeNode): Line => ({
     cells: shown.map((column) => {
       const cell = column.cell(subject, looks)
@@ -111,7 +111,7 @@ function toColumns(shown: readonly LsnsColumn[], tree: Tree): Column[] {
   return shown.map((column) => ({ ...column, tree: column.name === at }))
 }
 
-function look(id: number | undefined, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
+function readLines(id: number | undefined, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
   const seen = readSeen(wanted.files)
   if (id === undefined) return listNamespaces(seen, wanted, keep)
   const namespace = seen.byId.get(id)
@@ -163,8 +163,8 @@ function terminalWidth(): number | undefined {
   return isatty(1) ? new WriteStream(1).columns || undefined : undefined
 }
 
-function readKinds(given: ParsedOptions): string[] | undefined {
-  const kinds = valuesOf(given, 't')
+function readKinds(parsed: ParsedOptions): string[] | undefined {
+  const kinds = valuesOf(parsed, 't')
   for (const kind of kinds)
     if (!namespaceFiles.includes(kind))
       throw fail('OPTION_INVALID', {
@@ -177,8 +177,8 @@ function readKinds(given: ParsedOptions): string[] | undefined {
 }
 
 /** Returns the shape of the output: a tree of processes by default if possible, or the one that -T names. */
-function readTree(given: ParsedOptions, byItself: boolean): Tree {
-  const text = lastOf(given, 'T')?.replace(/^=/, '')
+function readTree(parsed: ParsedOptions, byItself: boolean): Tree {
+  const text = lastOf(parsed, 'T')?.replace(/^=/, '')
   if (text === undefined) return byItself ? 'process' : 'none'
   if (text === '') return 'owner'
   if (text === 'process' || text === 'parent' || text === 'owner') return text
@@ -190,8 +190,8 @@ function readTree(given: ParsedOptions, byItself: boolean): Tree {
   })
 }
 
-function readTask(given: ParsedOptions): number | undefined {
-  const text = lastOf(given, 'p')
+function readTask(parsed: ParsedOptions): number | undefined {
+  const text = lastOf(parsed, 'p')
   if (text === undefined) return undefined
   const pid = /^\s*\+?\d+$/.test(text) ? Number(text) : 0
   if (pid >= 1 && pid <= 0x7fff_ffff) return pid
@@ -209,9 +209,9 @@ function readId(text: string): number {
   })
 }
 
-function readColumns(given: ParsedOptions, defaults: readonly LsnsColumn[]): readonly LsnsColumn[] {
-  const text = lastOf(given, 'o')
-  const base = valuesOf(given, 'output-all').length > 0 ? columns : defaults
+function readColumns(parsed: ParsedOptions, defaults: readonly LsnsColumn[]): readonly LsnsColumn[] {
+  const text = lastOf(parsed, 'o')
+  const base = valuesOf(parsed, 'output-all').length > 0 ? columns : defaults
   if (text === undefined) return base
   const names = (text.startsWith('+') ? text.slice(1) : text).split(',')
   const named = names.map((name) => {
@@ -228,8 +228,8 @@ function readColumns(given: ParsedOptions, defaults: readonly LsnsColumn[]): rea
   return text.startsWith('+') ? [...base, ...named] : named
 }
 
-function readFilter(given: ParsedOptions): RowFilter | undefined {
-  const text = lastOf(given, 'Q')
+function readFilter(parsed: ParsedOptions): RowFilter | undefined {
+  const text = lastOf(parsed, 'Q')
   if (text === undefined) return undefined
   return parseFilter(
     text,

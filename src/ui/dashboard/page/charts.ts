@@ -185,7 +185,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
         setCursor: [
           (plot) => {
             at = plot.cursor.idx ?? null
-            tell(plot.data as uPlot.AlignedData)
+            describe(plot.data as uPlot.AlignedData)
           },
         ],
       },
@@ -193,7 +193,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     return new uPlot(options, [[], ...kind.lines.map(() => [])], canvas)
   }
   /** Shows the figures under the pointer, or the latest. */
-  function tell(data: uPlot.AlignedData) {
+  function describe(data: uPlot.AlignedData) {
     for (const [i, line] of kind.lines.entries()) {
       const column = data[i + 1]!
       const value = column[at ?? column.length - 1]
@@ -213,7 +213,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
       plot.setData([times, ...shown] as uPlot.AlignedData)
       const [from, to] = [times[0] ?? 0, times.at(-1) ?? 1]
       plot.setScale('x', { min: Math.min(from, to - 60), max: to })
-      tell([times, ...kind.lines.map((line) => figures[line.track])] as uPlot.AlignedData)
+      describe([times, ...kind.lines.map((line) => figures[line.track])] as uPlot.AlignedData)
       canvas.querySelector('canvas')?.setAttribute('aria-hidden', 'true')
     },
     renew(times: number[], figures: Past['tracks']) {

@@ -88,7 +88,7 @@ function drawCrumbs(): void {
   )
 }
 
-function tellLive(isOn: boolean, text: string): void {
+function reportLive(isOn: boolean, text: string): void {
   const live = find('live')
   live.className = isOn ? 'on' : 'off'
   setText(live, text)
@@ -107,7 +107,7 @@ function follow(): void {
     takeAll(state, JSON.parse(event.data) as All)
     const { name, memory, cpus, layout } = state.host!
     setText(find('host'), `${name}: ${cpus} CPUs, ${formatSize(memory)}, cgroup ${layout}`)
-    tellLive(true, 'live')
+    reportLive(true, 'live')
     drawCrumbs()
     details.reset()
     draw()
@@ -123,19 +123,19 @@ function follow(): void {
     draw()
   })
   opened.addEventListener('error', async () => {
-    if (opened.readyState !== EventSource.CLOSED) return tellLive(false, 'connecting again …')
+    if (opened.readyState !== EventSource.CLOSED) return reportLive(false, 'connecting again …')
     // an EventSource error has no reason, so request once more to get it
     const response = await fetch(below('/events')).catch(() => undefined)
     const answer = response && !response.ok ? ((await response.json()) as { said: string }) : undefined
     void response?.body?.cancel().catch(() => {})
-    if (opened === stream) tellLive(false, printable(answer?.said ?? 'the hutch server does not answer'))
+    if (opened === stream) reportLive(false, printable(answer?.said ?? 'the hutch server does not answer'))
   })
 }
 
 /** Reconnects if no event arrived: a connection that a suspend or a tunnel cut can look open. */
 function followAnew(): void {
   if (stream?.readyState !== EventSource.OPEN || Date.now() - heard < silenceMs) return
-  tellLive(false, 'connecting again …')
+  reportLive(false, 'connecting again …')
   follow()
 }
 
@@ -146,8 +146,8 @@ async function start(): Promise<void> {
     // remove the token from the address bar and the history first
     history.replaceState(null, '', '/')
     const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) }).catch(() => undefined)
-    if (!response) return tellLive(false, 'the hutch server does not answer')
-    if (!response.ok) return tellLive(false, 'the token is wrong: open the URL that hutch dashboard printed')
+    if (!response) return reportLive(false, 'the hutch server does not answer')
+    if (!response.ok) return reportLive(false, 'the token is wrong: open the URL that hutch dashboard printed')
     keepBase((await response.json()) as Session)
   } else if (location.hash.startsWith('#/')) {
     const path = decode(location.hash.slice(1))
