@@ -26,7 +26,8 @@ const passages = [
 ]
   .sort()
   .flatMap(readProse)
-  .filter(({ text }) => text.split(/\s+/).length > 5 && !/^(?:[a-z0-9_]+ )+[a-z0-9_]+$/.test(text))
+  .map((passage) => ({ ...passage, text: passage.text.replace(/^.*SPDX-License-Identifier.*$/m, '').trim() }))
+  .filter(({ text }) => text.split(/\s+/).length > 5 && !/^(?:[a-z0-9_]+\s+)+[a-z0-9_]+$/.test(text))
 for (let count = 0; count < 60; count++) {
   const { path, line, text } = passages[Math.floor(random() * passages.length)]!
   console.log(`${path}:${line}: ${text.replace(/\s+/g, ' ').trim()}`)

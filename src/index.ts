@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The public API.
+// Exports the public API of the package.
 
 import './options/group-limits.ts'
 

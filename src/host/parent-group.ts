@@ -1,45 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the parent of a job's groups in a hierarchy: the caller's group, unless another is named or the caller's cannot have children.
+// Finds the cgroup below which a job's groups are created, in each hierarchy. This is the caller's group, unless
+// another is named or the caller's group cannot have children.
 import { fileConstants, readFileSync } from '../system/files.ts'
 import { accessSync } from '../system/native.ts'
 import { type Host, withoutLeaf } from './host.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 
-/** The state of the parent group. plan/plan.ts decides by it. */
+/** Facts about the group below which a job's groups are created. plan/plan.ts decides from them whether a job can start. */
 export interface Parent {
   directory: string
   exists: boolean
   /** The levels to create, topmost first, if the group does not exist. */
   missing: string[]
-  /** Children can be created in the group or, if it does not exist, the group can be created. */
+  /** True if children can be created in the group, or if the group does not exist and can be created. */
   writable: boolean
   /** v2: the controllers that children can use after they are enabled in each level of `chain`. */
   available: string[]
   /** v2: the levels from the root to this group, with the controllers that each enables for its children. */
   levels: { directory: string; enabled: string[] }[]
-  /** v2: cgroup.type. Undefined for a root. */
+  /** v2: the content of cgroup.type; undefined for the root group, which has no such file. */
   type: string | undefined
-  /** v2: the processes in the group. Only a root may have processes beside controlled children. */
+  /** v2: the processes in the group. Only the root group may have processes and also child groups with controllers. */
   processes: string[]
-  /** v1 cpuset: the group's own cpus and mems. */
+  /** v1 cpuset: the group's own `cpuset.cpus` and `cpuset.mems`, which a new child group needs. */
   inherit?: { [file: string]: string }
-  /** The caller named this group and is not in it. A job then joins it even if no limit needs the hierarchy. */
+  /**
+   * True if the caller named this group and is not in it. A job then joins the group even if none of its limits needs
+   * this hierarchy.
+   */
   joined?: boolean
-  /** Limits of groups that contain this process but not a job below this group, nearest first. */
+  /**
+   * Limits that apply to this process but not to a job below this group. They belong to groups that contain this
+   * process. Nearest first.
+   */
   outer: OuterLimit[]
 }
 
-/** The inputs that decide on the group. */
+/** What the caller requests of the parent group. */
 interface ParentChoice {
-  /** The path of a named group, relative to the mount. */
+  /** The path of the group that the caller named, relative to the mount point of the hierarchy. */
   path?: string | undefined
-  /** The children need controllers. A v2 group with processes cannot enable controllers for children. */
+  /** True if the child groups need controllers. A v2 group with processes cannot enable controllers for children. */
   controlled?: boolean
-  /** Processes in the caller's group are moved to a leaf first. */
+  /** True if hutch first moves the processes in the caller's group to a new leaf group. */
   evacuate?: boolean | undefined
 }
 
-/** Reads the parent group's state. `controller` '' is the v2 tree. */
+/** Reads the facts about the group below which a job's groups are created. `controller` is '' for the v2 tree. */
 export function readParent(
   host: Host,
   controller: string,
@@ -55,7 +62,7 @@ export function readParent(
         : controller !== '' || host.layout !== 'v2' || evacuate
           ? { directory: withoutLeaf(own), outer: [] }
           : nearestParent(mount, withoutLeaf(own), host.uid, controlled)
-  // levels above `home` belong to others, such as systemd, which decide what they delegate
+  // levels above `home` belong to other programs such as systemd, which decide which controllers they delegate
   const top = path === undefined && home ? home : host.uid === 0 ? mount : directory
   const exists = allows(`${directory}/cgroup.procs`, fileConstants.F_OK)
   const missing = exists ? [] : levels(mount, directory).filter((level) => !allows(level, fileConstants.F_OK))
@@ -89,8 +96,9 @@ export function readParent(
 }
 
 /**
- * v2: returns the caller's group if it can have children with controllers: the tree's root, or a group without processes.
- * Otherwise returns the nearest such ancestor, with the limits that a job there escapes. A job without controllers stays in the caller's group.
+ * v2: finds the group below which job groups are created. Without `controlled`, or if the caller's group can have
+ * children with controllers, this is the caller's group. Otherwise it is the nearest suitable ancestor. `outer` are the
+ * limits between the two groups, which no longer apply to the job.
  */
 function nearestParent(
   mount: string,
@@ -101,7 +109,7 @@ function nearestParent(
   const inside = { directory: own, outer: [] }
   if (!controlled || own === mount || !hasProcesses(own)) return inside
   const above = levels(mount, own).slice(0, -1)
-  // root enables controllers from the tree's root down, other users below a group of their own
+  // root can enable controllers from the tree's root down; other users only below a group that they own
   const populated = above.findIndex(hasProcesses)
   const directory =
     uid === 0
@@ -111,12 +119,12 @@ function nearestParent(
   return { directory, outer: readOuterLimits(own, directory) }
 }
 
-/** Returns whether the group has processes. Only a tree's root may have them beside controlled children. */
+/** Returns whether the group has processes. Only the root group may have processes and also child groups with controllers. */
 function hasProcesses(directory: string): boolean {
   return line(directory, 'cgroup.type') !== '' && line(directory, 'cgroup.procs') !== ''
 }
 
-/** Returns whether this process may create children. Root may not if the file system is read-only, as in a container. */
+/** Returns whether this process may create child groups. Even root may not if the file system is read-only, as in a container. */
 function takesGroups(directory: string): boolean {
   return allows(directory, fileConstants.W_OK) && allows(`${directory}/cgroup.procs`, fileConstants.W_OK)
 }
@@ -128,7 +136,7 @@ export function nearestGroup(directory: string): string {
     : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))
 }
 
-/** Lists the levels between two groups, both included. */
+/** Lists the groups on the path from one group down to another, including both ends. */
 function levels(from: string, to: string): string[] {
   const out = [from]
   for (const part of to.slice(from.length).split('/').filter(Boolean)) out.push(`${out.at(-1)}/${part}`)

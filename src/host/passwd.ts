@@ -4,16 +4,19 @@
 import { fail } from '../errors/errors.ts'
 import { readFileSync, statSync } from '../system/files.ts'
 
-/** The lowest value that is an error and not an id: a refused geteuid(2) or getegid(2) returns its negative errno. */
+/**
+ * The lowest value that is an errno and not an id: geteuid(2) refused by a seccomp filter returns a negative errno,
+ * read here as unsigned.
+ */
 const firstErrno = 2 ** 32 - 4095
 
-/** Returns the effective user of this process, from /proc if a seccomp filter refuses geteuid(2). */
+/** Returns this process's effective user id. Reads it from /proc if a seccomp filter refuses geteuid(2). */
 export function effectiveUser(): number {
   const uid = process.geteuid!()
   return uid < firstErrno ? uid : effectiveIn('Uid')
 }
 
-/** Returns the effective group of this process, from /proc if a seccomp filter refuses getegid(2). */
+/** Returns this process's effective group id. Reads it from /proc if a seccomp filter refuses getegid(2). */
 export function effectiveGroup(): number {
   const gid = process.getegid!()
   return gid < firstErrno ? gid : effectiveIn('Gid')
@@ -42,7 +45,7 @@ function readTable(path: string): string[][] {
   }
 }
 
-/** Looks up `name`, `uid`, `name:group` or `uid:gid`, as Docker's --user. @throws USER_UNKNOWN */
+/** Parses a user in the form of `docker run --user`: `name`, `uid`, `name:group` or `uid:gid`. @throws USER_UNKNOWN */
 export function readUser(text: string, origin: string): User {
   const [who = '', group] = text.split(':', 2)
   const entry = readTable('/etc/passwd').find(
@@ -62,7 +65,7 @@ export function readUser(text: string, origin: string): User {
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }
 
-/** Looks up a group by name or number. @throws USER_UNKNOWN */
+/** Parses a group's name or number and returns its id. @throws USER_UNKNOWN */
 export function readGroup(text: string, origin: string): number {
   if (isId(text)) return Number(text)
   const entry = readTable('/etc/group').find((fields) => fields[0] === text)
@@ -70,7 +73,7 @@ export function readGroup(text: string, origin: string): number {
   return Number(entry[2])
 }
 
-/** Both files as maps, for matching many processes against names. */
+/** The content of /etc/passwd and /etc/group as maps, for matching many processes against names. */
 export interface PasswdMaps {
   /** User ids by name, and names by user id. */
   users: Map<string, number>
@@ -82,7 +85,7 @@ export interface PasswdMaps {
 
 let known: { stamp: string; ids: PasswdMaps } | undefined
 
-/** Returns the current content of both files. Reads a file again only if it changed. */
+/** Returns the current content of /etc/passwd and /etc/group. Reads a file again only if it changed. */
 export function readIds(): PasswdMaps {
   const stamp = ['/etc/passwd', '/etc/group'].map(stampOf).join(' ')
   if (known?.stamp === stamp) return known.ids

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads this process's privileges and what prevents unprivileged user namespaces.
+// Reads this process's privileges, and finds what prevents an unprivileged user from creating user namespaces.
 import { existsSync, readFileSync } from '../system/files.ts'
 import { effectiveGroup, effectiveUser, nameOfUser } from './passwd.ts'
 
@@ -7,14 +7,14 @@ import { effectiveGroup, effectiveUser, nameOfUser } from './passwd.ts'
 export interface Privileges {
   uid: number
   gid: number
-  /** The fields CapPrm and Seccomp of /proc/self/status. */
+  /** The fields CapPrm (permitted capabilities) and Seccomp (filter mode) of /proc/self/status. */
   permitted: string
   seccomp: boolean
 }
 
 let read: Privileges | undefined
 
-/** Returns this process's privileges. Reads them once. */
+/** Returns this process's ids and capabilities. Reads them only once. */
 export function readPrivileges(): Privileges {
   if (read) return read
   const status = readText('/proc/self/status')
@@ -42,7 +42,7 @@ export interface Delegation {
   groupTool: string
 }
 
-/** Reads /etc/subuid and /etc/subgid for a user's name or number. */
+/** Reads from /etc/subuid and /etc/subgid which ids a user may map, and finds newuidmap(1) and newgidmap(1). */
 export function readDelegation(uid: number): Delegation {
   const name = nameOfUser(uid)
   return {
@@ -53,7 +53,7 @@ export function readDelegation(uid: number): Delegation {
   }
 }
 
-/** Returns the ranges of a user: subuid(5). */
+/** Returns the lines of /etc/subuid or /etc/subgid that belong to a user, as ranges of ids: subuid(5). */
 export function parseSubordinate(text: string, name: string, uid: number): SubordinateIds[] {
   return text
     .split('\n')
@@ -63,7 +63,10 @@ export function parseSubordinate(text: string, name: string, uid: number): Subor
     .filter(({ count }) => count > 0)
 }
 
-/** Returns a program's path, or '' if it is not installed. Never searches PATH: these programs have privileges. */
+/**
+ * Returns the absolute path of a set-user-ID program, or '' if it is not installed. Never searches PATH, which could
+ * name another program.
+ */
 export function findTool(name: string): string {
   return ['/usr/bin', '/bin', '/usr/sbin', '/usr/local/bin'].map((at) => `${at}/${name}`).find(existsSync) ?? ''
 }
@@ -74,7 +77,7 @@ export interface Obstacle {
   remedy: string
 }
 
-/** Lists why this user cannot create a user namespace, or only one without capabilities. Empty if no reason is known. */
+/** Lists the reasons why this user cannot create a user namespace, or gets no capabilities in one. Empty if no reason is known. */
 export function findObstacles(): Obstacle[] {
   const obstacles: Obstacle[] = []
   const number = (path: string) => readText(path).trim()

@@ -3,16 +3,16 @@
 // from slices and services.
 
 /**
- * Docker, Podman, containerd and CRI-O, with systemd (docker-ID.scope) and without (docker/ID). The match is the short id, which `ps`
- * prints.
+ * Group names by Docker, Podman, containerd and CRI-O, with systemd (docker-ID.scope) and without (docker/ID). Matches
+ * the first 12 digits of the id, which `docker ps` prints.
  */
 const byId = /^(?:(?:docker|libpod|cri-containerd|crio|nerdctl)-)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?$/
-/** LXC and Incus, systemd-machined and systemd-nspawn. */
+/** Group names by LXC and Incus, by systemd-machined, and by systemd-nspawn. */
 const byName = /^(?:lxc\.payload\.(.+)|machine-(.+)\.scope|systemd-nspawn@(.+)\.service)$/
-/** A job of hutch, or a group made by `hutch cgroup create NAME`. */
+/** Groups of a hutch job, or created by `hutch cgroup create NAME`. */
 const ours = /^\/hutch\/([^/]+)$|^(hutch-\d+-\d+-\d+-\d+)$/
 
-/** Returns the container's name. Returns undefined for other groups, or if the path does not contain the name. */
+/** Returns the container's name. Returns undefined if the group is not a container's, or if its path does not contain the name. */
 export function nameContainer(path: string): string | undefined {
   const last = path.slice(path.lastIndexOf('/') + 1)
   const id = byId.exec(last)?.[1]
@@ -24,10 +24,13 @@ export function nameContainer(path: string): string | undefined {
   return lxc ?? ours.exec(path)?.[1] ?? ours.exec(last)?.[2]
 }
 
-/** Returns the engine's name of the container in a group. */
+/** Returns the name that the container engine gave to the container of a group. */
 export type ContainerNames = (path: string) => string | undefined
 
-/** Returns the path with the short id of `docker ps` and the container's name. Other paths are unchanged. */
+/**
+ * Returns a group's path for display, with a container's id shortened as in `docker ps` and followed by the container's
+ * name. Other paths are unchanged.
+ */
 export function withName(path: string, name: string | undefined): string {
   return name === undefined ? path : `${path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)} (${name})`
 }

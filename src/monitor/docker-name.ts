@@ -9,16 +9,19 @@ import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../syst
 import { asPrinted } from '../text/non-utf8.ts'
 import type { ContainerNames } from './container-name.ts'
 
-/** Default data-root of dockerd. */
+/** The default directory of dockerd (its `data-root`) for the state of its containers. */
 const containers = '/var/lib/docker/containers'
-/** Docker's group names, with systemd and without. */
+/** Docker's names for groups, with systemd and without systemd. */
 const byId = /\/(?:docker-([0-9a-f]{64})\.scope|docker\/([0-9a-f]{64}))$/
-/** Valid names, as dockerd checks them, after a slash. */
+/** A valid container name in Docker's state: the same rule as in dockerd, after a slash. */
 const nameOf = /^\/([a-zA-Z0-9][\w.-]{1,127})$/
 const maxBytes = 2 ** 20
 const maxKept = 10_000
 
-/** Returns a function that reads the state of each id once. It returns undefined for other groups, and for unavailable names. */
+/**
+ * Returns a function from a group's path to the Docker container's name; undefined if it is not Docker's or the name is
+ * unavailable. Reads the state of each container only once.
+ */
 export function readDockerNames(directory = containers): ContainerNames {
   const known = new Map<string, string | undefined>()
   return (path) => {
@@ -34,7 +37,7 @@ export function readDockerNames(directory = containers): ContainerNames {
 }
 
 /**
- * Returns the path of an existing group, or of the container with this name.
+ * Finds a group by its path, or by the name of the Docker container in it. Returns its path.
  *
  * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
  */
@@ -49,7 +52,11 @@ export function findGroup(host: Host, name: string, names: ContainerNames): stri
   }
 }
 
-/** Returns the group of the container with this name; undefined if no container has the name. @throws CGROUP_AMBIGUOUS */
+/**
+ * Finds the group of the Docker container with this name. Returns undefined if no container has the name.
+ *
+ * @throws CGROUP_AMBIGUOUS
+ */
 export function findContainer(host: Host, name: string, names: ContainerNames): string | undefined {
   if (!nameOf.test(`/${name}`)) return undefined
   const found = allPaths(host).filter((path) => names(path) === name)
@@ -68,7 +75,7 @@ function readName(directory: string): string | undefined {
     if (!found.isFile() || size > maxBytes) return undefined
     const bytes = Buffer.alloc(size)
     const state: unknown = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
-    // a null state has no name: the catch below handles it
+    // if the JSON is null, this line throws, and the catch below handles it
     const { Name: name } = state as { Name?: unknown }
     return typeof name === 'string' ? nameOf.exec(name)?.[1] : undefined
   } catch {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists the files to read, and how each changes a draft, from the table of figures. Pure.
+// Lists the files to read in each group, and how the content of each updates a raw sample. Pure; derived from the table
+// of figures.
 import { describeFile } from '../cgroup/controllers/catalog.ts'
 import type { FigureSource } from '../cgroup/controllers/figure.ts'
 import { allFigures, legacySource, type NamedFigure, unifiedController } from '../cgroup/controllers/figures.ts'
@@ -8,15 +9,16 @@ import { readLegacy } from '../cgroup/v1/read.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { Draft } from './raw-sample.ts'
 
-/** Updates a draft with the text of a file, or with undefined if it is missing. */
+/** Updates a raw sample with the text of a file, or with undefined if the file is missing. */
 export type Take = (draft: Draft, text: string | undefined) => void
 
-/** Updates by controller and file; '' contains the files of every group in the v2 tree. */
+/** How to update a raw sample, by controller and file. The key '' has the files that every group of the v2 tree has. */
 export type Takes = { [controller: string]: { [file: string]: Take } }
 
 /**
- * Cheap files, one of which changes with any activity in a group. While none changes, the other files are read rarely. On v1,
- * blkio.throttle.io_service_bytes_recursive corresponds to io.stat.
+ * Files that are cheap to read, and of which at least one changes with any activity in a group. While they do not
+ * change, the group's other files are read rarely. On v1, blkio.throttle.io_service_bytes_recursive corresponds to
+ * io.stat.
  */
 export const signsOfLife: ReadonlySet<string> = new Set([
   'cgroup.events',
@@ -30,7 +32,7 @@ export const signsOfLife: ReadonlySet<string> = new Set([
   'freezer.state',
 ])
 
-/** Joins the updates of a file, one for each figure in it. */
+/** Combines the updates for a file into one function, because a file can contain several figures. */
 export function joinTakes(steps: readonly [controller: string, file: string, take: Take][]): Takes {
   const takes: Takes = {}
   for (const [controller, file, take] of steps) {
@@ -47,7 +49,7 @@ export function joinTakes(steps: readonly [controller: string, file: string, tak
   return takes
 }
 
-/** Returns the update that sets a figure from its only file. */
+/** Returns the update for a figure that comes from a single file. */
 function direct({ name, kind }: NamedFigure, source: FigureSource): Take {
   const quota = describeFile(source.file)?.format === 'quota'
   return (draft, text) => {
@@ -55,7 +57,10 @@ function direct({ name, kind }: NamedFigure, source: FigureSource): Take {
   }
 }
 
-/** Returns the update that stores one of several v1 texts, and sets a figure from the v2 text that they give together. */
+/**
+ * Returns the update for a figure that comes from several v1 files. It stores the file's text, then converts all the
+ * texts to v2's form and sets the figure.
+ */
 function translated({ name, kind, v2 }: NamedFigure, file: string): Take {
   const quota = describeFile(v2!.file)?.format === 'quota'
   return (draft, text) => {
@@ -71,12 +76,12 @@ function translated({ name, kind, v2 }: NamedFigure, file: string): Take {
   }
 }
 
-/** Files of the v2 tree by controller. */
+/** Files of the v2 tree by controller, each with its update. */
 export const unifiedFiles: Takes = joinTakes(
   allFigures.flatMap((row) => (row.v2 ? [[unifiedController(row), row.v2.file, direct(row, row.v2)] as const] : [])),
 )
 
-/** Files of v1 by controller. */
+/** Files of v1 by controller, each with its update. */
 export const legacyFiles: Takes = joinTakes(
   allFigures.flatMap((row) => {
     const source = legacySource(row)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads which processes are in which group, in all hierarchies, with their state: proc_pid_stat(5), proc_pid_status(5).
+// Reads which processes are in which group, in all hierarchies, with their state. See proc_pid_stat(5) and
+// proc_pid_status(5).
 import { listGroups, readMany, splitGroups } from '../cgroup/files.ts'
 import { hierarchies } from '../cgroup/group-paths.ts'
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 
-/** A process of a group. */
+/** A process that is in a group. */
 export interface Member {
   pid: number
   parent: number
@@ -16,9 +17,9 @@ export interface Member {
   threads: number
   /** Resident memory in bytes, including shared memory. */
   resident: number
-  /** CPU time in microseconds, without that of waited-for children. */
+  /** CPU time in microseconds, without the time of its ended children. */
   cpuUsec: number
-  /** Command line, or the name in brackets for a kernel thread or zombie. */
+  /** Command line. For a kernel thread or a zombie, which have none, the name in brackets. */
   command: string
   kernel: boolean
 }
@@ -26,8 +27,8 @@ export interface Member {
 const kernelThread = 0x0020_0000
 
 /**
- * Returns the processes of each group that has some, or only of one group and its descendants, by path, parents first. A process in a group
- * of one hierarchy, and at the root of the others, counts for that group. A process in several groups is listed in each.
+ * Returns the processes of each non-empty group by path, parents first. With `within`, returns only that group and its
+ * descendants. A process that is in groups of several v1 hierarchies is listed in each; root groups do not count.
  *
  * @throws CGROUP_MISSING
  */
@@ -46,7 +47,7 @@ export function readMembers(host: Host, within = '/'): Map<string, Member[]> {
   return groups
 }
 
-/** Compares paths so that a group's children directly follow it: NUL sorts before any character of a name. */
+/** Compares paths so that a group's children directly follow the group: NUL sorts before any character of a name. */
 export function byTree(a: string, b: string): number {
   const [left, right] = [a, b].map((path) => (path === '/' ? '' : path.replaceAll('/', '\0')))
   return left! < right! ? -1 : Number(left! > right!)
@@ -63,7 +64,7 @@ function readPids(host: Host, within: string): Map<string, Set<number>> {
     )
     for (const [i, path] of paths.entries())
       for (const word of texts[i]!('cgroup.procs')?.split('\n') ?? []) {
-        // 0 means a process of another pid namespace
+        // the kernel prints 0 for a process of another pid namespace
         const pid = Number(word)
         if (pid > 0) found.set(path || '/', (found.get(path || '/') ?? new Set()).add(pid))
       }
@@ -71,7 +72,7 @@ function readPids(host: Host, within: string): Map<string, Set<number>> {
   return found
 }
 
-/** Reads the processes; those that have ended are missing in the result. */
+/** Reads the state of processes. Those that have ended are missing in the result. */
 function readProcesses(pids: readonly number[]): Map<number, Member> {
   const files = ['stat', 'status', 'cmdline'] as const
   const found = new Map<number, Member>()
@@ -87,7 +88,7 @@ function readProcesses(pids: readonly number[]): Map<number, Member> {
   return found
 }
 
-/** Parses a process from its three files, in latin1. Pure. */
+/** Parses a process from the texts of its three files in /proc, decoded as latin1. Pure. */
 export function parseProcess(
   pid: number,
   stat: string | undefined,
@@ -97,7 +98,8 @@ export function parseProcess(
   const end = stat?.lastIndexOf(')') ?? -1
   const uid = /^Uid:\t\d+\t(\d+)/m.exec(status ?? '')?.[1]
   if (stat === undefined || end < 0 || uid === undefined) return undefined
-  // fields from the third on: ppid is the fourth, flags the ninth, utime the fourteenth, num_threads the twentieth
+  // `fields` begins with the third field of the file: ppid is the fourth, flags the ninth, utime the fourteenth,
+  // num_threads the twentieth
   const fields = stat.slice(end + 2).split(' ')
   const words = cmdline?.replace(/\0+$/, '').replaceAll('\0', ' ')
   const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status ?? '')?.[1] ?? 0) * 1024
@@ -108,7 +110,7 @@ export function parseProcess(
     state: fields[0]!,
     threads: Number(fields[17]),
     resident,
-    // a tick is 10 ms on all supported architectures
+    // a clock tick is 10 ms on all supported architectures
     cpuUsec: (Number(fields[11]) + Number(fields[12])) * 10_000,
     command: decode(words || `[${stat.slice(stat.indexOf('(') + 1, end)}]`),
     kernel: (Number(fields[6]) & kernelThread) !== 0,

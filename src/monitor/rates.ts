@@ -4,8 +4,8 @@ import { type RateName, rateRows } from '../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from './sample.ts'
 
 /**
- * Rates of one group between two samples; docs/figures.md lists them. Undefined if a sample lacks the figure, or if the counter began
- * again.
+ * Rates of one group between two samples; docs/figures.md lists them. Undefined if one sample lacks the figure, or if
+ * the counter was reset.
  */
 export interface GroupRates extends Record<RateName, number | undefined> {}
 
@@ -24,7 +24,7 @@ export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates
 const noRates = Object.fromEntries(rateRows.map(({ name }) => [name, undefined])) as unknown as GroupRates
 const steps = rateRows.map((row) => [row.name, makeRate(row)] as const)
 
-/** Returns the rates of one group between two samples, `seconds` apart. */
+/** Returns the rates of one group between two samples that are `seconds` apart. */
 export function rateOf(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
   const made = { ...noRates }
   for (const [name, read] of steps) made[name] = read(then, now, seconds)
@@ -65,7 +65,7 @@ function scale(value: number | undefined, by: number): number | undefined {
   return value === undefined ? undefined : value / by
 }
 
-/** Sums one count over all devices. A device is listed only after its first operation. */
+/** Sums one counter over all block devices. The kernel lists a device only after its first operation. */
 export function sumDevices(devices: unknown, key: keyof DeviceIo): number | undefined {
   if (devices === undefined) return undefined
   let sum = 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds the latest values of a group's files, and makes a sample from them. Pure.
+// Keeps the latest values read from a group's files, and makes a sample from them. Pure.
 import { allFigures, figures } from '../cgroup/controllers/figures.ts'
 import type { GroupSample } from './sample.ts'
 
@@ -8,11 +8,11 @@ type Values = { [figure: string]: unknown }
 
 export interface Draft {
   values: Values
-  /** Texts of v1 files that together give the text of one v2 file. */
+  /** Texts of those v1 files whose contents together replace one v2 file. */
   texts: { [file: string]: string | undefined } | undefined
 }
 
-/** Undefined values. Spreading them creates an object with fast property access. */
+/** Every figure with the value undefined. Spreading this object gives all samples the same shape, which V8 accesses fast. */
 const nothing: Values = Object.fromEntries(allFigures.map(({ name }) => [name, undefined]))
 const unknown: Values = Object.fromEntries(figures.map(({ name }) => [name, undefined]))
 const shown = figures.map(({ name }) => name)
@@ -22,7 +22,7 @@ export function emptyDraft(): Draft {
   return { values: { ...nothing }, texts: undefined }
 }
 
-/** Returns the current figures. */
+/** Returns a sample with the current figures of the group. */
 export function makeSample({ values }: Draft): GroupSample {
   const sample = { ...unknown }
   for (const name of shown) sample[name] = values[name]

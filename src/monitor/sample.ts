@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types of a sample: the figures of one group, as values under v2's names, from cgroup/controllers/figures.ts.
+// Types of a sample: the figures of a group, named after v2's files, as listed in cgroup/controllers/figures.ts.
 import type { FigureValues } from '../cgroup/controllers/figures.ts'
 
 export type { DeviceIo, Pressure, Stall } from '../cgroup/controllers/figures.ts'
@@ -9,7 +9,7 @@ export interface GroupSample extends FigureValues {}
 
 /** All groups at one time, by path from the root; parents come first. */
 export interface Snapshot {
-  /** Milliseconds since 1970, from a monotonic clock. */
+  /** Milliseconds since 1970. Later samples never have earlier times, because the clock is monotonic. */
   time: number
   groups: ReadonlyMap<string, GroupSample>
 }

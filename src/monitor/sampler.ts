@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples all groups of the machine, whichever program created them, in all hierarchies, merged by path.
+// Samples all groups of the machine, whichever program created them. Merges the groups of all hierarchies by path.
 
 import { type Follower, openFollower } from '../cgroup/changed-files.ts'
 import { listGroups, splitGroups } from '../cgroup/files.ts'
@@ -14,8 +14,8 @@ import { findSources, type HierarchySource, readCounts } from './sources.ts'
 /** An open sampler; `close` ends it. */
 export interface Sampler {
   /**
-   * Returns the current state of all groups. What has not changed since the last call is the same object. Limits and pressure of an idle
-   * group may be 10 seconds old, unless `full` is true.
+   * Returns the current state of all groups. Anything unchanged since the last call is the same object. Limits and
+   * pressure of an idle group may be 10 seconds old, unless `full` is true.
    */
   sample(full?: boolean): Snapshot
   close(): void
@@ -25,12 +25,12 @@ interface Group {
   draft: Draft
   sample: GroupSample
   changed: boolean
-  /** Bit n is set if the hierarchy n contains the group. */
+  /** A bit mask: bit n is set if hierarchy n contains the group. */
   where: number
   followed: [followed: Followed, slot: number][]
 }
 
-/** A reader of the same files in the groups of one hierarchy. */
+/** An open reader of one set of files in many groups of a hierarchy. */
 interface Followed {
   follower: Follower
   takes: Take[]
@@ -41,21 +41,22 @@ interface Hierarchy {
   source: HierarchySource
   list: string
   paths: string[]
-  /** The kernel's number of groups at the last listing. */
+  /** The kernel's count of groups when the groups were last listed. */
   count: string | undefined
-  /** True if a file has disappeared, so that its group may be removed. */
+  /** True if a file could no longer be read, so the group may have been removed. */
   vanished: boolean
   alone: Followed | undefined
   besideUnified: Followed | undefined
 }
 
 /**
- * Opens a sampler of all groups that this process can see, in every hierarchy. Their files stay open, and unchanged text is not parsed
- * again. A sample of a thousand groups takes about 20 ms.
+ * Opens a sampler of all groups that this process can see, in every hierarchy. The groups' files stay open, and text
+ * that has not changed is not parsed again. A sample of a thousand groups takes about 20 ms.
+ *
  * @throws HOST_UNSUPPORTED, CGROUP_MISSING
  */
 export function openSampler(host: Host = readHost()): Sampler {
-  // a caller may expect options, such as an interval
+  // check the type, because a caller may pass an object with options, such as an interval
   if (typeof host !== 'object' || !('layout' in host)) refuseUnknown(host, [], '', 'option', 'openSampler')
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
   const hierarchies = findSources(host).map((source): Hierarchy => {
@@ -74,7 +75,8 @@ export function openSampler(host: Host = readHost()): Sampler {
       // take the time directly before the reads, because rates depend on it
       const time = performance.timeOrigin + performance.now()
       lookAtAll(hierarchies, full)
-      // v1: a removed group is detected by its files, because the kernel counts it while some of its memory is in use
+      // v1: a removed group is detected by its missing files. The kernel's count of groups still contains it while some
+      // of its memory is in use.
       if (hierarchies.some(({ vanished }) => vanished) && listAll(hierarchies, looks)) {
         const known = groups
         groups = mergeGroups(hierarchies, known)
@@ -123,8 +125,9 @@ function readChanges(hierarchy: Hierarchy, followed: Followed | undefined, full:
 }
 
 /**
- * Returns whether groups were created or removed. The v2 tree is walked each time. v1's many hierarchies are walked when v2 changed, when
- * the kernel's group count differs, or in turn: one group may appear while another is removed.
+ * Lists the groups of all hierarchies. Returns true if groups were created or removed. The v2 tree is walked each time.
+ * The many v1 hierarchies are walked when v2 changed, or when the kernel's count of groups differs. One of them is also
+ * walked each time in turn, because a count stays equal if one group appears and another disappears.
  */
 function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   const counts = hierarchies.some(({ source }) => !source.unified) ? readCounts() : new Map<string, string>()
@@ -142,7 +145,7 @@ function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   return changed
 }
 
-/** Lists the groups of a hierarchy again. Returns true if the list has changed. */
+/** Lists the groups of one hierarchy. Returns true if the list has changed. */
 function listAnew(hierarchy: Hierarchy): boolean {
   const list = listGroups(hierarchy.source.mount)
   if (list === hierarchy.list) return false
@@ -151,13 +154,16 @@ function listAnew(hierarchy: Hierarchy): boolean {
   return true
 }
 
-/** Returns all groups by path, parents first. A group whose hierarchies changed starts with new values. */
+/**
+ * Merges the groups of all hierarchies by path, parents first. A group that appeared in or disappeared from a hierarchy
+ * starts with new values.
+ */
 function mergeGroups(hierarchies: readonly Hierarchy[], before: ReadonlyMap<string, Group>): Map<string, Group> {
   const where = new Map<string, number>()
   for (const [n, { paths }] of hierarchies.entries())
     for (const path of ['', ...paths]) where.set(path, (where.get(path) ?? 0) | (1 << n))
   const groups = new Map<string, Group>()
-  // NUL sorts before every character of a name, so a group's children directly follow it
+  // separate names by NUL, which sorts before every other character, so that a group's children directly follow the group
   const sorted = [...where.keys()].map((path) => path.replaceAll('/', '\0')).sort()
   for (const [path, group] of before) if (where.get(path.slice(1)) !== group.where) unfollow(group)
   for (const key of sorted) {

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Returns the hierarchies of this host, each with the files that contain figures. Called by sampler.ts.
+// Finds the hierarchies of this host, and the files in each that contain figures. Called by sampler.ts.
 import { readGroupFile, readWords } from '../cgroup/files.ts'
 import type { Host } from '../host/host.ts'
 import { joinTakes, legacyFiles, type Take, type Takes, unifiedFiles } from './files.ts'
 
-/** A hierarchy and its files. */
+/** A hierarchy, and the files to read in each of its groups. */
 export interface HierarchySource {
   mount: string
   unified: boolean
-  /** One of the hierarchy's v1 controllers. */
+  /** The name of one of the v1 controllers of the hierarchy. */
   controller: string
-  /** Files of groups that are also in the v2 tree, which counts their CPU time; otherwise equal to `files`. */
+  /**
+   * The files to read in groups that also exist in the v2 tree. There v2 counts the CPU time, so the v1 files for it
+   * are left out.
+   */
   besideUnified: { [file: string]: Take }
   files: { [file: string]: Take }
 }
@@ -38,7 +41,7 @@ export function findSources(host: Host): HierarchySource[] {
   return sources
 }
 
-/** Returns the files of several controllers. If two controllers share a file, such as cpu.stat, its updates are joined. */
+/** Returns the files of several controllers. If controllers share a file, such as cpu.stat, all its updates are combined. */
 function filesOf(takes: Takes, controllers: readonly string[]): { [file: string]: Take } {
   return (
     joinTakes(
@@ -51,7 +54,10 @@ function filesOf(takes: Takes, controllers: readonly string[]): { [file: string]
   )
 }
 
-/** Returns the number of groups in each v1 hierarchy, including groups that are being removed: proc_cgroups(5). Empty if not available. */
+/**
+ * Returns the kernel's count of groups for each v1 hierarchy, from /proc/cgroups: proc_cgroups(5). The count includes
+ * groups that are being removed. Empty if the file is not available.
+ */
 export function readCounts(): Map<string, string> {
   const lines = readGroupFile('/proc', 'cgroups')?.split('\n') ?? []
   return new Map(lines.map((line) => line.split('\t')).map(([name = '', , count = '']) => [name, count]))

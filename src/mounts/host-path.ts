@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts a path inside a job's root to a path on the host, from the operations that assemble the root. Pure.
+// Converts a path inside a job's root directory to a path on the host, using the mount operations of the job. Pure.
 
 import type { Op } from '../ops/ops.ts'
 import { resolve } from '../system/paths.ts'
 import { isBelow } from '../text/paths.ts'
 
-/** Returns the path on the host; undefined if the file exists only inside. Does not follow links. */
+/** Returns the path on the host. Returns undefined if the file exists only inside the job. Does not follow symbolic links. */
 export function hostPath(steps: readonly Op[], path: string): string | undefined {
   if (!path.startsWith('/')) return undefined
   let found: string | undefined = path
@@ -18,7 +18,7 @@ export function hostPath(steps: readonly Op[], path: string): string | undefined
   return found
 }
 
-/** Returns the target at which an operation mounts something; '' if it mounts nothing. */
+/** Returns the path at which an operation mounts something. Returns '' if the operation mounts nothing. */
 function targetOf(step: Op): string {
   if (step.op === 'openRoot' || step.op === 'emptyRoot') return '/'
   return step.op.startsWith('attach') && 'target' in step ? step.target : ''

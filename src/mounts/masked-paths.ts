@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The paths of /proc, /sys and /dev that a job with its own root can use, each with its reason. The lists are those of Docker and
-// containerd. Pure.
+// Lists the paths below /proc, /sys and /dev that a job with its own root may not use or write, each with the reason.
+// The lists are those of Docker and containerd. Pure.
 
-/** Hidden files and directories below /proc. */
+/** Files and directories below /proc that are hidden from a job. */
 export const maskedProc: readonly [path: string, reason: string][] = [
   ['acpi', 'controls hardware of the host'],
   ['asound', "shows the host's sound devices and what they play"],
@@ -16,7 +16,7 @@ export const maskedProc: readonly [path: string, reason: string][] = [
   ['timer_stats', 'the same on older kernels'],
 ]
 
-/** Hidden files and directories below /sys. */
+/** Files and directories below /sys that are hidden from a job. */
 export const maskedSys: readonly [path: string, reason: string][] = [
   ['devices/virtual/powercap', 'power readings precise enough to recover keys (CVE-2020-8694)'],
   [
@@ -26,7 +26,7 @@ export const maskedSys: readonly [path: string, reason: string][] = [
   ['firmware', "the firmware's tables and variables"],
 ]
 
-/** Read-only paths below /proc: writes there would affect the whole machine. */
+/** Paths below /proc that are read-only in a job, because writes would affect the whole machine. */
 export const readOnlyProc: readonly [path: string, reason: string][] = [
   ['bus', 'configures PCI devices'],
   ['fs', "configures the host's file systems"],
@@ -38,7 +38,7 @@ export const readOnlyProc: readonly [path: string, reason: string][] = [
 /** Device files of a minimal /dev. They are bind-mounted from the host, because a user namespace cannot create device nodes. */
 export const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
 
-/** Links of a minimal /dev. */
+/** Symbolic links of a minimal /dev. */
 export const deviceLinks: readonly [name: string, to: string][] = [
   ['ptmx', 'pts/ptmx'],
   ['fd', '/proc/self/fd'],
@@ -47,7 +47,7 @@ export const deviceLinks: readonly [name: string, to: string][] = [
   ['stderr', '/proc/self/fd/2'],
 ]
 
-/** Paths that `unmask` can leave as the kernel shows them. */
+/** Paths that a job cannot see or write by default. The option `unmask` makes one accessible, as the kernel provides it. */
 export const coveredPaths: readonly string[] = [
   ...[...maskedProc, ...readOnlyProc].map(([path]) => `/proc/${path}`),
   ...maskedSys.map(([path]) => `/sys/${path}`),

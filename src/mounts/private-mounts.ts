@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations that separate the mounts inside from the host's. Pure.
+// Returns the operations that separate a job's mounts from the host's. Pure.
 import { mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 
 /**
- * Returns the operation that keeps mounts inside invisible outside, and the reverse (mount_namespaces(7), propagation). It must come first.
+ * Returns the operation that stops mount events between the job and the host, in both directions (mount_namespaces(7),
+ * propagation). It must be the first mount operation.
  */
 export function privatePropagation(origin: string): Op {
   return {
@@ -18,7 +19,7 @@ export function privatePropagation(origin: string): Op {
   }
 }
 
-/** Returns the operation that mounts the new pid namespace's /proc over the old one. */
+/** Returns the operation that mounts a /proc for the new pid namespace over the host's /proc. */
 export function privateProc(origin: string): Op {
   const flags = mountFlags.nosuid + mountFlags.nodev + mountFlags.noexec
   return { op: 'mount', source: 'proc', target: '/proc', type: 'proc', flags, data: '', origin }

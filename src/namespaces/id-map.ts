@@ -4,18 +4,21 @@
 /** A range of `count` ids, from `inside` in the namespace and from `outside` in its parent. */
 export interface Extent {
   inside: number
-  /** `reservedId` is replaced at each start: native/caller/ids.c. */
+  /** `reservedId` if native/caller/ids.c chooses the id at each start. */
   outside: number
   count: number
 }
 
-/** An extent or a word. `root`: the caller is 0 inside. `keep`: the caller keeps its id. `auto`: adds the ids of /etc/subuid or /etc/subgid. */
+/**
+ * An extent or a word. `root`: the caller's id becomes 0. `keep`: the caller keeps its id. `auto`: like `root`, and
+ * also maps the ids of /etc/subuid or /etc/subgid.
+ */
 export type IdMapWord = Extent | 'root' | 'keep' | 'auto'
 
-/** Placeholder for the first id that a start reserves. It is never a real id. */
+/** Stands for the first id of a range that is reserved at the start of a job. -1 is never a real id. */
 export const reservedId = -1
 
-/** The kernel's maximum number of extents since Linux 4.15. */
+/** The maximum number of extents that Linux accepts since 4.15. */
 const extentsAtMost = 340
 
 /** RESERVED_ID of native/wire/program.h. */
@@ -23,7 +26,7 @@ const reservedWord = '*'
 
 const idsAtMost = 0xffff_ffff
 
-/** Parses `INSIDE:OUTSIDE:COUNT`, `root`, `keep` or `auto`. */
+/** Parses one element of an id map: `INSIDE:OUTSIDE:COUNT`, `root`, `keep` or `auto`. Returns undefined if it is invalid. */
 export function parseIdMapWord(value: unknown): IdMapWord | undefined {
   if (value === 'root' || value === 'keep' || value === 'auto') return value
   const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(typeof value === 'string' ? value : '')
@@ -33,7 +36,7 @@ export function parseIdMapWord(value: unknown): IdMapWord | undefined {
   return fits ? { inside, outside, count } : undefined
 }
 
-/** Resolves words to extents, for a caller's id and subordinate ids. */
+/** Replaces the words `root`, `keep` and `auto` by extents, for the caller's id and subordinate ids. */
 export function resolveIdMap(
   words: readonly IdMapWord[],
   own: number,
@@ -46,7 +49,10 @@ export function resolveIdMap(
   })
 }
 
-/** Maps the caller to 0, as Podman does, and its subordinate ids after it. The host's root is not mapped. */
+/**
+ * Returns the extents of `auto`: the caller becomes 0, and its subordinate ids follow, as with Podman. If the caller is
+ * the host's root, only the subordinate ids are mapped.
+ */
 function autoMap(own: number, subordinate: readonly { start: number; count: number }[]): Extent[] {
   const extents: Extent[] = own === 0 ? [] : [{ inside: 0, outside: own, count: 1 }]
   let inside = extents.length
@@ -57,7 +63,7 @@ function autoMap(own: number, subordinate: readonly { start: number; count: numb
   return extents
 }
 
-/** Returns why the kernel would refuse the map. Returns undefined if it is valid. */
+/** Returns why the kernel would refuse the map. Returns undefined if the map is valid. */
 export function explainBadMap(extents: readonly Extent[]): string | undefined {
   if (extents.length === 0) return 'it maps no ids'
   if (extents.length > extentsAtMost)
@@ -70,7 +76,7 @@ export function explainBadMap(extents: readonly Extent[]): string | undefined {
   return undefined
 }
 
-/** Returns the id inside for an id outside. Returns undefined if it is not mapped. */
+/** Converts an id outside the namespace to the id inside. Returns undefined if the id is not mapped. */
 export function idInside(extents: readonly Extent[], outside: number): number | undefined {
   const extent = extents.find(
     (one) => one.outside !== reservedId && outside >= one.outside && outside < one.outside + one.count,
@@ -78,13 +84,16 @@ export function idInside(extents: readonly Extent[], outside: number): number | 
   return extent && extent.inside + (outside - extent.outside)
 }
 
-/** Returns the id outside for an id inside. Returns undefined if it is not mapped or chosen at the start. */
+/**
+ * Converts an id inside the namespace to the id outside. Returns undefined if the id is not mapped, or if the outer id
+ * is chosen only at the start.
+ */
 export function idOutside(extents: readonly Extent[], inside: number): number | undefined {
   const extent = extentOf(extents, inside)
   return extent && extent.outside !== reservedId ? extent.outside + (inside - extent.inside) : undefined
 }
 
-/** Returns whether an id inside is mapped. */
+/** Returns true if an id inside the namespace is mapped. */
 export function isMapped(extents: readonly Extent[], inside: number): boolean {
   return extentOf(extents, inside) !== undefined
 }
@@ -93,7 +102,7 @@ function extentOf(extents: readonly Extent[], inside: number): Extent | undefine
   return extents.find((one) => inside >= one.inside && inside < one.inside + one.count)
 }
 
-/** Returns the words for the kernel's files and newuidmap(1), three for each extent. */
+/** Returns the map as words for /proc/PID/uid_map and for newuidmap(1), three words for each extent. */
 export function mapWords(extents: readonly Extent[]): string[] {
   return extents.flatMap(({ inside, outside, count }) => [
     String(inside),

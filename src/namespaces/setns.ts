@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the namespaces that a run enters instead of creating its own: setns(2). Pure.
+// Parses the existing namespaces that a run enters instead of creating new ones: setns(2). Pure.
 import { type NamespaceKind, namespaceKinds, namespaces } from './namespace.ts'
 
-/** A namespace to enter. */
+/** An existing namespace to enter. */
 export interface Join {
   kind: NamespaceKind
-  /** An nsfs file: below /proc/PID/ns, or bind-mounted. */
+  /** A file of the nsfs file system: in /proc/PID/ns, or a bind mount of such a file. */
   path: string
 }
 
-/** Directory of named network namespaces: ip-netns(8). */
+/** Directory in which ip-netns(8) keeps named network namespaces. */
 const netDirectory = '/run/netns'
 
-/** Parses the value of `net=/run/netns/web`, `net=web` or `pid=1234`: a path, a name of `ip netns`, or a process id. */
+/** Parses the value in `net=/run/netns/web`, `net=web` or `pid=1234`: a path, a name of `ip netns`, or a process id. */
 export function parseJoin(kind: string, value: unknown): Join | undefined {
   if (!(namespaceKinds as readonly string[]).includes(kind)) return undefined
   const known = kind as NamespaceKind

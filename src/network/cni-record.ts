@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records what CNI plugins do for a job before they run, so that a later hutch can undo the work of one that was killed.
+// Keeps a record of the CNI plugins that run for a job, written before they run. If hutch is killed, a later hutch
+// reads it and undoes their work.
 
 import { fail } from '../errors/errors.ts'
 import { claimDirectory, takeOver } from '../host/claim.ts'
@@ -16,19 +17,23 @@ import { closeDescriptor } from '../system/native.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'
 
-/** Mounts a network namespace on a file, which keeps it alive. Returns 0 or -errno. */
+/** Mounts a network namespace on a file, which keeps the namespace alive. Both functions return 0 or -errno. */
 export interface NetworkKeeper {
   keep(fd: number, file: string): number
   drop(file: string): number
 }
 
-/** The directory of records. Only root uses CNI. */
+/** The directory of the records. Only root can use CNI, so no other user needs one. */
 const recordDirectory = '/run/hutch/cni'
 
-/** Descriptors of this process's locks by record id. */
+/** Descriptors of the locked files that this process holds, by record id. */
 const locks = new Map<string, number>()
 
-/** Creates the record and the namespace's file, and holds the record's lock until the record is removed. @throws FILE_REFUSED */
+/**
+ * Creates the record, and the file on which the network namespace is mounted. Locks the record until `dropRecord`.
+ *
+ * @throws FILE_REFUSED
+ */
 export function keepRecord(what: Omit<Attachment, 'netns'>, fd: number, keeper: NetworkKeeper): Attachment {
   const directory = `${recordDirectory}/${what.id}`
   const record = { ...what, netns: `${directory}/netns` }
@@ -54,7 +59,7 @@ function refused(path: string, errno: string, cause?: unknown) {
   return fail('FILE_REFUSED', { what: 'keep the network namespace in', path, errno, remedy }, cause)
 }
 
-/** Removes the record and unmounts the namespace. */
+/** Deletes the record and unmounts the network namespace. */
 export function dropRecord(id: string, keeper: NetworkKeeper): void {
   const directory = `${recordDirectory}/${id}`
   keeper.drop(`${directory}/netns`)
@@ -62,7 +67,7 @@ export function dropRecord(id: string, keeper: NetworkKeeper): void {
     try {
       unlinkSync(`${directory}/${file}`)
     } catch {
-      // it was not created, or another process removed it
+      // ignored: it was never created, or another process already removed it
     }
   try {
     rmdirSync(directory)
@@ -79,8 +84,8 @@ function release(id: string): void {
 }
 
 /**
- * Removes the attachments that killed hutch processes left. A record stays for the next run if its removal fails.
- * A record is named `hutch-PID-START-PIDNS-SERIAL`. Only its lock tells whether its creator is alive.
+ * Removes the network attachments of hutch processes that were killed. If this fails, the record stays and the next run
+ * tries again. A record is named `hutch-PID-START-PIDNS-SERIAL`, but only its lock tells whether the process is alive.
  */
 export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper): Promise<void> {
   for (const id of readRecords()) {
@@ -94,7 +99,7 @@ export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper):
       if (record) await deleteNetwork(record)
       dropRecord(id, keeper)
     } catch {
-      // the current run must not fail because of a stale record
+      // errors are ignored here, because an old record must not make the current run fail
       release(id)
     }
   }
@@ -118,7 +123,7 @@ function readRecord(id: string): Attachment | undefined {
   }
 }
 
-/** Stores the result of the ADDs, which DEL needs. */
+/** Stores the result of the plugins' ADD in the record, because DEL needs it. */
 export function noteResult(record: Attachment): void {
   const directory = `${recordDirectory}/${record.id}`
   writeFileSync(`${directory}/new`, JSON.stringify(record), { mode: 0o600 })

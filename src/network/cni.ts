@@ -13,28 +13,32 @@ export interface Attachment {
   id: string
   list: ConfigList
   publish: Publish[]
-  /** The file that keeps the network namespace alive. */
+  /** The file on which the network namespace is mounted, which keeps it alive. */
   netns: string
-  /** The result of the last plugin's ADD. */
+  /** What the last plugin printed as the result of ADD. */
   result?: unknown
-  /** Number of started ADDs, if the last of them failed. */
+  /** If an ADD failed, the number of plugins whose ADD was started, including that plugin. */
   begun?: number
 }
 
-/** Name of the interface inside. */
+/** Name of the network interface in the job. */
 const interfaceName = 'eth0'
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const defaultDirectories = ['/usr/lib/cni', '/opt/cni/bin']
 const answerAtMost = 1 << 20
 const patienceMs = 60_000
 
-/** Runs all ADDs and stores the last result in the attachment. @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING */
+/**
+ * Runs ADD of all plugins, and stores the last result in the attachment. Returns the job's addresses.
+ *
+ * @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING
+ */
 export async function addNetwork(attachment: Attachment): Promise<{ addresses: string[] }> {
   const { plugins } = attachment.list
   for (const [i, plugin] of plugins.entries()) {
     attachment.begun = i + 1
     const answer = await runPlugin('ADD', plugin, attachment)
-    // a chained plugin that adds nothing may print nothing
+    // a plugin that is not the first may print nothing if it changes nothing
     if (answer !== undefined) attachment.result = answer
   }
   delete attachment.begun
@@ -42,26 +46,29 @@ export async function addNetwork(attachment: Attachment): Promise<{ addresses: s
 }
 
 /**
- * Runs DEL of every plugin whose ADD started, even if others fail. DEL succeeds if nothing is left to remove.
- * @throws NETWORK_REFUSED for the first plugin that failed
+ * Runs DEL of every plugin whose ADD was started, even if some fail. DEL succeeds if nothing is left to remove. @throws
+ * NETWORK_REFUSED for the first plugin that failed
  */
 export async function deleteNetwork(attachment: Attachment): Promise<void> {
   const { begun, list } = attachment
   let failure: unknown
   for (const [i, plugin] of [...list.plugins.entries()].slice(0, begun).reverse())
     await runPlugin('DEL', plugin, attachment).catch((error: unknown) => {
-      // a plugin that refused ADD may refuse DEL for the same reason, and has nothing to remove
+      // ignore the error of the plugin whose ADD failed: its DEL can fail for the same reason, and it has nothing to remove
       if (i + 1 !== begun) failure ??= error
     })
   if (failure) throw failure
 }
 
-/** Checks the plugins before anything is changed. @throws NETWORK_REFUSED */
+/** Checks that the plugins of the list exist, before anything is changed. @throws NETWORK_REFUSED */
 export function checkPlugins(list: ConfigList): void {
   for (const plugin of list.plugins) findPlugin('ADD', plugin, list)
 }
 
-/** Returns a plugin's input: the list's name and version, the values of its capabilities, and the previous result. Pure. */
+/**
+ * Returns the JSON input of a plugin: its configuration, the network's name and version, and the previous result.
+ * Contains the published ports if the plugin supports them. Pure.
+ */
 export function pluginInput(plugin: PluginConfig, { list, publish, result }: Attachment): object {
   const portMappings = publish.map(({ address, hostPort, port, protocol }) => ({
     hostPort,
@@ -78,7 +85,7 @@ export function pluginInput(plugin: PluginConfig, { list, publish, result }: Att
   }
 }
 
-/** Returns `ips[].address` of a result of version 0.3.0 or later. Pure. */
+/** Returns the addresses `ips[].address` in a plugin's result, in the format of CNI 0.3.0 or later. Pure. */
 export function addressesIn(result: unknown): string[] {
   const ips = (result as { ips?: unknown } | undefined)?.ips
   if (!Array.isArray(ips)) return []
@@ -149,7 +156,7 @@ function execute(path: string, env: NodeJS.ProcessEnv, input: string) {
       child[key].on('data', (data: Buffer) => {
         if (texts[key].length < answerAtMost) texts[key] += data.toString('utf8')
       })
-    // a plugin that does not read its input reports the reason by itself
+    // errors of this pipe are ignored: a plugin that ends without reading its input reports the reason itself
     child.stdin.on('error', () => {})
     child.on('error', (error) => resolve({ status: error.message, ...texts }))
     child.on('close', (status, signal) => resolve({ status: status ?? signal ?? '', ...texts }))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connects the network of a waiting job and disconnects it. Loaded only by a run that needs it.
+// Connects the network of a job that waits for it, and disconnects it at the end. Loaded only by a run that needs it.
 
 import { fail } from '../errors/errors.ts'
 import type { Readable } from '../system/streams.ts'
@@ -13,7 +13,7 @@ import { toolArguments } from './user-mode.ts'
 
 export { sweepRecords }
 
-/** Starts a program beside the job as another job of hutch, so that it ends with hutch and leaves nothing. */
+/** Starts a tool such as pasta as a separate job of hutch, so that the tool ends with hutch and leaves nothing behind. */
 export interface Helper {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
@@ -21,27 +21,27 @@ export interface Helper {
   kill(signal: NodeJS.Signals): boolean
 }
 
-/** The network to connect and the means to do so. */
+/** The job's network that must be connected, and the means to connect it. */
 export interface PendingNetwork {
   network: PlannedNetwork
   /** Descriptor of the job's network namespace. */
   netns: number
-  /** A user that the owning user namespace maps: 0 if possible. */
+  /** The ids that the tool runs as. They must be mapped in the user namespace that owns the network namespace; 0 if possible. */
   runAs: { uid: number; gid: number }
-  /** Runs a program with that descriptor as stdin and with privileges over the namespace. */
+  /** Runs a tool with the network namespace's descriptor as its stdin, and with privileges over the namespace. */
   startHelper(path: string, args: string[]): Helper
   keeper: NetworkKeeper
 }
 
 /** An established connection. */
 export interface Connection {
-  /** Addresses inside as reported by the plugins, such as `10.88.0.2/16`. Empty for a private network. */
+  /** Addresses of the job as reported by the CNI plugins, such as `10.88.0.2/16`. Empty for a private network. */
   addresses: string[]
-  /** Disconnects. @throws NETWORK_REFUSED if something is left, which the next run removes */
+  /** Disconnects the network. @throws NETWORK_REFUSED if something is left, which the next run removes */
   close(): Promise<void>
 }
 
-/** Connects the network. Leaves nothing on failure. @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID */
+/** Connects the network. If this fails, everything is undone. @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID */
 export function connect(waiting: PendingNetwork): Promise<Connection> {
   const { network } = waiting
   return network.kind === 'cni' ? connectCni(network, waiting) : connectPrivate(network, waiting)
@@ -52,7 +52,7 @@ type Of<K extends PlannedNetwork['kind']> = Extract<PlannedNetwork, { kind: K }>
 async function connectCni(network: Of<'cni'>, { netns, keeper }: PendingNetwork): Promise<Connection> {
   const list = readConfigList(network.configDirectory, network.name)
   checkPlugins(list)
-  // the record comes first, so that work of a plugin is undone even if hutch is killed meanwhile
+  // write the record first, so that the plugins' work can be undone even if hutch is killed while they run
   const record = keepRecord({ id: network.id, list, publish: network.publish }, netns, keeper)
   const close = async () => {
     await deleteNetwork(record)
@@ -68,7 +68,7 @@ async function connectCni(network: Of<'cni'>, { netns, keeper }: PendingNetwork)
   }
 }
 
-/** Maximum time until the tool is ready. Milliseconds; usually a few are enough. */
+/** Maximum time to wait for the tool, in milliseconds. It usually needs only a few. */
 const patienceMs = 30_000
 const saidAtMost = 4096
 
@@ -99,7 +99,7 @@ async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Pe
   }
 }
 
-/** Waits until the tool is ready, which a line of digits on stdout tells: pasta prints its process id, slirp4netns 1. */
+/** Waits until the tool is ready. It then prints a line of digits on stdout: pasta its process id, slirp4netns 1. */
 async function isReady(helper: Helper, tool: string, said: () => string): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const outcome = await Promise.race([
@@ -116,7 +116,7 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
     }),
   ]).finally(() => clearTimeout(timer))
   if (outcome === 'ready') return
-  // the exit can arrive before the last output
+  // the tool's exit can be reported before its last output has been read
   if (outcome === 'ended' && helper.stderr && !helper.stderr.closed)
     await new Promise((resolve) => helper.stderr!.once('close', resolve))
   const lines = said()

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describes a job's network as data, and makes its resolv.conf. Pure.
+// Describes a job's network as data, and creates the text of its /etc/resolv.conf. Pure.
 
-/** A port of the host and the port inside that it forwards to. */
+/** A port of the host that forwards to a port of the job. */
 export interface Publish {
-  /** The host's address. '' is every address. */
+  /** The host's address to listen on. '' means every address. */
   address: string
   hostPort: number
   port: number
   protocol: 'tcp' | 'udp'
 }
 
-/** Programs that connect a network namespace without privileges over the host's network. */
+/** Programs that connect a network namespace without needing root on the host. */
 export type NetworkTool = 'pasta' | 'slirp4netns'
 
-/** A connection that hutch makes from outside while the job waits. `none` and `host` need no connection. */
+/** A network that hutch connects from outside while the job waits. (With `none` and `host` there is nothing to connect.) */
 export type Network = { publish: Publish[] } & (
   | { kind: 'private'; tool?: NetworkTool }
   | { kind: 'cni'; name: string; configDirectory?: string }
 )
 
-/** A connection resolved against this machine. */
+/** A network with every choice made, such as which tool is installed on this machine. */
 export type PlannedNetwork = { publish: Publish[] } & (
   | { kind: 'private'; tool: NetworkTool; path: string }
-  /** Identifies the container to the plugins and its creator to the sweep. */
+  /** Names the container for the plugins. Also names the hutch process, so that a later hutch can find what it left. */
   | { kind: 'cni'; name: string; configDirectory: string; id: string }
 )
 
-/** The address at which the tools answer for the host's name server. It is fixed in slirp4netns. */
+/** The address in the job at which each tool forwards DNS requests to the host's name server. slirp4netns has it built in. */
 export const nameServers: { [tool in NetworkTool]: string } = { pasta: '169.254.1.1', slirp4netns: '10.0.2.3' }
 
 const shape = /^(?:(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/
 
-/** Parses `[IP:]HOSTPORT:PORT[/tcp|udp]`. An IPv6 address needs brackets. */
+/** Parses a published port: `[IP:]HOSTPORT:PORT[/tcp|udp]`. An IPv6 address needs brackets. */
 export function parsePublish(value: unknown): Publish | undefined {
   const [, where = '', hostPort, port, protocol = 'tcp'] = (typeof value === 'string' && shape.exec(value)) || []
   const address = where.startsWith('[') ? where.slice(1, -1) : where
@@ -49,12 +49,18 @@ function isPort(text: string | undefined): boolean {
   return text !== undefined && Number(text) >= 1 && Number(text) <= 65_535
 }
 
-/** Returns the name servers of a resolv.conf(5) on the host's loopback, such as systemd-resolved's. Another namespace cannot reach them. */
+/**
+ * Returns true if a resolv.conf(5) has a name server on the host's loopback, such as systemd-resolved. Another network
+ * namespace cannot reach it.
+ */
 export function hasOwnServer(text: string): boolean {
   return serversIn(text).some(isLoopback)
 }
 
-/** Returns the host's resolv.conf for a job: with `server` as its name server, or with the reachable name servers. */
+/**
+ * Returns the text of resolv.conf(5) for a job, made from the host's. Its name server is `server`; without it, the
+ * host's name servers that the job can reach.
+ */
 export function resolverText(text: string, server?: string): string {
   const servers = server === undefined ? serversIn(text).filter((one) => !isLoopback(one)) : [server]
   const kept = text.split('\n').filter((line) => /^(search|domain|options)\s+[\x21-\x7e \t]+$/.test(line))

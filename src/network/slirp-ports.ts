@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes ports through slirp4netns(1), which takes JSON on a socket, one request a connection.
+// Publishes ports through the control socket of slirp4netns(1): one JSON request for each connection.
 
 import { fail } from '../errors/errors.ts'
 import { mkdtempSync, rmSync, tmpdir } from '../system/files.ts'
@@ -7,10 +7,10 @@ import { connect } from '../system/sockets.ts'
 import { plain } from '../text/quote.ts'
 import type { Publish } from './network.ts'
 
-/** The address inside that slirp4netns assigns. */
+/** The address of the job in its network, which slirp4netns assigns. */
 const guest = '10.0.2.100'
 
-/** Creates a directory for the socket that only this user can enter. */
+/** Creates a directory for the control socket that only this user can enter. */
 export function openOrders() {
   const directory = mkdtempSync(`${tmpdir()}/hutch-slirp-`)
   const socket = `${directory}/orders`
@@ -44,7 +44,7 @@ async function forward(socket: string, port: Publish): Promise<void> {
   })
 }
 
-/** Sends a request and returns the answer. Returns '' if there is no answer. */
+/** Sends a request to the control socket and returns the answer. Returns '' if there is no answer. */
 function ask(path: string, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''

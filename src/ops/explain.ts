@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a program: each operation in words, with the equivalent shell line. Pure.
+// Explains a program of operations for --explain: each operation in words, with the equivalent shell command. Pure.
 import { type Op, type Program, rowOf } from './ops.ts'
 
-/** An explained operation. The shell line is empty if a shell has no equivalent. */
+/** An explained operation. The shell command is empty if a shell has no equivalent. */
 export interface ExplainedStep {
   section: 'outer' | 'inner'
   step: number
@@ -12,9 +12,9 @@ export interface ExplainedStep {
   shell: string
 }
 
-/** Returns all operations of both sections, in order. */
+/** Explains all operations of the outer and the inner section, in order. */
 export function explainProgram(program: Program): ExplainedStep[] {
-  // a relative target refers to the file system that was last mounted at an absolute target
+  // a relative target is below the file system that was mounted last at an absolute target
   let last = ''
   const explain = (section: ExplainedStep['section']) => (op: Op, step: number) => {
     if (op.op === 'attachNew' && op.target.startsWith('/')) last = op.target

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on control groups: rows of the table of operations (see row.ts). Pure.
+// Lists the operations on control groups, as rows of the table of operations (see row.ts). Pure.
 import { shellWord } from '../text/quote.ts'
 import { fileName, row } from './row.ts'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags in the fields of mount operations. Pure.
+// Encodes the flags in the fields of mount operations. Pure.
 
 /** Flags of mount(2). */
 export const mountFlags = {
@@ -10,5 +10,5 @@ export const mountFlags = {
   private: 0x4_0000,
 } as const
 
-/** Attributes of a mount, with the values of mount_setattr(2). */
+/** Attributes of a mount, with the kernel's values (MOUNT_ATTR_* of mount_setattr(2)). */
 export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const

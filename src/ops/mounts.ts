@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on mounts and the root directory: rows of the table of operations (see row.ts). Pure.
+// Lists the operations on mounts and the root directory, as rows of the table of operations (see row.ts). Pure.
 import { quote } from '../errors/errors.ts'
 import { asRoot, oneOf } from '../errors/remedy-text.ts'
 import { shellWord } from '../text/quote.ts'

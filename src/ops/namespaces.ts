@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on namespaces, their ids and their settings: rows of the table of operations (see row.ts). Pure.
+// Lists the operations on namespaces, their ids and their settings, as rows of the table of operations (see row.ts).
+// Pure.
 import { asRoot, oneOf, type RemedyText, withOption, withToolOption } from '../errors/remedy-text.ts'
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
 import { shellWord } from '../text/quote.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations on processes: start, descriptors, limits and priorities: rows of the table of operations (see row.ts). Pure.
+// Lists the operations on processes, as rows of the table of operations (see row.ts): start, descriptors, limits and
+// priorities. Pure.
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
 import { signalName } from '../system/signals.ts'
 import { shellWord } from '../text/quote.ts'
@@ -238,7 +239,7 @@ export const processOps = {
   }),
 }
 
-/** Describes a limit of the process (setrlimit(2)). */
+/** Describes a resource limit in words: setrlimit(2). */
 function explainLimit({ resource, soft, hard }: { resource: number; soft: number; hard: number }) {
   const amount = (number: number) => (number === -1 ? 'unlimited' : String(number))
   const name = limitNames[resource] ?? String(resource)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations that reduce rights: ids, capabilities, filters, paths: rows of the table of operations (see row.ts). Pure.
+// Lists the operations that reduce privileges, as rows of the table of operations (see row.ts): ids, capabilities,
+// filters and paths. Pure.
 import { capabilityName, parseCapabilityMask } from '../credentials/capability.ts'
 import { asRoot, withToolOption } from '../errors/remedy-text.ts'
 import { row } from './row.ts'

@@ -2,7 +2,7 @@
 // The type of a row in the table of operations, and helpers that several rows use. Pure.
 import type { RemedyText, Way } from '../errors/remedy-text.ts'
 
-/** Kinds of fields on the wire, with their TypeScript types. */
+/** Kinds of fields in an encoded operation, with their TypeScript types. */
 interface FieldTypes {
   u32: number
   u64: number
@@ -14,29 +14,29 @@ interface FieldTypes {
 type Fields = { readonly [name: string]: keyof FieldTypes }
 export type Values<F extends Fields> = { [name in keyof F]: FieldTypes[F[name]] }
 
-/** An operation: everything that hutch knows about it, except its handler in C. */
+/** Describes one kind of operation: everything that hutch knows about it, except its handler in C. */
 export interface OpRow<F extends Fields = Fields> {
-  /** The number in native/wire/program.h; a test compares the two. */
+  /** The operation's number in native/wire/program.h; a test compares them. */
   code: number
-  /** The system call that fails if the operation is refused. */
+  /** The system call that fails if the kernel refuses the operation. */
   call: string
-  /** Fields in the order of the wire. */
+  /** The fields, in the order of the encoded form. */
   fields: F
-  /** The action, in words that follow "cannot". */
+  /** What the operation does, for errors: words that follow "cannot". */
   what?: string | ((op: Values<F>) => string)
-  /** The line of --explain, and the equivalent shell line; empty if a shell has none. */
+  /** The line of --explain, and the equivalent shell command. The command is empty if a shell has no equivalent. */
   explain: (op: Values<F>) => { words: string; shell: string }
-  /** The capability or right whose absence causes EPERM and EACCES. */
+  /** The capability or right whose absence causes EPERM or EACCES, in words for the error. */
   right?: string
-  /** Options that avoid the need for that right, in each tool's names. */
+  /** Returns options that avoid the need for `right`, under their names in each tool. */
   ways?: () => Way[]
-  /** Returns the remedy for an errno. */
+  /** Returns the remedy for an errno, for the error message. */
   remedy?: (op: Values<F>, errno: string) => RemedyText | undefined
-  /** Only for operations on the job's root: the paths that an error can be about. */
+  /** Only for operations on the job's root directory: the paths that an error can be about. */
   mount?: { source?: (op: Values<F>) => string; target?: (op: Values<F>) => string }
 }
 
-/** Checks a row and keeps the type of its fields. */
+/** Returns the row unchanged. TypeScript checks it and keeps the types of its fields. */
 export function row<const F extends Fields>(entry: OpRow<F>): OpRow<F> {
   return entry
 }
@@ -45,7 +45,7 @@ export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Returns the remedy if no further process can be started. */
+/** Returns the remedy if no further process can be started (EAGAIN); otherwise undefined. */
 export function tasksRemedy(errno: string): string | undefined {
   if (errno !== 'EAGAIN') return undefined
   return 'a limit on tasks is reached: pids.max (see hutch why), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Returns what the table of operations says about a refused operation. Pure; called by run/op-errors.ts and run/mount-errors.ts.
+// Returns the texts in the table of operations that describe a refused operation. Pure; called by run/op-errors.ts and
+// run/mount-errors.ts.
 import { asRoot, oneOf, type RemedyText, text } from '../errors/remedy-text.ts'
 import { type Op, rowOf } from './ops.ts'
 
-/** Returns what the operation does, in words that follow "cannot". */
+/** Returns what a refused operation should have done, in words that follow "cannot". */
 export function stepWhat(op: Op): string {
   const { what = op.op } = rowOf(op)
   return typeof what === 'string' ? what : what(op as never)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encodes programs for the C core; native/wire/program.h describes the format. Pure.
+// Encodes programs of operations for the C core, in the format of native/wire/program.h. Pure.
 import { encodePath } from '../text/non-utf8.ts'
 import { type Op, ops, type Program } from './ops.ts'
 
 /** "hut1", little-endian. */
 export const programMagic = 0x31747568
 
-/** Parts of an operation that can fail, in the order of their numbers in program.h; see stepPart in system/events.ts. */
+/**
+ * Parts of an operation that can fail, in the order of their numbers in program.h. system/events.ts reports the number
+ * as `stepPart`.
+ */
 export const stepParts = [
   'whole',
   'source',
@@ -43,7 +46,7 @@ function pad(): void {
   while (at & 3) scratch[at++] = 0
 }
 
-/** Writes the text's bytes and a NUL, without padding. */
+/** Writes the bytes of a string and a NUL, without padding to 4 bytes. */
 function putText(text: string): void {
   reserve(text.length * 3 + 1)
   const bytes = encodePath(text)
@@ -78,7 +81,7 @@ const put = {
   },
 }
 
-// flat lists of fields, made once per operation, so that encoding only walks a list
+// the fields of each operation as a flat list, made only once, so that encoding is fast
 const layouts = new Map(
   Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]),
 )
@@ -95,7 +98,7 @@ function putOps(list: readonly Op[]): number {
   return at - section
 }
 
-/** Returns the program in the format of native/wire/program.h. The bytes are valid until the next call. */
+/** Encodes a program in the format of native/wire/program.h. The bytes are valid until the next call. */
 export function encodeProgram(program: Program): Uint8Array {
   at = 0
   putU32(programMagic)
@@ -108,17 +111,17 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
-/** Maximum bytes of a job's request, without the word before its operations; equal to the value in native/wire/program.h. */
+/** Maximum bytes of the operations in a request to a prestarted sandbox; equal to the value in native/wire/program.h. */
 export const orderBytesAtMost = 131_072 - 4
 
-/** Encodes inner operations as a request to a waiting sandbox. The bytes are valid until the next call. */
+/** Encodes inner operations as a request to a prestarted sandbox. The bytes are valid until the next call. */
 export function encodeOrder(list: readonly Op[]): Uint8Array {
   at = 0
   putOps(list)
   return scratch.subarray(0, at)
 }
 
-/** Encodes single fields one after another, as in an operation. Returns a copy. */
+/** Encodes single fields, one after another, in the same form as in an operation. Returns a copy of the bytes. */
 export function encodeFields(
   fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
 ): Buffer {
@@ -127,7 +130,10 @@ export function encodeFields(
   return Buffer.from(scratch.subarray(0, at))
 }
 
-/** Splits the result of readFile operations: the text of each file by its outer step. Unreadable files are missing. */
+/**
+ * Decodes the results of the readFile operations. Returns the text of each file by the index of its operation in
+ * `outer`. Unreadable files are missing.
+ */
 export function decodeFigures(bytes: Buffer | undefined): Map<number, string> {
   const figures = new Map<number, string>()
   for (let i = 0; bytes && i + 8 <= bytes.length; ) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of the library that have two names, and paths that are given as URLs. Pure.
+// Resolves second names of library options to the first names, and paths that are given as URLs to text. Pure.
 import { fail } from '../errors/errors.ts'
 import { fileURLToPath } from '../system/paths.ts'
 import { parseSignalWord } from '../system/signals.ts'
 
-/** The other name of an option, and what it accepts. */
+/** The second names of options. `key` is the first name. */
 const aliases: { [name: string]: { key: string; isValid: (value: unknown) => boolean; accepted: string } } = {
   cwd: {
     key: 'workdir',
@@ -19,7 +19,9 @@ const aliases: { [name: string]: { key: string; isValid: (value: unknown) => boo
 }
 
 /**
- * Returns the options with each one under its first name, and paths as text. `prefix` names the object in errors.
+ * Returns a copy of the options with only the first name of each, and with paths as text. `prefix` names the object in
+ * errors.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function resolveAliases<O extends object>(options: O, prefix = ''): O {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the options that limit a run as a whole into their part of a Spec: CPU time, extra time and output size. Called by options.ts;
-// pure.
+// Parses the options that limit a whole run into a part of its Spec: CPU time, extra time and output size. Called by
+// options.ts; pure.
 
 import { fail } from '../errors/errors.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
@@ -23,12 +23,12 @@ export interface BudgetOptions {
   maxOutput?: number | string
 }
 
-/** Parsed limits of a run; an absent field means no limit. */
+/** The parsed limits of a whole run. An absent field means no limit. */
 export interface BudgetSpec {
   cpuTimeMs?: number
   extraTimeMs?: number
   maxOutput?: number
-  /** True if the limit comes from the sandbox preset and so applies only to pipes, not to a terminal or file. */
+  /** True if the output limit comes from the sandbox preset. It then applies only to pipes, not to a terminal or a file. */
   capsPipes?: boolean
 }
 

@@ -8,18 +8,18 @@ import { specFrontends } from './frontends.ts'
 import { optionName } from './names.ts'
 import type { SpecFrontendName } from './spec.ts'
 
-/** A requested device of the host. */
+/** A device of the host that the job may use. */
 interface Device {
   path: string
   inside: string
-  /** Access: letters of r, w and m. */
+  /** The requested access: some of the letters r, w and m, for read, write and mknod. */
   access: string
   origin: string
 }
 
 const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r'
 
-/** Parses the list of devices. @throws OPTION_INVALID */
+/** Parses the value of the option `devices`. @throws OPTION_INVALID */
 export function parseDevices(list: unknown, frontend: SpecFrontendName): Device[] {
   const name = optionName('devices', frontend)
   if (!Array.isArray(list)) throw invalid(name, list, 'not a list')
@@ -29,7 +29,7 @@ export function parseDevices(list: unknown, frontend: SpecFrontendName): Device[
 function parseDevice(word: unknown, origin: string): Device {
   if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'not a string without NUL')
   const [path = '', ...more] = word.split(':')
-  // paths begin with "/", and letters of access never do
+  // the access is the last part, if it does not begin with "/" as paths do; the default is rwm
   const access = more.length > 0 && !more.at(-1)!.startsWith('/') ? more.pop()! : 'rwm'
   const [inside = path, tooMuch] = more
   if (tooMuch !== undefined) throw invalid(origin, word, 'it has too many parts')
@@ -41,7 +41,8 @@ function parseDevice(word: unknown, origin: string): Device {
 }
 
 /**
- * Returns the bind mount of a device. A user namespace cannot create nodes, and a node that is exchanged later is not in the device list.
+ * Returns the bind mount of a device file, because a user namespace cannot create device files. If the host's file is
+ * replaced later, the new device is still refused, because it is not in the list of allowed devices.
  */
 export function deviceMount({ path, inside, origin }: Device): Mount {
   const attributes = mountAttributes.nosuid + mountAttributes.noexec

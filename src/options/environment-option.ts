@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks the option `env`: each name and value must be valid for execve. Called by options.ts; pure.
+// Checks the option `env`: each name and value must be valid for execve(2). Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 
-/** Returns the changes of the caller's environment; undefined removes a variable. @throws OPTION_INVALID */
+/** Returns the changes to the caller's environment. A variable whose value is undefined is removed. @throws OPTION_INVALID */
 export function parseEnvironment(
   env: { [name: string]: string | undefined },
   name: string,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between the two front ends of a Spec, as data. Read by parsers of options, the planner and errors; pure.
+// Describes, as data, how the two front ends differ that produce a Spec: the command line and the library. Read by the
+// option parsers, the planner and errors; pure.
 import { libraryNames, type OptionNames } from '../errors/remedy-text.ts'
 import { keepMarks } from '../text/non-utf8.ts'
 import { commandLineNames } from './names.ts'
@@ -7,23 +8,23 @@ import type { SpecFrontendName } from './spec.ts'
 
 interface SpecFrontend {
   names: OptionNames
-  /** How a command is run, for the error that it is missing. */
+  /** How to call the front end, for the error about a missing command. */
   usage: string
-  /** Milliseconds of a time without a unit. */
+  /** Milliseconds that a number without a unit means: 1000 for seconds on the command line, 1 in the library. */
   timeUnit: number
-  /** Returns the arguments of the command. On the command line, names that are not UTF-8 are decoded already. */
+  /** Returns the arguments of the command. On the command line, arguments that are not UTF-8 have already been decoded. */
   readArguments(args: readonly string[]): string[]
-  /** Returns the name of an element of a list. */
+  /** Returns how errors name an element of a list option. */
   nameElement(name: string, index: number): string
-  /** Returns the name of a limit that is named by its kernel file. */
+  /** Returns how errors name a limit that is given as a kernel file. */
   nameFile(file: string): string
-  /** Returns the name of an entry of `mounts`. */
+  /** Returns how errors name an entry of `mounts`. */
   nameMount(kind: string, index: number): string
-  /** Returns how an option that is on by default is turned off. */
+  /** Returns what the user writes to turn off an option that is on by default. */
   turnOff(key: string): string
-  /** The front end reads the output of jobs, so a sandbox limits it. */
+  /** True if this front end reads the output of jobs into memory, so a sandbox limits the output. */
   readsOutput: boolean
-  /** The process runs this job alone, and stops it only at a limit. */
+  /** True if the process runs only this job, and stops the job only when it reaches a limit. */
   oneJob: boolean
 }
 

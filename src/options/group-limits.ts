@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives control groups the words of limits, from the option table. Imported by index.ts for this effect.
+// Lets control groups accept limits under the names of the options, such as `memory`. Imported by index.ts for this
+// effect.
 import { formatFile } from '../cgroup/format-file.ts'
 import { provideLimitTable } from '../cgroup/limit-words.ts'
 import { type Limits, parseLimits } from './limit-options.ts'

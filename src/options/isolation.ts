@@ -18,7 +18,7 @@ export const isolationRows = [
     value: 'KINDS',
     section: 'isolation',
     help: 'New namespaces: pid,mount,ipc,uts,net,cgroup,user,time. all: the first six. none: no namespace.',
-    default: 'pid,mount,ipc,uts; with its own root also cgroup; without root also user',
+    default: 'pid,mount,ipc,uts; also cgroup with a separate root directory; also user without root privileges',
     common: true,
     complete: ['all', 'none', 'pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'],
   },
@@ -36,7 +36,7 @@ export const isolationRows = [
     kind: 'texts',
     value: 'MAP',
     section: 'isolation',
-    help: 'User ids inside: INSIDE:OUTSIDE:COUNT, root, keep or auto.',
+    help: 'Map user ids to ids of the job: INSIDE:OUTSIDE:COUNT, root, keep or auto.',
     complete: ['root', 'keep', 'auto'],
   },
   {
@@ -45,7 +45,7 @@ export const isolationRows = [
     kind: 'texts',
     value: 'MAP',
     section: 'isolation',
-    help: 'Group ids inside, in the same format.',
+    help: 'Map group ids, in the format of --map-users.',
     default: 'as --map-users',
     complete: ['root', 'keep', 'auto'],
   },
@@ -55,7 +55,7 @@ export const isolationRows = [
     kind: 'text',
     value: 'CLOCK=TIME,…',
     section: 'isolation',
-    help: 'Offsets of the clocks inside: monotonic=+10s,boottime=-1h.',
+    help: 'Offsets of the clocks of the job: monotonic=+10s,boottime=-1h.',
   },
   {
     flag: 'hostname',
@@ -109,7 +109,7 @@ export const networkRows = [
     value: '[IP:]PORT:PORT',
     short: 'p',
     section: 'network',
-    help: 'Forward a port of the host to a port inside; add /udp for UDP.',
+    help: 'Forward a port of the host to a port of the job; add /udp for UDP.',
     common: true,
   },
   {
@@ -127,7 +127,7 @@ export const networkRows = [
     value: 'IP',
     section: 'network',
     help: 'Name server in /etc/resolv.conf of the job.',
-    default: "the host's, or that of --network private",
+    default: "the host's; with --network private that of the tool",
   },
   {
     flag: 'dns-search',

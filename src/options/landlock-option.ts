@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the option `landlock` into rules: paths as the command sees them, with the access below each. Called by options.ts; pure.
+// Parses the option `landlock` into rules. A rule is a path as the command sees it, and the access to everything below
+// it. Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 
-/** Access to a path and everything below it. */
+/** The access that a Landlock rule allows to a path and everything below it. */
 export interface LandlockRule {
   path: string
   /** Letters of rwx: `r` reads files and lists directories; `w` writes, creates, renames and removes; `x` executes. */
   access: string
 }
 
-/** A rule in the form that a program's operations use. */
+/** A Landlock rule in the form used by operations. */
 export interface PathRule {
   path: string
   access: number
 }
 
-/** Access bits, as native/init/landlock.c defines them. */
+/** Bits for the letters of the access, as native/init/landlock.c defines them. */
 const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
 const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 
-/** Parses the option; undefined if it is not given. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Parses the value of the option `landlock`. Returns undefined if the option is not given.
+ *
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 export function parseLandlock(
   { landlock: value, newPrivileges }: { landlock?: unknown; newPrivileges?: unknown },
   nameOf: (key: 'landlock' | 'newPrivileges') => string,
@@ -44,7 +49,7 @@ export function parseLandlock(
   })
 }
 
-/** Splits a rule at its last colon. */
+/** Splits a rule into path and access, at the last colon. */
 function split(text: string): Partial<LandlockRule> {
   const at = text.lastIndexOf(':')
   return at < 0 ? { path: text } : { path: text.slice(0, at), access: text.slice(at + 1) }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that only the library has: what a call does with streams and with the result. One row each; their types and their parser. Pure.
+// Lists the options that only the library has, about streams and results: one row for each, with type and parser. Pure.
 import { fail } from '../errors/errors.ts'
 import { parseSize } from '../text/units.ts'
 import { runOptionKeys } from './table.ts'
@@ -7,10 +7,10 @@ import { runOptionKeys } from './table.ts'
 /** The calls that start a job. */
 export type StartCall = 'run' | 'start' | 'pool.run'
 
-/** One option of the library. */
+/** A row for one option of the library. */
 interface LibraryRow {
   key: string
-  /** Its type, as it is written in TypeScript. */
+  /** The option's type, written in TypeScript. */
   type: string
   calls: readonly StartCall[]
   help: string
@@ -32,14 +32,14 @@ export const libraryRows = [
     key: 'stdio',
     type: 'Stdio | Stdio[]',
     calls: every,
-    help: "The streams of the command: 'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or `{ file, append }`. One for all three, or a list.",
+    help: "The streams of the command: 'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or `{ file, append }`. One value for all three streams, or a list with one for each.",
     default: "'pipe'",
   },
   {
     key: 'encoding',
     type: "BufferEncoding | 'buffer'",
     calls: every,
-    help: "How output becomes text. 'buffer': bytes. With `start` it is the encoding of lines.",
+    help: "Encoding of the output. 'buffer' returns bytes. With `start`, the encoding of lines.",
     default: "'utf8'",
   },
   {
@@ -53,7 +53,7 @@ export const libraryRows = [
     key: 'all',
     type: 'boolean',
     calls: every,
-    help: 'Also return stdout and stderr together, in the order of arrival; `start`: as the stream `job.all`.',
+    help: 'Also return stdout and stderr together, in the order of arrival. With `start`, as the stream `job.all`.',
     default: 'false',
   },
   {
@@ -61,27 +61,27 @@ export const libraryRows = [
     type: 'boolean',
     calls: collecting,
     help: 'Remove one newline from the end of output.',
-    default: 'false: output is what the command wrote',
+    default: 'false: output is unchanged',
   },
   {
     key: 'maxBuffer',
     type: 'number | string',
     calls: collecting,
-    help: 'Bytes that are kept of each stream. The job continues; the rest is discarded, and `truncated` counts it.',
+    help: 'Maximum bytes to keep of each output stream. Further output is discarded and counted in `truncated`; the job continues.',
     default: "'64M'",
   },
   {
     key: 'reject',
     type: 'boolean',
     calls: every,
-    help: 'Throw a `RunError`, which has all fields of the result, unless the command exits with status 0.',
+    help: 'Throw a `RunError` unless the command exits with status 0. The error has all fields of the result.',
     default: 'false',
   },
   {
     key: 'signal',
     type: 'AbortSignal',
     calls: every,
-    help: 'Stops the job when it aborts. If it is aborted already, nothing starts.',
+    help: 'An AbortSignal that stops the job. If it is already aborted, the job does not start.',
   },
   {
     key: 'onEvent',
@@ -91,7 +91,7 @@ export const libraryRows = [
   },
 ] as const satisfies readonly LibraryRow[]
 
-/** Splits the arguments of `run(file, args?, options?)` and `run(file, options?)`. @throws OPTION_INVALID */
+/** Splits the arguments of a call `run(file, args?, options?)` or `run(file, options?)`. @throws OPTION_INVALID */
 export function splitArguments<O extends object>(
   call: StartCall,
   second: readonly string[] | O | undefined,
@@ -107,7 +107,7 @@ export function splitArguments<O extends object>(
   })
 }
 
-/** Names of the options of `run` and `start`. */
+/** Returns the names of all options that `run` or `start` accepts. */
 export function callKeys(call: 'run' | 'start'): readonly string[] {
   return keysOf[call]
 }
@@ -117,32 +117,34 @@ const keysOf = {
   start: [...runOptionKeys, ...ownKeys('start')],
 }
 
-/** Names of the options that a call has beside those of the job itself. */
+/** Returns the names of the options that only this call of the library has, without the job's own options. */
 export function ownKeys(call: StartCall): string[] {
   return libraryRows.filter(({ calls }) => (calls as readonly StartCall[]).includes(call)).map(({ key }) => key)
 }
 
-/** How output is returned. */
+/** Options for the form in which output is returned. */
 export interface OutputOptions {
   /**
-   * How output becomes text: an encoding of Node, `'utf8'` by default. `'buffer'` returns the bytes. Bytes that are invalid in the
-   * encoding become U+FFFD, and `replaced` of the result counts them. `'latin1'`, `'hex'` and `'base64'` have no invalid bytes.
+   * The encoding of the output, in Node's names; `'utf8'` by default. `'buffer'` returns bytes. Invalid bytes are
+   * replaced by U+FFFD, and `replaced` of the result counts them. In `'latin1'`, `'hex'` and `'base64'` no byte is
+   * invalid.
    */
   encoding?: BufferEncoding | 'buffer'
-  /** True: output is a list of lines, without their newlines (`\n`). False by default. */
+  /** True if output is returned as a list of lines, without their newlines (`\n`). False by default. */
   lines?: boolean
-  /** True: the result also has `all`, which is stdout and stderr in the order of arrival. False by default. */
+  /** True if the result also has `all`: stdout and stderr together, in the order of arrival. False by default. */
   all?: boolean
-  /** True: one newline at the end of output is removed. False by default: output is what the command wrote. */
+  /** True if one newline at the end of output is removed. False by default. */
   stripFinalNewline?: boolean
   /**
-   * Bytes that are kept of each stream, or a text such as `'1M'`; `'64M'` by default, `'max'` for all. Reaching it ends nothing:
-   * the rest is discarded, and `truncated` of the result counts it. `maxOutput` ends the job.
+   * Maximum bytes to keep of each output stream, or a text such as `'1M'`; `'64M'` by default, `'max'` for no maximum.
+   * Further output is discarded and counted in `truncated` of the result, while the job continues. (`maxOutput` ends
+   * the job.)
    */
   maxBuffer?: number | string
   /**
-   * True: throws a `RunError` unless the command exits with status 0. False by default, because a status is data: a result tells what
-   * happened, and an exception tells that hutch failed.
+   * True if a `RunError` is thrown unless the command exits with status 0. False by default: a failed command is a
+   * normal result, and an exception means that hutch itself failed.
    */
   reject?: boolean
 }
@@ -153,7 +155,7 @@ export interface OutputSpec {
   lines: boolean
   all: boolean
   stripFinalNewline: boolean
-  /** Bytes of each stream. */
+  /** Maximum bytes to keep of each output stream. */
   maxBuffer: number
   reject: boolean
 }
@@ -167,7 +169,7 @@ const defaultOutput: OutputSpec = {
   reject: false,
 }
 
-/** Encodings without characters, so without lines. */
+/** Encodings whose output is not readable text, and so has no lines. */
 const wholeEncodings = ['hex', 'base64', 'base64url']
 
 /** @throws OPTION_INVALID, OPTION_CONFLICT */

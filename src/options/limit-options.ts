@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the limits among the options, under Docker's names or the kernel's file names. Called by options.ts; pure.
+// Parses the limits of a job's control group. Each is named as in Docker or by its kernel file. Called by options.ts;
+// pure.
 
 import type { FileReader } from '../cgroup/format-file.ts'
 import type { Limits } from '../cgroup/limit-words.ts'
@@ -14,11 +15,11 @@ import { refuseUnknown } from './unknown-option.ts'
 
 export type { Limits } from '../cgroup/limit-words.ts'
 
-/** Files that control groups and processes instead of limiting them. Only hutch writes these files. */
+/** Files that control groups and processes but limit nothing. The option `limits` refuses them: only hutch writes them. */
 const notLimits =
   /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
-/** Returns the kernel file of a limit. A name without a row is a file name already. */
+/** Returns the kernel file of a limit. A name that the option table lacks is already the name of a file. */
 export function fileOf(word: string): string {
   return limitRowOf[word as LimitKey]?.file ?? word
 }
@@ -58,7 +59,10 @@ export function parseLimits(
   return writes
 }
 
-/** Returns true if limits need the reader of kernel files: a limit is named by its file, or a file has several lines. */
+/**
+ * Returns true if parsing the limits needs the parser of kernel files: a limit is named by its file, or its file has
+ * several lines.
+ */
 export function namesFiles({ limits, sandbox }: RunOptions): boolean {
   const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
   return [limits, inside].some(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that set a kernel file of the job's control group, one row each. Read by table.ts; pure.
+// Lists the options that set a kernel file of the job's control group, one row for each. Read by table.ts; pure.
 import { formatCpuMax } from '../cgroup/cpu.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { LimitRow, OptionRow } from './row.ts'
@@ -32,14 +32,14 @@ export const limitRows = [
     flag: 'memory-high',
     key: 'limits.memoryHigh',
     file: 'memory.high',
-    help: 'Memory above which processes are slowed and reclaimed from.',
+    help: 'Memory above which the kernel slows processes and reclaims their memory.',
   },
   {
     ...size,
     flag: 'memory-low',
     key: 'limits.memoryLow',
     file: 'memory.low',
-    help: 'Memory that is reclaimed only if no other group has any to give.',
+    help: 'Memory that is reclaimed only if other groups have no reclaimable memory.',
   },
   {
     ...size,
@@ -62,7 +62,7 @@ export const limitRows = [
     kind: 'switch',
     section: 'limits',
     file: 'memory.oom.group',
-    help: 'Kill all processes of the job if one is killed for memory.',
+    help: 'Kill all processes of the job if one is killed for lack of memory.',
     parse: (value: unknown) => (value === true ? '1' : value === false ? '0' : undefined),
     accepted: 'true or false',
   },
@@ -130,7 +130,7 @@ export const limitRows = [
     file: 'io.max',
     help: 'Maximum rates of a block device: rbps, wbps (bytes per second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
     parse: (value: unknown) => {
-      // also accepts spaces instead of commas and colon, as in the kernel's own line
+      // spaces are accepted instead of commas and of the colon, as in the line that the kernel prints
       const [, device, rates] = /^(\/.+|\d+:\d+)[: ]((?:[rw](?:bps|iops)=[^,=\s]+[, ]?)+)$/.exec(String(value)) ?? []
       return rates === undefined ? undefined : `${device} ${rates.replaceAll(',', ' ').trimEnd()}`
     },

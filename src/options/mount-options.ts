@@ -8,25 +8,25 @@ import { nearest } from '../text/nearest.ts'
 import { parseSize } from '../text/units.ts'
 import { specFrontends } from './frontends.ts'
 
-/** One mount in Docker's syntax. Mounts are made in the order of the list; a later mount covers an earlier one. */
+/** A mount in the syntax of Docker. Mounts are made in the order of the list; a later mount covers an earlier one. */
 export type MountOption =
   /**
-   * `SRC:DST[:OPTIONS]`. Options: ro, rw, noexec, suid, dev, rbind (default), bind (without the mounts below SRC), and idmap (maps the
-   * files' ids as the job's).
+   * `SRC:DST[:OPTIONS]`. Options: ro, rw, noexec, suid, dev, rbind (default), bind (without the mounts below SRC), and
+   * idmap (maps the files' owners with the job's id maps).
    */
   | { volume: string }
   /** `DST[:OPTIONS]`. Options: size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
   | { tmpfs: string }
   /**
-   * `LOWER[:LOWER…]:DST[:OPTIONS]`; the first directory is on top. Changes are discarded by default, kept with upper=DIR,work=DIR, and
-   * refused with ro.
+   * `LOWER[:LOWER…]:DST[:OPTIONS]`. The first of the LOWER directories is on top. Changes are discarded by default,
+   * kept with upper=DIR,work=DIR, and refused with ro.
    */
   | { overlay: string }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
 const all = ro + nosuid + nodev + noexec
 
-/** Option words and their effect on a mount's attributes. `x` and `nox` cancel each other. */
+/** Option words, each with its effect on the mount attributes. A later word replaces an earlier one: `noexec`, then `exec`. */
 const attributeWords: { [word: string]: (attributes: number) => number } = {
   ro: (now) => now | ro,
   rw: (now) => now & ~ro,
@@ -38,7 +38,7 @@ const attributeWords: { [word: string]: (attributes: number) => number } = {
   exec: (now) => now & ~noexec,
 }
 
-/** Options with a value: how the value is read, and which values are accepted. */
+/** Options that have a value: a function that parses the value, and a description of valid values. */
 const valueReaders: { [word: string]: [read: (value: string) => string | undefined, accepted: string] } = {
   size: [(value) => atLeastOne(parseSize(value)), 'a size such as 64M'],
   mode: [(value) => (/^[0-7]{3,4}$/.test(value) ? value : undefined), 'an octal mode such as 1777'],
@@ -63,10 +63,10 @@ const kinds = {
 } as const
 type Kind = keyof typeof kinds
 
-/** Maximum number of layers: overlayfs accepts its layers only as a text of less than 256 bytes. */
+/** Maximum number of layers: hutch passes the layers to overlayfs as one text, which must be shorter than 256 bytes. */
 const maxLayers = 10
 
-/** Parses the list of mounts. @throws OPTION_INVALID */
+/** Parses the value of `mounts`. @throws OPTION_INVALID */
 export function parseMounts(list: unknown, frontend: 'cli' | 'library'): Mount[] {
   if (!Array.isArray(list)) throw invalid('mounts', list, 'not a list', "a list such as [{ volume: 'data:/data:ro' }]")
   return list.map((entry: unknown, i) => {
@@ -81,7 +81,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   const refuse = (why: string) => invalid(origin, word, why, kinds[kind].shape)
   if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('not a string without NUL')
   const parts = splitPaths(word)
-  // options never begin with "/", and a target always does
+  // options never begin with "/", and a target always does, so this finds where the options begin
   const minParts = kind === 'tmpfs' ? 1 : 2
   const words = parts.length > minParts && !parts.at(-1)!.startsWith('/') ? parts.pop()! : ''
   if (parts.length < minParts || (kind !== 'overlay' && parts.length > minParts)) throw refuse('it has the wrong parts')
@@ -133,14 +133,14 @@ function readOptions(kind: Kind, words: string, origin: string) {
       values[key] = value
     } else if (attributeWords[key]) {
       attributes = attributeWords[key](attributes)
-      // set a requested attribute explicitly, because the source's mount may have the opposite
+      // if an attribute is requested explicitly, also clear its opposite, which the source's mount may have
       absent = (absent | (all & ~attributeWords[key](all))) & ~attributes
     } else flags.push(key)
   }
   return { attributes, absent, values, flags }
 }
 
-/** Returns the option's value with another target. */
+/** Returns the option's value with its target replaced. */
 export function withTarget(kind: Mount['kind'], typed: string, target: string): string {
   const parts = splitPaths(typed)
   const hasOptions = parts.length > (kind === 'tmpfs' ? 1 : 2) && !parts.at(-1)!.startsWith('/')
@@ -148,7 +148,7 @@ export function withTarget(kind: Mount['kind'], typed: string, target: string): 
   return [...[...parts.slice(0, -1), target].map(escapePath), ...options].join(':')
 }
 
-/** Returns the path escaped for use in an option's value. */
+/** Returns a path with colons and backslashes escaped, for use in an option's value. */
 export function escapePath(path: string): string {
   return path.replace(/[\\:]/g, '\\$&')
 }
@@ -164,8 +164,8 @@ function splitPaths(word: string): string[] {
 }
 
 /**
- * Returns the target without doubled slashes, trailing slashes and ".". It keeps "..", whose meaning depends on links; the kernel keeps it
- * inside the root.
+ * Returns the target without doubled slashes, trailing slashes and ".". Keeps "..", whose meaning depends on symbolic
+ * links. The kernel ensures that the target stays inside the root directory.
  */
 function readTarget(path: string, refuse: (why: string) => Error): string {
   if (!path.startsWith('/')) throw refuse('the target is not an absolute path')

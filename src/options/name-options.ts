@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the options for names into their part of a Spec: lines of /etc/hosts and settings of /etc/resolv.conf. Also returns the texts of
-// both files. Pure.
+// Parses the options for host names into a part of a Spec: lines of /etc/hosts and settings of /etc/resolv.conf. Also
+// creates the texts of both files. Pure.
 import { fail } from '../errors/errors.ts'
 import type { Root } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'
 import { sandboxHosts } from '../options/sandbox-preset.ts'
 import type { Spec, SpecFrontendName } from '../options/spec.ts'
 
-/** Options that change how the job finds hosts by name. */
+/** Options that control how the job resolves host names. */
 export interface NameOptions {
-  /** Lines to add to /etc/hosts, as `NAME:IP`. The file begins with the host's lines, or with localhost if the job has its own root. */
+  /**
+   * Lines to add to /etc/hosts, as `NAME:IP`. They follow the host's lines. If the job has its own root directory, they
+   * follow a line for localhost.
+   */
   addHosts?: string | readonly string[]
   /** Name servers in /etc/resolv.conf, instead of the host's. */
   dns?: string | readonly string[]
@@ -19,7 +22,7 @@ export interface NameOptions {
   dnsOptions?: string | readonly string[]
 }
 
-/** Parsed options for names. An absent list keeps the host's setting. */
+/** Parsed options for host names. If a list is absent, the host's setting is used. */
 export interface Names {
   hosts?: { name: string; address: string }[]
   servers?: string[]
@@ -27,7 +30,7 @@ export interface Names {
   options?: string[]
 }
 
-/** Texts of the host's files, read for a run that changes names. */
+/** Texts of the host's files, read only for a run that has options for host names. */
 export interface NameFacts {
   hosts: string
   resolver: string
@@ -36,7 +39,7 @@ export interface NameFacts {
 type Key = keyof NameOptions
 const paths = { hosts: '/etc/hosts', resolver: '/etc/resolv.conf' } as const
 
-/** Parses the options for names. Returns undefined if none is given. @throws OPTION_INVALID */
+/** Parses the options for host names. Returns undefined if none is given. @throws OPTION_INVALID */
 export function parseNames(options: NameOptions, nameOf: (key: Key) => string): Names | undefined {
   const list = <T>(key: Key, accepted: string, read: (text: string) => T | undefined): T[] | undefined => {
     const value = options[key]
@@ -62,7 +65,10 @@ export function parseNames(options: NameOptions, nameOf: (key: Key) => string): 
 
 const matching = (shape: RegExp) => (text: string) => (shape.test(text) ? text : undefined)
 
-/** Parses `NAME:IP` or `NAME=IP`; an IPv6 address can be in brackets. Returns undefined if the text is invalid. */
+/**
+ * Parses a line for /etc/hosts: `NAME:IP` or `NAME=IP`; an IPv6 address can be in brackets. Returns undefined if the
+ * text is invalid.
+ */
 function parseHost(text: string): { name: string; address: string } | undefined {
   const [, name, , bracketed, bare] = /^([A-Za-z0-9_][\w.-]{0,252})([:=])(?:\[(.+)\]|(.+))$/.exec(text) ?? []
   const address = bracketed ?? bare
@@ -74,7 +80,11 @@ function isAddress(text: string): boolean {
   return text.includes(':') && /^[0-9A-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`)
 }
 
-/** Refuses options for names if a mount already provides the same file. @throws OPTION_CONFLICT */
+/**
+ * Refuses the options for host names if the user also mounts a file over /etc/hosts or /etc/resolv.conf.
+ *
+ * @throws OPTION_CONFLICT
+ */
 export function refuseMountedNames(names: Names, root: Root | undefined, frontend: SpecFrontendName): void {
   for (const [file, key] of [
     ['hosts', names.hosts && 'addHosts'],
@@ -90,7 +100,7 @@ export function refuseMountedNames(names: Names, root: Root | undefined, fronten
   }
 }
 
-/** Returns the root with the texts of /etc/hosts and /etc/resolv.conf. */
+/** Adds the texts of /etc/hosts and /etc/resolv.conf to the job's root. */
 export function namedRoot(
   { names, hostname, frontend, sandbox }: Spec,
   root: Root | undefined,
@@ -127,7 +137,7 @@ function lines(before: string, more: readonly string[]): string {
   return `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${more.map((line) => `${line}\n`).join('')}`
 }
 
-/** Returns the text of resolv.conf(5) with the given settings replaced. */
+/** Returns a text of resolv.conf(5) in which the given settings replace the existing ones. */
 function resolverWith(before: string, { servers, search, options }: Omit<Names, 'hosts'>): string {
   const replaced = [
     ...(servers ? ['nameserver'] : []),

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Returns the name of an option in each front end, alone or with a value, from the option table. Pure.
+// Returns how the user of a front end writes an option, alone or with a value. Pure; derived from the option table.
 import type { OptionNames } from '../errors/remedy-text.ts'
 import { escapeText, shellWord } from '../text/quote.ts'
 import { optionRow } from './table.ts'
 
-/** Front ends whose options are in the table. */
+/** Front ends whose names for options are in the option table. */
 export type Frontend = 'library' | 'cli' | 'bwrap'
 
-/** Returns an option's name as its user types it: `--memory` on the command line, `limits.memory` in the library. */
+/** Returns an option's name as the user types it: `--memory` on the command line, `limits.memory` in the library. */
 export function optionName(key: string, frontend: 'cli' | 'library'): string
-/** Also accepts `bwrap`; returns undefined if `hutch bwrap` has no such option. */
+/** Returns an option's name in any front end. Returns undefined if `hutch bwrap` lacks the option. */
 export function optionName(key: string, frontend: Frontend): string | undefined
 export function optionName(key: string, frontend: Frontend): string | undefined {
   if (frontend === 'library') return key
@@ -17,15 +17,15 @@ export function optionName(key: string, frontend: Frontend): string | undefined 
   if (frontend === 'bwrap') return row?.bwrap && `--${row.bwrap}`
   if (row) return `--${row.flag}`
   const [object, ...rest] = key.split('.')
-  // a key of an object: a resource of --ulimit or a kernel file of --limit
+  // `rest` is a key in an object: a resource of --ulimit or a kernel file of --limit
   if ((object === 'ulimits' || object === 'limits') && rest.length > 0)
     return `${optionName(object, 'cli')} ${rest.join('.')}`
   return key
 }
 
 /**
- * Returns an option with its value as the user types it: `--memory 88M`, `limits: { memory: '88M' }`. Returns undefined if the front end
- * has no such option.
+ * Returns an option with its value as the user types them: `--memory 88M`, `limits: { memory: '88M' }`. Returns
+ * undefined if the front end lacks the option.
  */
 export function optionWithValue(key: string, value: string | undefined, frontend: Frontend): string | undefined {
   const name = optionName(key, frontend)
@@ -39,7 +39,7 @@ export function optionWithValue(key: string, value: string | undefined, frontend
   return object === 'mounts' ? `mounts: [{ ${inner}: ${quoted(value)} }]` : `${object}: { ${inner}: ${quoted(value)} }`
 }
 
-/** Returns the option that sets a variable, from `NAME=VALUE`. */
+/** Returns how a front end sets the environment variable of `NAME=VALUE`. */
 function environment(pair: string, frontend: Frontend): string {
   const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
   if (frontend === 'library') return `env: { ${name}: ${quoted(value)} }`
@@ -52,10 +52,10 @@ function quoted(value: string): string {
 
 const commandLineOption = (key: string, value?: string) => optionWithValue(key, value, 'cli')!
 
-/** `hutch run`, for texts that refer to options by key. */
+/** Names of options as `hutch run` has them, for texts that refer to an option by its key. */
 export const commandLineNames: OptionNames = { option: commandLineOption, runOption: commandLineOption }
 
-/** Makes the names for a drop-in command. Where it has no option, remedies name the option of `hutch run`. */
+/** Returns the names of options for a drop-in command. If the command lacks an option, remedies name the option of `hutch run`. */
 export function dropinNames(
   toolOptions: { readonly [key: string]: string },
   option: (key: string, value?: string) => string | undefined = () => undefined,

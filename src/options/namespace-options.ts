@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the options for namespaces into their part of a Spec: kinds, id maps, clocks, and namespaces to join. Called by options.ts; pure.
+// Parses the options for namespaces into a part of a Spec: kinds, id maps, clock offsets, and namespaces to join.
+// Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 import { explainBadMap, type IdMapWord, parseIdMapWord } from '../namespaces/id-map.ts'
 import {
@@ -16,21 +17,25 @@ import { nearest } from '../text/nearest.ts'
 /** Options for namespaces. */
 export interface NamespaceOptions {
   /**
-   * Kinds of new namespaces: a list, `'all'` (all except user and time) or `'none'`. The default is pid, mount, ipc and uts, and cgroup
-   * with a separate root. hutch adds user if the caller may not create the others.
+   * Kinds of new namespaces: a list, `'all'` (all except user and time) or `'none'`. The default is pid, mount, ipc and
+   * uts, and also cgroup with a separate root directory. hutch adds user if the caller lacks the privilege to create
+   * the other kinds.
    */
   isolate?: readonly (NamespaceKind | 'all')[] | 'all' | 'none'
-  /** Existing namespaces to join, by kind: a process id, a file, or for net a name of `ip netns`. */
+  /**
+   * Existing namespaces to join, by kind. Each is given as a process id or a file. A network namespace can also be
+   * given by its name in `ip netns`.
+   */
   join?: { [K in NamespaceKind]?: number | string }
-  /** Id maps of the user namespace: one or several of `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) and `auto`. */
+  /** Maps of user ids in the user namespace: one or several of `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) and `auto`. */
   mapUsers?: string | readonly string[]
-  /** Maps of group ids, in the format of `mapUsers`. By default equal to `mapUsers`. */
+  /** Maps of group ids in the user namespace, in the format of `mapUsers`. By default equal to `mapUsers`. */
   mapGroups?: string | readonly string[]
-  /** Offsets of the clocks inside, in seconds or as text such as `'+10s'`. hutch adds a time namespace. */
+  /** Offsets of the job's clocks, in seconds or as text such as `'+10s'`. hutch adds a time namespace. */
   timeOffset?: { monotonic?: number | string; boottime?: number | string }
 }
 
-/** Parsed options for namespaces. */
+/** The parsed options for namespaces. */
 export interface NamespaceSpec {
   isolate: NamespaceKind[]
   joins: Join[]
@@ -42,7 +47,7 @@ export interface NamespaceSpec {
 
 type NameOf = (key: keyof NamespaceOptions) => string
 
-/** Parses the options for namespaces. @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
+/** Parses the options that create or join namespaces. @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
 export function parseNamespaces(options: NamespaceOptions, nameOf: NameOf, ownRoot: boolean): NamespaceSpec {
   const joins = parseJoins(options.join, nameOf('join'))
   const mapUsers = parseMap(options.mapUsers, nameOf('mapUsers'))
@@ -51,7 +56,7 @@ export function parseNamespaces(options: NamespaceOptions, nameOf: NameOf, ownRo
   const joined = joins.map(({ kind }) => kind)
   const defaults = ownRoot ? defaultIsolation : hostRootIsolation
   const isolate = parseIsolation(options.isolate, nameOf('isolate'), joined, defaults)
-  // an option that needs a namespace adds it
+  // an option that works only in a new namespace adds that namespace
   if ((mapUsers || mapGroups) && !isolate.includes('user')) isolate.push('user')
   if (timeOffsets !== undefined && !isolate.includes('time')) isolate.push('time')
   const both = isolate.find((kind) => joined.includes(kind))
@@ -132,7 +137,7 @@ function parseMap(value: unknown, name: string): IdMapWord[] | undefined {
     if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'not an id map', accepted })
     return parsed
   })
-  // `root` and `keep` are checked later, when the caller's id is known
+  // only ranges are checked here; `root` and `keep` are checked later, when the caller's id is known
   const extents = words.filter((word) => typeof word === 'object')
   const why = extents.length === words.length ? explainBadMap(extents) : undefined
   if (why === undefined) return words

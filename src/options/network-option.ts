@@ -8,14 +8,17 @@ import type { NamespaceSpec } from './namespace-options.ts'
 /** Options for networks. */
 export interface NetworkOptions {
   /**
-   * `'none'`: only loopback; `'host'`: the host's network. `'private'`: connected by pasta or slirp4netns, whichever is installed;
-   * `'private:pasta'` names the tool. `'cni:NAME'`: connected by CNI plugins with this config list. The default is the host's network, or
-   * `'none'` with `sandbox`.
+   * The job's network. `'none'` has only loopback; `'host'` is the host's network. `'private'` is connected by pasta or
+   * slirp4netns, whichever is installed; `'private:pasta'` names the tool. `'cni:NAME'` is connected by the CNI plugins
+   * of the network NAME. The default is `'host'`, or `'none'` with `sandbox`.
    */
   network?: string
-  /** Host ports to forward to ports inside: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
+  /** Host ports to forward to ports of the job: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
   publish?: string | readonly string[]
-  /** Directory of CNI config lists; $CNI_CONF_DIR by default, otherwise /etc/cni/net.d. */
+  /**
+   * Directory with the configuration of CNI networks. The default is $CNI_CONF_DIR, or /etc/cni/net.d if that variable
+   * is not set.
+   */
   cniConfDir?: string
 }
 
@@ -23,7 +26,9 @@ type NameOf = (key: keyof NetworkOptions) => string
 const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
 
 /**
- * Parses the network options; may change which namespaces are created. `given` is the value of `isolate` before parsing.
+ * Parses the network options, and adds or removes the net namespace in `namespaces`. `given` is the option `isolate` as
+ * the caller wrote it.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseNetwork(
@@ -92,7 +97,7 @@ function parsePorts(value: unknown, name: string): Publish[] {
   return ports
 }
 
-/** Adds a net namespace for a separate network. For the host's network, refuses a requested one. */
+/** Adds a net namespace unless the job uses the host's network. Refuses a net namespace that contradicts the option `network`. */
 function isolateFor(kind: string, namespaces: NamespaceSpec, requested: unknown, nameOf: NameOf): void {
   const { isolate, joins } = namespaces
   if (joins.some((join) => join.kind === 'net'))
@@ -107,7 +112,8 @@ function isolateFor(kind: string, namespaces: NamespaceSpec, requested: unknown,
     namespaces.isolate = isolate.filter((each) => each !== 'net')
     return
   }
-  // the network is connected from outside after the clone, so the namespace must exist by then
+  // hutch connects the network from outside and so needs the namespace directly after the clone; in a joined user
+  // namespace it is created later
   if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
     throw conflict(nameOf('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
   if (!isolate.includes('net')) isolate.push('net')

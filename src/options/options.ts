@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses options into a Spec. Checks each option separately, and names the first invalid one as the user typed it. Called by the CLI, run/
-// and pool/; pure.
+// Parses options into a Spec. Checks each option separately, and names the first invalid one as the user typed it.
+// Called by the CLI, run/ and pool/; pure.
 
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors/errors.ts'
@@ -34,34 +34,37 @@ export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, BudgetOptions {
-  /** Limits of the control group. `'none'` also removes the limits of `sandbox`. */
+  /** Limits of the job's control group. `'none'` sets no limits, and also removes those of `sandbox`. */
   limits?: Limits | 'none'
   /**
-   * Runs an untrusted program: everything is denied except what other options allow. Pass those options here or next to `sandbox`. False by
-   * default.
+   * True to run an untrusted program: everything is denied except what other options allow. Pass those options in an
+   * object here, or next to `sandbox`. False by default.
    */
   sandbox?: boolean | Omit<RunOptions, 'sandbox'>
-  /** False if the command itself is PID 1 and no init process reaps orphans. True by default. */
+  /** True if an init process is PID 1 and reaps orphans. False if the command itself is PID 1. True by default. */
   init?: boolean
   hostname?: string
-  /** NIS domain name inside; the host's by default. */
+  /** NIS domain name of the job; the host's by default. */
   domainname?: string
   /** Kernel settings of the job's own namespaces, such as `{ 'net.ipv4.ip_forward': 1 }`. */
   sysctls?: { [name: string]: string | number }
   /**
-   * Host directory that becomes `/` inside, with its own /proc, /sys and /dev. `rootfs`, `readOnly`, `mounts` and `dev` need a mount
-   * namespace.
+   * Host directory that becomes `/` in the job, with its own /proc, /sys and /dev. `rootfs`, `readOnly`, `mounts` and
+   * `dev` need a mount namespace.
    */
   rootfs?: string
-  /** True if the root and the mounts below it are read-only, except `mounts`, which have their own mode. False by default. */
+  /**
+   * True if the root directory and all mounts in it are read-only. The entries of `mounts` keep their own mode. False
+   * by default.
+   */
   readOnly?: boolean
-  /** Host directories, tmpfs and overlays to mount inside, in this order. A later mount covers an earlier one. */
+  /** Host directories, tmpfs and overlays to mount in the job, in this order. A later mount covers an earlier one. */
   mounts?: readonly MountOption[]
   /** True if the job has its own minimal /dev. False by default, true with `rootfs`. */
   dev?: boolean
   /**
-   * Paths below /proc and /sys that hutch leaves unmasked and writable, or `['all']`. Nested container engines need this option. It
-   * requires `rootfs` or `sandbox`.
+   * Paths below /proc and /sys that hutch leaves visible and writable, or `['all']`. Nested container engines need this
+   * option. It requires `rootfs` or `sandbox`.
    */
   unmask?: readonly string[]
   /** Host devices to add to the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. */
@@ -77,37 +80,40 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
    */
   landlock?: readonly (string | LandlockRule)[]
   /**
-   * True if the result lists each call that the filter refused (`seccomp`). `onEvent` then receives the first call of each kind. False by
-   * default.
+   * True if the result lists each system call that the filter refused (`seccomp`). `onEvent` then receives the first
+   * refusal of each call. False by default.
    */
   seccompReport?: boolean
   /**
-   * True if the filter refuses no call, regardless of `seccomp`, and the result contains a profile of all calls (`learned`). False by
-   * default.
+   * True if every system call is allowed, regardless of `seccomp`, and the result contains a profile of the calls that
+   * were made (`learned`). False by default.
    */
   learn?: boolean
   /**
-   * Directory in which the command starts, as the job sees it: a path, or a file URL. The caller's by default, `/` with `rootfs`, /tmp with
-   * `sandbox`.
+   * Directory in which the command starts, as the job sees it: a path, or a file URL. By default the caller's
+   * directory, with `rootfs` `/`, with `sandbox` /tmp.
    */
   cwd?: string | URL
   /** The same as `cwd`. */
   workdir?: string | URL
   /** Variables added to the caller's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
-  /** False if the job gets only the variables of `env`, without the caller's environment. True by default. */
+  /** True if the job inherits the caller's environment. False if it gets only the variables of `env`. True by default. */
   extendEnv?: boolean
-  /** User of the command: `name`, `uid`, `name:group` or `uid:gid`; the caller by default. */
+  /** User that runs the command: `name`, `uid`, `name:group` or `uid:gid`; the caller by default. */
   user?: string
-  /** Milliseconds, or text such as `'10s'`, until SIGTERM to all processes. SIGKILL follows after `killAfter`. No timeout by default. */
+  /**
+   * Time after which the job is stopped, in milliseconds or as text such as `'10s'`. All processes get SIGTERM, and
+   * after `killAfter` SIGKILL. No timeout by default.
+   */
   timeout?: number | string
   /** Time between SIGTERM and SIGKILL, in milliseconds or as text; 5000 by default. */
   killAfter?: number | string
-  /** Signal of a timeout, of `stop()` and of `kill()`, by name or number; SIGTERM by default. */
+  /** Signal that a timeout, `stop()` and `kill()` send, by name or number; SIGTERM by default. */
   stopSignal?: string | number
   /** The same as `stopSignal`. */
   killSignal?: string | number
-  /** Parent of the job's group, relative to the cgroup mount; the caller's group by default. */
+  /** Control group below which the job's group is created, relative to the cgroup mount; the caller's group by default. */
   parent?: string
   /**
    * True if hutch may move the processes of the parent group to a leaf in it, so that the parent can enable controllers
@@ -117,7 +123,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
 }
 
 /**
- * Parses the options of one front end into a Spec. `readFile` parses limits that are named by their kernel file; run/job.ts loads it.
+ * Parses the options of one front end into a Spec. `readFile` parses limits that are given as kernel files; run/job.ts
+ * loads it only if needed.
  *
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
@@ -227,7 +234,7 @@ export function parseOptions(
   }
 }
 
-/** Also in the object of `sandbox`, before both are merged. */
+/** Resolves second names of options, also in the object of `sandbox`. */
 function resolveBoth(options: RunOptions): RunOptions {
   const { sandbox } = options
   const outer = resolveAliases(options)
@@ -250,7 +257,7 @@ type ReadOption = <T>(
   value?: unknown,
 ) => T | undefined
 
-/** Parses the options that give the job its own root. Returns undefined if none is given. */
+/** Parses the options that give the job its own root directory. Returns undefined if none of them is given. */
 function parseRoot(
   options: RunOptions,
   readOption: ReadOption,
@@ -275,7 +282,7 @@ function parseRoot(
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
     ...(directory !== undefined && { directory }),
-    // the preset's tmpfs covers this directory, and becomes read-only after all mounts in it are made
+    // with the sandbox preset, a tmpfs covers this directory and becomes read-only after the mounts in it
     ...(sandboxed && directory === undefined && { directory: '/usr', sealed: true }),
     readOnly,
     dev: dev || devices.length > 0,

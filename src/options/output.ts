@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options for the time limits, the streams and the report of a job, one row each. Read by table.ts; pure.
+// Lists the options for the time limits, the output and the report of a job, one row for each. Read by table.ts; pure.
 import type { OptionRow } from './row.ts'
 
 export const outputRows = [
@@ -70,7 +70,7 @@ export const outputRows = [
     kind: 'command',
     value: 'FILE',
     section: 'time',
-    help: 'Write standard error to this file, in the same way. Both streams can share a file.',
+    help: 'Write standard error to this file, as --stdout does. Both options can name the same file.',
     complete: 'file',
   },
   {
@@ -86,7 +86,7 @@ export const outputRows = [
     kind: 'command',
     value: 'FILE',
     section: 'report',
-    help: 'Write the result as JSON and replace the file. -: one line after the output. fd:N: a descriptor.',
+    help: 'Write the result as JSON to this file and replace its content. -: to stdout, after the output. fd:N: to a descriptor.',
     common: true,
     complete: 'file',
   },

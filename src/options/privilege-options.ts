@@ -1,27 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the options for privileges into their part of a Spec: capabilities, process limits, priorities, groups. Called by options.ts;
-// pure.
+// Parses the options for privileges into a part of a Spec: capabilities, resource limits, priorities and groups. Called
+// by options.ts; pure.
 
 import { type CapabilityWord, capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
 import { parseIoPriority, parseScheduler, parseWhole } from '../credentials/priority.ts'
 import { parseResourceLimit, type ResourceLimit } from '../credentials/rlimit.ts'
 import { fail } from '../errors/errors.ts'
 
-/** Options for the command's privileges besides its namespaces and its control group. */
+/** Options for the command's privileges, except those for namespaces and the control group. */
 export interface PrivilegeOptions {
-  /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`; also for users other than root. None by default. */
+  /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`. They are also given to users other than root. None by default. */
   capAdd?: string | readonly string[]
-  /** Capabilities to drop from all five sets, or `'ALL'`. */
+  /** Capabilities to drop from all five sets (see capabilities(7)), or `'ALL'`. */
   capDrop?: string | readonly string[]
-  /** True if set-user-ID programs and file capabilities work inside. False by default (no_new_privs). */
+  /**
+   * True if the job's programs can gain privileges from set-user-ID bits and file capabilities. False by default
+   * (no_new_privs).
+   */
   newPrivileges?: boolean
-  /** Process limits under Docker's names, as `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
+  /**
+   * Resource limits of each process, under Docker's names, as `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M',
+   * cpu: '10s' }`.
+   */
   ulimits?: { [name: string]: number | string }
-  /** Group by name or number; the group of `user` by default, otherwise the caller's. */
+  /** Group of the command, by name or number. By default the group of `user`, or without `user` the caller's. */
   group?: string
-  /** Supplementary groups by name or number; an empty list removes all. */
+  /** Supplementary groups by name or number. An empty list removes all supplementary groups. */
   groups?: readonly string[]
-  /** Supplementary groups in addition to those of the user, by name or number. */
+  /** Supplementary groups, by name or number, added to those of the user. */
   groupAdd?: string | readonly string[]
   /** Priority for the OOM killer: -1000 (never killed) to 1000 (killed first); see proc_pid_oom_score_adj(5). The caller's by default. */
   oomScoreAdj?: number | string
@@ -33,7 +39,7 @@ export interface PrivilegeOptions {
   scheduler?: string
 }
 
-/** Parsed options for privileges. */
+/** The parsed options for privileges. */
 export interface PrivilegeSpec {
   capAdd: CapabilityWord[]
   capDrop: CapabilityWord[]
@@ -50,7 +56,11 @@ export interface PrivilegeSpec {
 
 type NameOf = (key: keyof PrivilegeOptions) => string
 
-/** Parses the options for privileges. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Parses the options for privileges. `named` are the options that the caller gave, without those of a preset.
+ *
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 export function parsePrivileges(options: PrivilegeOptions, nameOf: NameOf, named?: object): PrivilegeSpec {
   const readOption = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
     const value = options[key]

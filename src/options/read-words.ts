@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts the words of the command line into the library's options, row by row. Called by `hutch run` and `hutch compile`; pure.
+// Converts the options of the command line into options of the library, row by row of the table. Called by `hutch run`
+// and `hutch compile`; pure.
 import { fail } from '../errors/errors.ts'
 import type { OptionRow } from './row.ts'
 import { limitRowOf, optionRows } from './table.ts'
 
-/** Values by flag, and the flags that have a value in the order of the command line. */
+/** The values on the command line by flag, and the flags with a value in the order typed. */
 export interface FlagWords {
   values: { [flag: string]: string[] }
   order: [flag: string, value: string][]
@@ -14,8 +15,8 @@ type Variables = { [name: string]: string | undefined }
 type Nested = { [key: string]: unknown }
 
 /**
- * Returns the options in the library's form; options that are not given are absent. `environment` returns the caller's variables. It is
- * called only if an option passes on a variable, because reading them is slow.
+ * Returns the given options in the library's form. `environment` returns the caller's variables. It is called only if
+ * an option needs a variable's value, because reading the environment is slow.
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
@@ -83,7 +84,7 @@ function readFiles(pairs: readonly string[], limits: Nested): Nested {
     if (at < 1) throw refuse(pair, 'there is no = in it')
     if (!file.includes('.')) throw refuse(file, 'not the name of a controller file')
     const [value, before] = [pair.slice(at + 1), limits[file]]
-    // a file with several lines takes one line per device
+    // an option that is repeated for the same file writes several lines, such as one for each device
     limits[file] = before === undefined ? value : [before, value].flat()
   }
   return limits

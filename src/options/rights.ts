@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options for the rights and priorities of the job, one row each. Read by table.ts; pure.
+// Lists the options for the privileges and priorities of the job, one row for each. Read by table.ts; pure.
 import type { OptionRow } from './row.ts'
 
 export const rightRows = [
@@ -64,7 +64,7 @@ export const rightRows = [
     key: 'newPrivileges',
     kind: 'switch',
     section: 'rights',
-    help: 'Let set-user-ID programs and file capabilities work inside.',
+    help: 'Let programs in the job gain privileges by set-user-ID bits and file capabilities.',
   },
   {
     flag: 'seccomp',
@@ -89,7 +89,7 @@ export const rightRows = [
     kind: 'switch',
     value: 'FILE',
     section: 'rights',
-    help: 'Refuse no system call, and write a profile of those that were made.',
+    help: 'Refuse no system call, and write a profile of the calls that were made.',
     complete: 'file',
   },
   {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The type of a row of the option table. Pure.
+// Defines the type of a row of the option table. Pure.
 
 /** Sections of the help, the man page and the reference, in this order. */
 export const sections = {
@@ -15,17 +15,17 @@ export const sections = {
 export type Section = keyof typeof sections
 
 /**
- * How the words of the command line become the library's value:
+ * How values on the command line become the option's value in the library:
  *
- * - `switch`: true; a value that it has besides is read by `hutch run` itself. `off`: false.
+ * - `switch`: true. If the flag can also have a value, `hutch run` reads it itself. `off`: false.
  * - `text`: the last value. `texts`: all values, as a list.
  * - `words`: all values, split at commas. `list`: the last value, split at commas; `none` is an empty list.
- * - `kinds`: as `list`, but `all` and `none` stay words.
- * - `pairs`: NAME=VALUE of all values, as an object; a name that is repeated is an error.
- * - `environment`: as `pairs`, but NAME alone takes the caller's value, and the last one wins.
+ * - `kinds`: as `list`, but `all` and `none` are passed as text.
+ * - `pairs`: NAME=VALUE of all values, as an object; a repeated name is an error.
+ * - `environment`: as `pairs`, but NAME alone takes the caller's value, and the last of equal names is used.
  * - `mount`: an entry of `mounts`; all options of this kind share one list, in the order of the command line.
- * - `files`: FILE=VALUE of all values, as further keys of `limits`.
- * - `command`: not an option of the library: `hutch run` itself reads it.
+ * - `files`: FILE=VALUE of all values, added to `limits` under the key FILE.
+ * - `command`: only on the command line: `hutch run` reads it itself.
  */
 type OptionKind =
   | 'switch'
@@ -41,7 +41,7 @@ type OptionKind =
   | 'files'
   | 'command'
 
-/** One option: everything that help, parsers, errors, man pages, completion and docs state about it. */
+/** An option, with everything that help, parsers, errors, man pages, completion and docs need to know about it. */
 export interface OptionRow {
   /** Name on the command line, without dashes. */
   flag: string
@@ -52,17 +52,17 @@ export interface OptionRow {
   alias?: string
   /** Short name: one letter. */
   short?: string
-  /** Word for the value in the help; absent for a switch. */
+  /** Name of the value in the help, such as FILE; absent for a switch. */
   value?: string
   section: Section
   help: string
   /** Behaviour without the option, unless that is "off" or "no limit". */
   default?: string
-  /** True if the short help also shows the option. */
+  /** True if the option is also in the short help, without `--help=all`. */
   common?: true
   /** Name in `hutch bwrap`, without dashes. */
   bwrap?: string
-  /** What completion offers as the value. */
+  /** What shell completion offers as the option's value. */
   complete?: 'file' | 'directory' | 'user' | 'group' | readonly string[]
 }
 
@@ -71,10 +71,10 @@ export interface LimitRow extends OptionRow {
   key: `limits.${string}`
   file: string
   /**
-   * Returns the value in the kernel's format, or undefined if it is invalid. A limit of the kind `texts` is parsed text by text, as
-   * `--limit FILE=` accepts it.
+   * Returns the value in the kernel's format, or undefined if the value is invalid. If the kind is `texts`, parses each
+   * text separately, because `--limit FILE=` also gives single texts.
    */
   parse: (value: unknown) => string | undefined
-  /** Description of accepted values, for errors. */
+  /** Describes valid values, for errors. */
   accepted: string
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replaces the option `sandbox` by the options of its preset, except those that the caller gives. Called by options.ts; pure.
+// Replaces the option `sandbox` by the options of the sandbox preset. Options that the caller gives override the
+// preset's. Called by options.ts; pure.
 
 import { fail } from '../errors/errors.ts'
 import type { Mount, Root } from '../mounts/root.ts'
@@ -10,18 +11,20 @@ import type { RunOptions } from './options.ts'
 import { sandboxHides, sandboxHosts, sandboxPreset, sandboxReads } from './sandbox-preset.ts'
 import type { SpecFrontendName } from './spec.ts'
 
-/** The options of a sandbox, and the mounts that precede the caller's. */
+/** The options of a job with `sandbox`, and the preset's mounts, which precede the caller's mounts. */
 export interface Sandboxed {
   options: RunOptions
   mounts: Mount[]
-  /** Keys of the limits that come from the preset. */
+  /** Keys in `limits` whose values come from the preset. */
   limits: ReadonlySet<string>
 }
 
 type Nested = { [word: string]: unknown }
 
 /**
- * Returns the options given with `sandbox`; options next to `sandbox` override those in it. Returns undefined without a sandbox.
+ * Returns the options that the caller gave in and next to `sandbox`; those next to it take precedence. Returns
+ * undefined if the job is not a sandbox.
+ *
  * @throws OPTION_INVALID
  */
 export function givenOptions(options: RunOptions, name: string): RunOptions | undefined {
@@ -38,7 +41,12 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
   )
 }
 
-/** Returns the options with the preset added. `fileOf` returns the kernel file of a limit's key. @throws OPTION_INVALID */
+/**
+ * Adds the options of the sandbox preset to those that the caller gave. `fileOf` returns the kernel file for a key of
+ * `limits`.
+ *
+ * @throws OPTION_INVALID
+ */
 export function applySandbox(
   requested: RunOptions,
   fileOf: (word: string) => string,
@@ -56,13 +64,13 @@ export function applySandbox(
     if (key === 'limits') limits.add(word!)
   }
   const beside = (key: keyof RunOptions) => ({ ...(options[key] as Nested), ...(requested[key] as Nested | undefined) })
-  // drop limits of `max`, so that no controller is needed for them
+  // leave out limits with the value `max`, so that they do not require their controller
   const wanted = Object.entries(words).filter(([word, value]) => value !== 'max' || word.includes('.'))
   return {
     options: {
       ...options,
       ...requested,
-      // dropping ALL includes each capability that is named
+      // even if the caller drops single capabilities, the preset drops ALL
       ...(options.capDrop !== undefined && { capDrop: options.capDrop as string }),
       limits: { ...(options.limits as Nested), ...Object.fromEntries(wanted) } as RunOptions['limits'] & object,
       ulimits: beside('ulimits') as RunOptions['ulimits'] & object,
@@ -78,7 +86,7 @@ export function isNamed(option: string, requested: RunOptions, fileOf: (word: st
   const [key = '', word = ''] = option.split('.')
   switch (key) {
     case 'limits':
-      // on v1 swap is limited together with memory
+      // v1 cannot limit swap without a limit on memory
       if (word === 'swap' && limitsOf(requested).memory === 'max') return true
       return requested.limits === 'none' || word in limitsOf(requested) || fileOf(word) in limitsOf(requested)
     case 'ulimits':
@@ -95,7 +103,7 @@ export function isNamed(option: string, requested: RunOptions, fileOf: (word: st
   }
 }
 
-/** Returns true if the sandbox keeps the host's name because it has no uts namespace of its own. */
+/** Returns true if the sandbox keeps the host's name, because the caller requested no new uts namespace. */
 export function isNamedByHost({ isolate }: RunOptions): boolean {
   return Array.isArray(isolate) && !/all|uts/.test(isolate.join())
 }
@@ -104,7 +112,10 @@ function limitsOf({ limits }: RunOptions): Nested {
   return typeof limits === 'object' && limits !== null ? (limits as Nested) : {}
 }
 
-/** Returns the preset's mounts. The root is empty at first; with the caller's own root, only mounts outside of it remain. */
+/**
+ * Returns the preset's mounts. They begin with an empty root directory. If the caller gives `rootfs`, returns only the
+ * mounts that are not taken from the host.
+ */
 function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
@@ -117,7 +128,7 @@ function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[
   }))
 }
 
-/** Returns mounts that hide the files in /etc with the host's name, unless the caller mounts something there. */
+/** Returns mounts that hide the host's name in files of /etc. A file is left out if the caller mounts something on it. */
 export function hideHostName(
   hostname: string,
   preset: Mount[],

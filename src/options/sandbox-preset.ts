@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options that `--sandbox` sets, each with its reason, and the lists that belong to them. Data only; sandbox-option.ts replaces values
-// that the caller gives.
+// Lists the options that `--sandbox` sets, each with its reason, and the tables for them. Data only; in
+// sandbox-option.ts, the caller's options override them.
 import { reservedId } from '../namespaces/id-map.ts'
 import type { MountOption } from './mount-options.ts'
 
 type Value = string | number | boolean | readonly string[] | MountOption
 
-/** Option (`limits.memory` is `memory` in `limits`), value and reason, in the order of the docs. */
+/** Option, value and reason, in the order of the docs. `limits.memory` is the key `memory` in the option `limits`. */
 export const sandboxPreset: readonly (readonly [option: string, value: Value, reason: string])[] = [
-  // what the job can reach
+  // these options decide what the job can reach
   ['isolate', ['all', 'user'], 'no processes, mounts, queues, names, networks, groups or ids of the host'],
   ['network', 'none', 'only its own loopback'],
   ['hostname', 'sandbox', 'hides the name of the host'],
@@ -17,11 +17,11 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['dev', true, 'only harmless devices: no disks, no terminals of other users'],
   ['workdir', '/tmp', "the caller's directory does not exist inside"],
   ['env.HOME', '/tmp', "the caller's home does not exist inside"],
-  // what the job may do
+  // these options decide what the job may do
   ['capDrop', 'ALL', 'no rights, not even in its own namespaces'],
   ['newPrivileges', false, 'set-user-ID programs give no rights'],
   ['seccomp', 'strict', 'a smaller attack surface of the kernel'],
-  // how many resources the job may use
+  // these options decide how many resources the job may use
   ['limits.memory', '1G', 'contains a memory bomb'],
   ['limits.swap', '0', 'keeps a memory bomb from filling the swap'],
   ['limits.pids', 512, 'contains a fork bomb'],
@@ -29,7 +29,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['timeout', '60s', 'ends a program that hangs'],
   ['maxOutput', '16M', 'for output that the library reads; streams given by the caller are not cut'],
   ['oomScoreAdj', 500, 'killed first if the host itself runs out of memory'],
-  // limits of each process; they also apply if limits of groups cannot be set
+  // limits of each process, which also apply if control groups cannot be used
   [
     'ulimits.core',
     1,
@@ -40,7 +40,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['ulimits.nproc', 1024, 'contains a fork bomb, also without group limits'],
 ]
 
-/** Host directories that are mounted read-only; those missing on the host are left out. */
+/** Host directories that are mounted read-only in the sandbox. Those missing on the host are left out. */
 export const sandboxReads: readonly (readonly [directory: string, reason: string])[] = [
   ['/usr', 'programs and libraries'],
   ['/bin', 'programs, if /bin is not a link into /usr'],
@@ -54,7 +54,7 @@ export const sandboxReads: readonly (readonly [directory: string, reason: string
   ['/nix/store', 'programs on NixOS'],
 ]
 
-/** Files in the host's /etc that contain its name; hidden unless the job has the host's name. */
+/** Files below the host's /etc that contain the host's name. They are hidden unless the job has the host's name. */
 export const sandboxHides: readonly string[] = ['/etc/hostname', '/etc/machine-id', '/etc/mailname']
 
 /** The sandbox's own /etc/hosts: the path, and the text for a host name. */
@@ -63,8 +63,8 @@ export const sandboxHosts = {
   text: (name: string) => `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${name}\n`,
 } as const
 
-/** Variables of the caller that the sandbox keeps. Others may contain keys and passwords. */
+/** Environment variables of the caller that the sandbox passes on. Other variables may contain keys and passwords. */
 export const sandboxVariables: readonly string[] = ['PATH', 'LANG', 'LANGUAGE', 'TERM', 'TZ', 'NO_COLOR', 'COLORTERM']
 
-/** Id map of root's sandboxes: each start reserves a range of outside ids for the users inside, from 0. */
+/** Id map of sandboxes started by root: ids from 0 in the sandbox map to a range of host ids, reserved at each start. */
 export const sandboxIds = { inside: 0, outside: reservedId, count: 65_536 } as const

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describes a sandbox: the options of the preset that apply, and those that the caller replaced. Called for `--explain`; pure.
+// Describes a sandbox for `--explain`: the preset's options that apply, and those that the caller replaced. Pure.
 import { optionName } from './names.ts'
 import { fileOf, type RunOptions } from './options.ts'
 import { isNamed, isNamedByHost } from './sandbox-option.ts'
@@ -12,16 +12,16 @@ import {
   sandboxVariables,
 } from './sandbox-preset.ts'
 
-/** One option of the preset, as typed on the command line. */
+/** An option of the preset, as typed on the command line. */
 export interface SandboxLine {
-  /** Option and value, such as `--network none`. */
+  /** The option with its value, such as `--network none`. */
   words: string
   reason: string
-  /** True if the caller replaced the option. */
+  /** True if the caller's options replaced this option. */
   named: boolean
 }
 
-/** Returns all options of the preset. `given` are the caller's options besides `sandbox`. */
+/** Returns all options of the preset as lines. `given` are the caller's options, without `sandbox`. */
 export function sandboxLines(requested: RunOptions): SandboxLine[] {
   const targets = new Set((requested.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
   const lines = sandboxPreset.map(([option, value, reason]) => {
@@ -57,7 +57,7 @@ export function sandboxLines(requested: RunOptions): SandboxLine[] {
   ]
 }
 
-/** Returns the text that `--explain` prints above the program. */
+/** Returns the description of the sandbox that `--explain` prints first. */
 export function describeSandbox(requested: RunOptions): string {
   const lines = sandboxLines(requested)
   const list = (title: string, some: SandboxLine[]) =>
@@ -86,7 +86,7 @@ function wordsOf(option: string, value: unknown): string {
   return value === true ? flag : value === false ? `no ${flag}` : `${flag} ${[value].flat().join(',')}`
 }
 
-/** Returns the target of a mount: the last part that is a path. */
+/** Returns the target of a mount: its last part that is a path. */
 function targetOf(mount: string): string {
   return mount
     .split(':')

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the options `seccomp` (a profile by name, a file, or a profile object), `seccompReport` and `learn`. Called by options.ts; pure.
+// Parses the options for system call filters: `seccomp` (a profile by name, a file, or a profile object),
+// `seccompReport` and `learn`. Called by options.ts; pure.
 
 import { fail, quote } from '../errors/errors.ts'
 import type { FilterSource } from '../seccomp/load-profile.ts'
@@ -10,13 +11,15 @@ const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
 
 /**
- * The default filter with a separate root, as in Docker. Without a filter, root inside has the rights of the machine's root to everything
- * that needs no capability.
+ * The filter of a job with its own root directory, unless the caller names one; as in Docker. Without a filter, root in
+ * the job could use everything that the kernel allows to user 0 without a capability.
  */
 const containedSeccomp: FilterSource = { own: 'default', comesWith: 'rootfs' }
 
 /**
- * Returns the filter part of a Spec. `asked` are the caller's options; `options` also include those of a sandbox.
+ * Returns the part of a Spec about filters. `asked` are the caller's own options; `options` also contain those of the
+ * sandbox preset.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseSeccompOptions(
@@ -36,7 +39,7 @@ export function parseSeccompOptions(
   }
 }
 
-/** Parses `seccomp`; undefined means no filter. @throws OPTION_INVALID */
+/** Parses the value of `seccomp`. Returns undefined if the job has no filter. @throws OPTION_INVALID */
 export function parseSeccomp(value: unknown, name: string): FilterSource | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
@@ -54,7 +57,7 @@ export function parseSeccomp(value: unknown, name: string): FilterSource | undef
   return { file: value }
 }
 
-/** Returns the profile's name for errors. */
+/** Returns how errors name the filter's profile. */
 export function seccompOrigin(wish: FilterSource, frontend: 'cli' | 'library'): string {
   const name = optionName('seccomp', frontend)
   if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', frontend)})`
@@ -79,7 +82,11 @@ type ReadOption = (
 ) => boolean | undefined
 const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
 
-/** Returns true if refusals are reported, which needs a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Parses `seccompReport`. Returns true if refused calls are reported. Refuses the option without a filter.
+ *
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 function parseReport(
   options: SeccompOptions,
   filters: boolean,
@@ -102,7 +109,11 @@ function parseReport(
   return true
 }
 
-/** Returns true if `learn` is given. Refuses a filter next to it, which would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Parses `learn`. Returns true if it is given. Refuses a filter together with `learn`, because it would have no effect.
+ *
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 function parseLearn(requested: SeccompOptions, readOption: ReadOption, nameOf: NameOf): true | undefined {
   if (!readOption('learn', 'true or false', readBoolean)) return undefined
   if (requested.seccomp !== undefined && requested.seccomp !== 'none')

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec: the parsed options of a run, the input of the planner. The CLI and the library both produce it. Types only.
+// Defines Spec: the parsed options of a run, which are the planner's input. The command line and the library both
+// produce it. Types only.
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import type { Root } from '../mounts/root.ts'
 import type { Network } from '../network/network.ts'
@@ -11,18 +12,18 @@ import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
 import type { Sysctl } from './sysctl-option.ts'
 
-/** Front end whose option names errors use. */
+/** The front end that produced the Spec; errors use its names for options. */
 export type SpecFrontendName = 'cli' | 'library'
 
-/** A requested run. Each option is checked, but not yet against the facts of the machine. */
+/** A requested run. Each option has been checked separately, but not yet against the facts of the machine. */
 export interface Spec extends NamespaceSpec, BudgetSpec {
   frontend: SpecFrontendName
   command: string
   args: string[]
-  /** Limits under v2 names, or under v1 names of the host; values are in the kernel's format. */
+  /** Limits by kernel file, under v2 names or the v1 names of this host. Values are in the kernel's format. */
   limits: LimitWrite[]
   privileges: PrivilegeSpec
-  /** True if root's ids are mapped to others, and the environment is minimal. */
+  /** True for the sandbox preset: root's ids are mapped to other ids, and few environment variables are passed on. */
   sandbox?: boolean
   /** True if hutch-init is PID 1 and reaps orphans; false if the command is PID 1. */
   init: boolean
@@ -30,35 +31,35 @@ export interface Spec extends NamespaceSpec, BudgetSpec {
   domainname?: string
   /** Kernel settings of the job's own namespaces. */
   sysctls: readonly Sysctl[]
-  /** Changes of /etc/hosts and /etc/resolv.conf. */
+  /** Lines to add to /etc/hosts, and settings to replace in /etc/resolv.conf. */
   names?: Names
-  /** The job's own root file system. */
+  /** The job's own root directory and mounts. */
   root?: Root
-  /** Network connection, made from outside while the job waits. */
+  /** The network that hutch connects from outside while the job waits. */
   network?: Network
-  /** Source of the system call filter. */
+  /** Where the system call filter comes from. */
   seccomp?: FilterSource
   /** The only paths that the job may use, as the command sees them. */
   landlock?: PathRule[]
-  /** True if the result lists each refused call. */
+  /** True if the result lists each refused system call. */
   seccompReport?: true
-  /** True if all calls are recorded and no call is refused. */
+  /** True if all system calls are allowed and recorded. */
   learn?: true
-  /** Directory inside in which the command starts. */
+  /** Directory in which the command starts, as the job sees it. */
   workdir?: string
-  /** Changes of the caller's environment; undefined removes a variable. */
+  /** Changes to the caller's environment. A variable whose value is undefined is removed. */
   env: { [name: string]: string | undefined }
   /** False if the caller's environment is not passed on. */
   extendEnv?: false
-  /** Name in /etc/passwd, or numbers: `user[:group]`. */
+  /** User as `user[:group]`, by names in /etc/passwd and /etc/group or by numbers. */
   user?: string
-  /** Milliseconds; 0 means no limit. */
+  /** Timeout in milliseconds; 0 means no timeout. */
   timeoutMs: number
   killAfterMs: number
-  /** Number of the signal at the timeout, before SIGKILL. */
+  /** Number of the signal that is sent at the timeout, before SIGKILL. */
   stopSignal: number
-  /** Parent of the job's group, relative to the cgroup mount. */
+  /** Control group below which the job's group is created, relative to the cgroup mount. */
   parent?: string
-  /** True if hutch may move the parent's own processes to a leaf. */
+  /** True if hutch may move processes out of the parent group into a new leaf group below it. */
   evacuate?: boolean
 }

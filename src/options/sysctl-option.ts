@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the option `sysctls` into its part of a Spec: kernel settings of a namespace. Called by options.ts; pure.
+// Parses the option `sysctls` (kernel settings of the job's namespaces) into a part of a Spec. Called by options.ts;
+// pure.
 import { fail } from '../errors/errors.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 
-/** A setting: its file below /proc/sys, and the kind of namespace to which it belongs. */
+/** A kernel setting: its file below /proc/sys, and the kind of namespace that it belongs to. */
 export interface Sysctl {
   name: string
   path: string
@@ -12,21 +13,21 @@ export interface Sysctl {
   kind: NamespaceKind
 }
 
-/** Kind of namespace to which each setting belongs, as in runc. */
+/** The kernel settings that a job may have, each with the kind of namespace that it belongs to; as in runc. */
 const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
   ['net', /^net\/./],
   ['ipc', /^kernel\/(shm[a-z_]+|msg[a-z_]+|sem|sem_next_id|auto_msgmni)$/],
   ['ipc', /^fs\/mqueue\/./],
 ]
 
-/** Settings that have their own option. */
+/** Kernel settings for which hutch has a separate option. */
 const ownOptions = { 'kernel/hostname': 'hostname', 'kernel/domainname': 'domainname' } as const
 
 type Own = (typeof ownOptions)[keyof typeof ownOptions]
 type NameOf = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
 
 /**
- * Parses kernel settings. Returns the host name and the domain name separately if they are given as settings.
+ * Parses the option `sysctls`. Returns the host name and the domain name separately if they are among the settings.
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
@@ -73,7 +74,10 @@ export function parseSysctls(
   return found
 }
 
-/** Returns the file of a setting, as sysctl(8) does: the first separator decides whether dots or slashes separate the parts. */
+/**
+ * Returns the file of a kernel setting, relative to /proc/sys. As in sysctl(8), the first separator decides whether
+ * dots or slashes separate the parts of the name.
+ */
 function pathOf(name: string): string | undefined {
   const separator = /[./]/.exec(name)?.[0]
   const swap = (text: string) => text.replace(/[./]/g, (one) => (one === '.' ? '/' : '.'))

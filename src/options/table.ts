@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option table of `hutch run` and the library, and the names derived from it. Pure.
+// Joins the option table of `hutch run` and the library, and derives lists of names from it. Pure.
 import { fileRows } from './files.ts'
 import { isolationRows, networkRows } from './isolation.ts'
 import { limitRows, otherLimitRows } from './limits.ts'
@@ -28,7 +28,7 @@ type Rows = (
   | typeof outputRows
 )[number]
 
-/** Keys of `limits` that have a row, such as `memory`. */
+/** Keys of `limits` that are in the option table, such as `memory`. */
 export type LimitKey = (typeof limitRows)[number]['key'] extends `limits.${infer K}` ? K : never
 
 /** Keys of the library's options, such as `timeout`. */
@@ -36,12 +36,12 @@ export type RunOptionKey =
   | Exclude<Extract<Rows, { key: string }>['key'], `limits.${string}`>
   | Extract<Rows, { alias: string }>['alias']
 
-/** Rows of limits by their key in `limits`. */
+/** The rows of limits, by their key in `limits`. */
 export const limitRowOf = Object.fromEntries(
   limitRows.map((row) => [row.key.slice('limits.'.length), row]),
 ) as unknown as { readonly [K in LimitKey]: LimitRow }
 
-/** Names of the library's options. */
+/** The names of the library's options. */
 export const runOptionKeys: readonly RunOptionKey[] = [
   ...new Set(
     optionRows.flatMap(({ key, alias }) =>
@@ -55,12 +55,12 @@ for (const row of optionRows) if (row.key !== undefined && !byKey.has(row.key)) 
 for (const kind of ['volume', 'tmpfs', 'overlay'])
   byKey.set(`mounts.${kind}`, optionRows.find(({ flag }) => flag === kind)!)
 
-/** Returns the row of an option by its path in the library's options; undefined if no option has it. */
+/** Returns the row of an option by its path in the library's options. Returns undefined if there is no such option. */
 export function optionRow(key: string): OptionRow | undefined {
   return byKey.get(key)
 }
 
-/** Returns true if all values of a repeated option count, not only the last. */
+/** Returns true if an option can be repeated and all its values are used, not only the last. */
 export function isRepeated({ kind }: OptionRow): boolean {
   return ['texts', 'words', 'pairs', 'environment', 'mount', 'files'].includes(kind)
 }

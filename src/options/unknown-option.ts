@@ -4,7 +4,10 @@ import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 import { findInstead, type OptionPlace } from './others/library.ts'
 
-/** `place`: the call whose options these are, for what to use instead of an option of another library or call. */
+/**
+ * Refuses options whose name is not in `known`. `place` is the call whose options these are. If the option belongs to
+ * another library or call, the error says what to use instead.
+ */
 export function refuseUnknown(
   input: object,
   known: readonly string[],

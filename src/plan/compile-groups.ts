@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mounts the job's own groups at /sys/fs/cgroup, where run-time systems read their limits. Called by compile.ts; pure.
+// Mounts the job's own control groups at /sys/fs/cgroup, where language runtimes read their limits. Called by
+// compile.ts; pure.
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
 const directory = '/sys/fs/cgroup'
 
-/** v1 files of the caller's group, which limit a job without its own group in that hierarchy. The JVM needs all three controllers. */
+/**
+ * v1 files of the caller's group that are shown to a job without its own group in that hierarchy, because they limit
+ * the job. The JVM needs all three controllers.
+ */
 const inherited: { [controller: string]: string[] } = {
   cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
   cpuacct: ['cpuacct.usage'],
@@ -13,9 +17,11 @@ const inherited: { [controller: string]: string[] } = {
 }
 
 /**
- * Returns the read-only mounts of /sys/fs/cgroup for a job with its own root and cgroup namespace. On v2 the mount is the group itself;
- * otherwise there is one directory per v1 hierarchy, named as on a host. The operations must come after the job has joined its groups and
- * before pivotRoot, while the groups' paths are the host's. A mount of the caller at or above the directory is kept.
+ * Returns the read-only mount of /sys/fs/cgroup for a job that has its own root directory and cgroup namespace. On v2,
+ * the job's group itself is mounted; otherwise one directory for each v1 hierarchy, named as on a host.
+ *
+ * The operations must come after the job has joined its groups. They must come before pivotRoot, while the groups'
+ * paths on the host can still be used. If the user mounts something there, that mount is kept.
  */
 export function groupMounts(plan: Plan): Op[] {
   const { spec, groups, isolate, layout } = plan
@@ -35,8 +41,8 @@ export function groupMounts(plan: Plan): Op[] {
 }
 
 /**
- * Returns names and sources: directories of the job's own groups, but only single files of the caller's groups, so that other groups stay
- * hidden.
+ * Returns the names in /sys/fs/cgroup, each with its source on v1. The source is a directory for the job's own groups.
+ * For the caller's groups it is a single file, so that their other groups stay hidden.
  */
 function legacyEntries({ groups, v1 }: Plan): [name: string, source: string][] {
   const unified = groups.filter(({ controller }) => controller === '')

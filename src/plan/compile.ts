@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plan → Program: the operations of a job in order. Comments give the reason if the order matters. Pure.
+// Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
+// Pure.
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
 import { pidsLevelFile } from '../cgroup/pids.ts'
@@ -21,15 +22,15 @@ import type { Plan } from './plan.ts'
 const sigkill = 9
 
 /**
- * Limits on kernel counters of the user who creates a user namespace, which all jobs of a caller share. By default, a user has 128 inotify
- * instances (inotify(7)). Each job gets at most these.
+ * Lowers a user's limits of inotify in the job's user namespace. The kernel counts inotify instances for the user who
+ * created the namespace, so all jobs of a caller share the default of 128 (inotify(7)).
  */
 const userCounts: readonly Op[] = [
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_instances', value: '16', origin: 'isolate' },
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_watches', value: '8192', origin: 'isolate' },
 ]
 
-/** Compiles both sections of a program, for execution or for --explain. */
+/** Compiles both sections of a program, `outer` and `inner`. The program is then run, or described by --explain. */
 export function compilePlan(plan: Plan): Program {
   const inner = compileInner(plan)
   return { outer: compileOuter(plan, inner), inner }
@@ -47,13 +48,13 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       program: plan.deviceFilter,
       origin: originOf(spec),
     })
-  // the change of these counts shows which group reached its limit
+  // the memory events are read before and after the run: an increase shows which group reached its limit
   const version = plan.layout === 'v2' ? 'v2' : 'v1'
   const ancestorReads =
     version === 'v1' ? [] : plan.ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
   const killReads = version === 'v1' && !groups.some(({ controller }) => controller === 'memory') ? plan.ancestors : []
   const kills = killReads.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
-  // v1 has no comparable counts: its figures are read only if a kill must be explained
+  // v1 has no such events, so the figures of its ancestors are read only if a kill must be explained
   outer.push(...ancestorReads, ...kills, ...watchOps(plan, late, false))
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
@@ -81,7 +82,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       file: cpuTimeFile(plan),
       origin: 'cpuTime',
     })
-  // the child is already running, and waits for none of these
+  // the child is already running, and does not wait for the following reads
   const levels = countsForksByLevel(plan) ? plan.ancestors : []
   const forkReads = levels.map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
   outer.push(...forkReads)
@@ -97,7 +98,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     killFile,
     origin: 'timeout',
   })
-  // a pid namespace ends with its first process, so no process can be left
+  // the kernel kills all processes of a pid namespace when its PID 1 ends
   if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
@@ -142,7 +143,10 @@ function makeGroup(group: PlannedGroup): Op[] {
   return made
 }
 
-/** Copies CPUs and memory nodes to a v1 cpuset, because no process can join an empty one. */
+/**
+ * Returns the operations that copy CPUs and memory nodes from the parent to a v1 cpuset group, because no process can
+ * join one without them.
+ */
 function fillCpuset(path: string, { directory, writes, inherit }: PlannedGroup): Op[] {
   return ['cpuset.cpus', 'cpuset.mems']
     .filter((file) => path !== directory || !writes.some((write) => write.file === file))
@@ -157,7 +161,7 @@ function read(path: string): Op {
   return { op: 'readFile', path, origin: 'usage' }
 }
 
-/** Returns the watches of the groups in `late`, or of the other groups. */
+/** Returns the operations that watch for out-of-memory events: in the groups of `late`, or with `ofLate` false in all others. */
 function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): Op[] {
   const groups = plan.groups.filter((group) => late.includes(group) === ofLate)
   return groups.flatMap((group): Op[] => {
@@ -165,16 +169,15 @@ function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): O
     if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
     if (group.controller === 'pids') return [watch('pids.events')]
     if (group.controller !== 'memory') return []
-    // v1 reports an out-of-memory situation, but not the number of kills: watch it only if hutch must kill the group
+    // v1 reports that a group is out of memory, but not how many processes were killed. The event is therefore watched
+    // only if hutch must kill the whole group.
     if (!plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')) return []
     const unified = plan.groups.find((other) => other.controller === '')!
     return [{ op: 'watchOom', group: group.directory, kill: `${unified.directory}/cgroup.kill`, origin: 'oomGroup' }]
   })
 }
 
-/**
- * Returns the file in which the kernel counts the job's CPU time: cpu.stat on v2, or that of v1's cpuacct hierarchy, often shared with cpu.
- */
+/** Returns the file in which the kernel counts the job's CPU time: cpu.stat on v2, otherwise cpuacct.usage. */
 function cpuTimeFile({ groups }: Plan): string {
   const unified = groups.find((group) => group.controller === '')
   if (unified) return `${unified.directory}/cpu.stat`
@@ -183,7 +186,10 @@ function cpuTimeFile({ groups }: Plan): string {
   return `${counting!.directory}/cpuacct.usage`
 }
 
-/** Returns the files of a report's figures, for the controllers of the group. A file that this kernel lacks gives no figure. */
+/**
+ * Returns the files of a group that a report's figures are read from, for its controllers. If the kernel lacks a file,
+ * the figure is missing.
+ */
 function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const rows = reportRows.filter(({ live }) => !live)
   const files =
@@ -194,7 +200,10 @@ function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Pl
   return [...new Set([...files, ...swap])].map((file) => `${directory}/${file}`)
 }
 
-/** Returns the files of limits, which may have changed during the run, and of memory that was read again after reclaim. */
+/**
+ * Returns the files of limits, which another process may have changed during the run. Also returns memory.stat, whose
+ * count of pages read again after reclaim shows a lack of memory.
+ */
 function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const files: { [controller: string]: readonly string[] } = {
     '':
@@ -212,14 +221,18 @@ function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Pla
     .map((file) => `${directory}/${file}`)
 }
 
-/** Returns true if the job joins a user namespace. Other namespaces must belong to it, so they are created after it is entered. */
+/**
+ * Returns true if the job joins an existing user namespace. Its other new namespaces must belong to that one, so they
+ * are created after entering it.
+ */
 function joinsUser({ spec }: Plan): boolean {
   return spec.joins.some(({ kind }) => kind === 'user')
 }
 
 /**
- * Returns the namespaces to create with clone. A cgroup namespace is rooted in its creator's group, so with v1 groups, joined later, the
- * child creates it. Clock offsets are set from inside.
+ * Returns the kinds of namespaces that clone3 creates; the child creates the rest. The root of a cgroup namespace is
+ * the group of its creator. If v1 groups are joined after the clone, the child must therefore create it. A time
+ * namespace with offsets is also created by the child.
  */
 function clonedKinds(plan: Plan): NamespaceKind[] {
   if (joinsUser(plan)) return []
@@ -227,41 +240,50 @@ function clonedKinds(plan: Plan): NamespaceKind[] {
   return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
 }
 
-/** Returns true if the kernel counts refused forks at the limit's group instead of the task's: v2 since Linux 6.11. */
+/**
+ * Returns true if the kernel counts a refused fork in the group whose limit refused it (v2 since Linux 6.11). Older
+ * kernels count it in the group of the process.
+ */
 export function countsForksByLevel({ layout, kernel }: Plan): boolean {
   return layout === 'v2' && isKernelFrom(kernel, [6, 11])
 }
 
-/** Returns true if the time namespace is created with clone. The child enters it at exec, since Linux 6.3, after the offsets are set. */
+/**
+ * Returns true if clone3 creates the time namespace, because it needs no offsets. The child enters it at its exec,
+ * since Linux 6.3.
+ */
 export function clonesTime({ spec, isolate, kernel }: Plan): boolean {
   return isolate.includes('time') && spec.timeOffsets === undefined && isKernelFrom(kernel, [6, 3])
 }
 
 /**
- * Returns true if v1 groups can be joined after the child has made its mounts, which need little memory. hutch then creates the groups at
- * the same time, while the child waits for its ids.
+ * Returns true if the child joins its v1 groups only after its mounts, for which it needs little memory. Meanwhile
+ * hutch creates the groups.
  */
 function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
   const own = userNamespace !== undefined && spec.root?.directory !== undefined
-  // a group must contain the job from the start, so that signals can reach it
+  // the v2 group must exist at the clone, so that signals can reach the child at any time
   const born = groups.some(({ controller }) => controller === '')
   return own && born && groups.some(({ controller }) => controller !== '')
 }
 
-/** Returns 1 if hutch-init stays: as PID 1, or to adopt orphans of a job without a group, so that a stop reaches them. */
+/** Returns 1 if hutch-init keeps running: as PID 1, or to adopt orphans of a job without a group, so that signals reach them. */
 function reaps(plan: Plan): number {
   return plan.spec.init && (plan.isolate.includes('pid') || adoptsOrphans(plan)) ? 1 : 0
 }
 
-/** Returns true if orphans must be adopted. `hutch run` stops a job only at a limit; the library can stop it at any time. */
+/**
+ * Returns true if hutch-init must adopt orphans: the job has no group through which they can be stopped. `hutch run`
+ * stops a job only at a limit; the library can stop it at any time.
+ */
 function adoptsOrphans({ groups, spec }: Plan): boolean {
   const stops = !specFrontends[spec.frontend].oneJob || spec.timeoutMs > 0 || spec.maxOutput !== undefined
   return groups.length === 0 && stops && !spec.joins.some(({ kind }) => kind === 'pid')
 }
 
 /**
- * Returns true if hutch-init stays outside the pid namespace. A pid namespace that is joined or made by unshare begins with a child of
- * hutch-init.
+ * Returns true if hutch-init stays outside the job's pid namespace. A process that joins a pid namespace, or creates
+ * one by unshare, does not enter it; only its children do.
  */
 function staysOutside(plan: Plan): boolean {
   return plan.spec.joins.some(({ kind }) => kind === 'pid') || (joinsUser(plan) && plan.isolate.includes('pid'))
@@ -284,7 +306,7 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
   ]
 }
 
-/** Returns the operations that send mapped mounts, in the order in which the child receives them. */
+/** Returns the operations that send mounts with mapped ids to the child, in the order in which the child receives them. */
 function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
   return inner.flatMap((op): Op[] => {
     if (op.op !== 'attachSent') return []
@@ -305,7 +327,7 @@ function compileInner(plan: Plan): Op[] {
   const later = plan.isolate.filter((kind) => kind !== 'time' && !cloned.includes(kind))
   const v1 = plan.groups.filter((group) => group.controller !== '')
   const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }, ...userCounts] : []
-  // use the host's paths of the groups here; in a joined mount namespace, /proc may belong to another pid namespace
+  // join by the groups' paths on the host, before a mount namespace is joined: its /proc may belong to another pid namespace
   const joins: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
   const late = joinsLate(plan)
   if (!late) inner.push(...joins)
@@ -323,7 +345,8 @@ function compileInner(plan: Plan): Op[] {
   if (has('time') && !cloned.includes('time'))
     inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
-  // before the root is made, because /proc/sys is read-only there; a network connected from outside brings interfaces with settings
+  // settings are written before the root is made, in which /proc/sys is read-only; the network comes before them,
+  // because they can belong to its interfaces
   const network: Op[] = plan.network
     ? [{ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' }]
     : []
@@ -333,7 +356,7 @@ function compileInner(plan: Plan): Op[] {
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
-  // while paths still refer to the host
+  // the groups are joined before pivot_root, while their paths still refer to the host
   if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
   const views = groupMounts(plan)
   if (views.length > 0) inner.splice(-1, 0, ...views)
@@ -341,10 +364,10 @@ function compileInner(plan: Plan): Op[] {
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (spec.domainname !== undefined) inner.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
-  // operations before this point run while the connection is being made
+  // unless settings need the network, wait for it only here: the operations above run while it is being connected
   if (!connectsFirst) inner.push(...network)
   inner.push(...compilePrivileges(plan))
-  // setUser clears the signal (prctl(2)), so this operation comes after it
+  // this operation comes after setUser, because a change of ids clears the signal (PR_SET_PDEATHSIG of prctl(2))
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
@@ -357,7 +380,7 @@ function compileInner(plan: Plan): Op[] {
     })
   else if (plan.filter)
     inner.push({ op: 'installFilter', filter: plan.filter.words, flags: plan.filter.flags, origin: 'seccomp' })
-  // a directory among the streams would lead out of the root
+  // a directory among the job's open streams would allow access to files outside of the root directory
   if (spec.root?.directory !== undefined)
     inner.push({ op: 'checkStreams', protect: Number(spec.sandbox === true), origin: 'stdio' })
   inner.push({

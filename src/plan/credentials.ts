@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans the credentials of the command: user namespace and id maps, ids, capabilities. Called by plan.ts; pure.
+// Plans the credentials of the command: user namespace, id maps, ids and capabilities. Called by plan.ts; pure.
 
 import {
   capabilitiesOf,
@@ -30,26 +30,32 @@ import { optionName } from '../options/names.ts'
 import { sandboxIds } from '../options/sandbox-preset.ts'
 import type { Spec } from '../options/spec.ts'
 
-/** Maps of a new user namespace, and who writes them: hutch, or newuidmap(1) and newgidmap(1) if required. */
+/**
+ * The id maps of a new user namespace, and the tools that write them. A tool is '' if hutch writes the map itself,
+ * otherwise newuidmap(1) or newgidmap(1).
+ */
 export interface UserNamespace {
   users: Extent[]
   groups: Extent[]
-  /** True if setgroups must be denied before a user without rights over groups may write a map. */
+  /**
+   * True if /proc/PID/setgroups must be set to `deny` first: the kernel otherwise refuses a map of groups from a user
+   * without privileges.
+   */
   denySetgroups: boolean
   userTool: string
   groupTool: string
 }
 
-/** Ids that the process changes to. */
+/** The ids that the command's process changes to. */
 export interface Ids {
   uid: number
   gid: number
   groups: number[]
-  /** 0: setgroups is called; 1: it is not called; 2: it may fail. */
+  /** What to do about supplementary groups. 0: call setgroups; 1: do not call it; 2: call it and ignore a failure. */
   keepGroups: 0 | 1 | 2
 }
 
-/** The capability sets; the effective set equals the permitted set. */
+/** The command's capability sets. Its effective set equals the permitted set. */
 export interface Capabilities {
   bounding?: number
   permitted: number
@@ -57,7 +63,7 @@ export interface Capabilities {
   ambient: number
 }
 
-/** Credentials and namespaces of a run. */
+/** The planned credentials and namespaces of a run. */
 export interface Identity {
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
@@ -65,16 +71,20 @@ export interface Identity {
   capabilities?: Capabilities
 }
 
-/** Facts about the caller. */
+/** Facts about the caller that the planning of credentials needs. */
 interface Caller {
   kernel: [number, number]
   privileges: Privileges
-  /** Ranges that the caller may map; absent if no map needs them. */
+  /** The ranges of subordinate ids that the caller may map; undefined if no map needs them. */
   delegation: Delegation | undefined
   user: User | undefined
 }
 
-/** Plans the credentials of a run. @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
+/**
+ * Plans the user namespace, ids and capabilities of a run.
+ *
+ * @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING
+ */
 export function planIdentity(spec: Spec, caller: Caller): Identity {
   const isolate = addUser(spec, hasCapability(caller.privileges.permitted, capabilityNumbers.SYS_ADMIN))
   const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller) : undefined
@@ -88,7 +98,10 @@ export function planIdentity(spec: Spec, caller: Caller): Identity {
   }
 }
 
-/** Returns the namespaces, with user added if needed: without CAP_SYS_ADMIN, a user namespace must own the others. */
+/**
+ * Returns the kinds of namespaces, with `user` added if the caller lacks CAP_SYS_ADMIN: the other namespaces then need
+ * a user namespace that owns them.
+ */
 function addUser(spec: Spec, may: boolean): NamespaceKind[] {
   if (may || joinsUser(spec)) return spec.isolate
   if (spec.joins.length > 0)
@@ -152,7 +165,10 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
   }
 }
 
-/** Returns the requested map. By default groups are mapped as users are, with the caller's own group for its own id. */
+/**
+ * Returns the requested map of user or group ids. Without a map of groups, the map of users is used for groups, with
+ * the caller's own group for its own id.
+ */
 function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readonly IdMapWord[] | undefined {
   if (which === 'users' || spec.mapGroups || !spec.mapUsers) return which === 'users' ? spec.mapUsers : spec.mapGroups
   return spec.mapUsers.map((word) =>
@@ -160,7 +176,7 @@ function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readon
   )
 }
 
-/** Returns true if newuidmap(1) allows a map: the user's own id, and ids delegated to the user. */
+/** Returns true if newuidmap(1) and newgidmap(1) allow an entry of a map: the user's own id, or ids delegated to the user. */
 function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateIds[]): boolean {
   if (extent.count === 1 && extent.outside === own) return true
   return ranges.some(({ start, count }) => extent.outside >= start && extent.outside + extent.count <= start + count)
@@ -168,7 +184,7 @@ function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateId
 
 function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefined): Ids | undefined {
   const { user, privileges } = caller
-  // as in nsenter(1): in another user's namespace, the caller's id is probably not mapped
+  // nsenter(1) does the same: in a joined user namespace, the caller's id is probably not mapped, so become 0
   if (joinsUser(spec) && !user) return { uid: 0, gid: 0, groups: [], keepGroups: 2 }
   if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
   const names = (['groups', 'groupAdd'] as const).find((key) => spec.privileges[key])
@@ -180,7 +196,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
     })
   const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
   const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
-  // the caller's ids are mapped, so they stay the same
+  // the caller's ids are mapped, so the process need not change its ids
   if (!user && uid !== undefined && gid !== undefined) return undefined
   const ids = user ? idsOf(user) : { uid: uid ?? 0, gid: gid ?? 0, groups: [] }
   const unmapped = !isMapped(namespace.users, ids.uid)
@@ -194,7 +210,8 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
       why: `${unmapped} is not mapped in its user namespace`,
       remedy: text`map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
-  // hutch writes a sandbox's map with privileges, but an outer user namespace may have denied setgroups
+  // for a sandbox with reserved ids, hutch writes the map with privileges and setgroups works, unless an outer user
+  // namespace denies setgroups
   const reserved = namespace.groups.some(({ outside }) => outside === reservedId)
   return { ...ids, keepGroups: namespace.denySetgroups ? 1 : reserved ? 2 : 0 }
 }
@@ -219,7 +236,7 @@ function planCapabilities(
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
   const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
   const defaults = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
-  // as after an exec: root keeps all, other users what they have, and nothing if their ids change
+  // the same capabilities as after an exec: root has all, another user keeps its own, and a user whose ids change has none
   const base = uid === 0 ? defaults : ids || fresh ? [] : permitted.filter((number) => defaults.includes(number))
   for (const word of capAdd) {
     if (word === 'ALL' || available.includes(word)) continue
@@ -232,18 +249,18 @@ function planCapabilities(
   }
   const chosen = chooseCapabilities(base, available, capAdd, capDrop)
   const mask = capabilityMask(chosen)
-  // an exec gives root the bounding set; other users keep only ambient capabilities, which must also be inheritable
+  // at the exec, root gets all capabilities of the bounding set; other users keep only ambient ones, which must also be inheritable
   const kept = uid === 0 ? 0 : mask
-  // if the bounding set cannot be reduced, that matters only if an exec can grant capabilities
+  // reduce the bounding set if hutch can; if it cannot, that is an error only if an exec can grant capabilities
   const bounds = (requested || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
-  // programs with file capabilities can get the same as root would, unless an option says otherwise
+  // the bounding set allows what root would have, so that programs with file capabilities work, unless an option names capabilities
   const bounding = requested ? mask : capabilityMask(defaults)
   return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }
 
 /**
- * Adds CAP_SYS_ADMIN until the exec, because a filter without no_new_privs requires it. The exec removes it: root gets at most the bounding
- * set, and other users only the ambient set.
+ * Adds CAP_SYS_ADMIN until the exec, because installing a filter without no_new_privs requires it. The exec removes it:
+ * root then gets at most the bounding set, other users only the ambient set.
  */
 export function keepForFilter(identity: Identity, spec: Spec, { permitted }: Privileges): Identity {
   const { ids, capabilities } = identity

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans which devices the job may use, and how the list is enforced. Called by plan.ts; pure.
+// Plans which devices the job may use, and how this is enforced. Called by plan.ts; pure.
 
 import type { LegacyWrite } from '../cgroup/v1/translate.ts'
 import { containedCapabilities, parseCapabilityMask } from '../credentials/capability.ts'
@@ -10,15 +10,16 @@ import { optionName } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Identity } from './credentials.ts'
 
-/** Returns true if the job has its own /dev, and so may use only the devices in it. */
+/** Returns true if the job has its own /dev. It may then use only the devices in it. */
 export function limitsDevices({ root }: Spec): boolean {
   return root !== undefined && (root.dev || root.directory !== undefined)
 }
 
 /**
- * Returns whether the device list is needed to deny other devices. Otherwise no node can be created, no node of the image works, and no
- * capability bypasses that. CAP_MKNOD creates nodes, CAP_SYS_ADMIN removes nodev, CAP_DAC_READ_SEARCH opens files by handle. With any
- * capability beyond the default ones, the list is used.
+ * Returns true if the list of allowed devices must be enforced by the kernel. It is not needed if no device file can be
+ * created, no device file of the image works, and no capability bypasses this. CAP_MKNOD creates device files,
+ * CAP_SYS_ADMIN removes nodev, CAP_DAC_READ_SEARCH opens files by handle. With any capability beyond the default ones,
+ * the list is enforced.
  */
 function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   const bounding = capabilities?.bounding
@@ -28,7 +29,11 @@ function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   return parseCapabilityMask(bounding.toString(16)).some((one) => !containedCapabilities.includes(one))
 }
 
-/** Returns where and how the device list is enforced; undefined if it is not enforced. @throws OPTION_CONFLICT */
+/**
+ * Returns where and how the list of allowed devices is enforced. Returns nothing to write if it is not needed.
+ *
+ * @throws OPTION_CONFLICT
+ */
 export function planDevices(
   spec: Spec,
   rules: readonly DeviceRule[],
@@ -62,7 +67,7 @@ export function planDevices(
   }
 }
 
-/** Returns the option, as typed, that requested the job's own /dev. */
+/** Returns the option that requested the job's own /dev, as the user typed it. */
 export function originOf({ root, frontend }: Spec): string {
   const key = root?.directory !== undefined ? 'rootfs' : 'dev'
   return root?.devices[0]?.origin ?? optionName(key, frontend)

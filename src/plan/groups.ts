@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans the groups of a run in each hierarchy, from the Spec and the state of their parents. Called by plan.ts; pure.
+// Plans the control groups of a run in each hierarchy, from the Spec and the facts about the parent groups. Called by
+// plan.ts; pure.
 
 import {
   controllerOf,
@@ -21,25 +22,28 @@ import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
 import type { PlanFacts } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
 
-/** A group to create. */
+/** A control group to create for the job. */
 export interface PlannedGroup {
-  /** Controller of a v1 hierarchy, or '' for the v2 tree. */
+  /** The controller of a v1 hierarchy, or '' for the v2 tree. */
   controller: string
   directory: string
-  /** Levels of --parent that this hierarchy lacks, outermost first. hutch creates them, and removes them when they are empty. */
+  /**
+   * Levels of --parent that do not exist in this hierarchy, outermost first. hutch creates them, and removes them when
+   * they are empty.
+   */
   madeParents: string[]
-  /** v2: controllers to enable first, level by level. */
+  /** v2: the controllers to enable in each level before the group is created, topmost level first. */
   enable: { directory: string; controllers: string[] }[]
   parent: string
   writes: LimitWrite[]
-  /** v1 cpuset: values of the parent, which a new group does not inherit. */
+  /** v1 cpuset: values of the parent group that must be copied, because a new group does not inherit them. */
   inherit?: { [file: string]: string }
 }
 
-/** Controllers whose figures every run reports, if the host has them. */
+/** Controllers that give the figures in every report. They are enabled even without limits, if the host has them. */
 const accounting = ['memory', 'pids']
 
-/** Returns the name of a job's group; cgroup/stale-groups.ts parses it. */
+/** Returns the name of a job's group. cgroup/stale-groups.ts parses it to find groups of ended processes. */
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
@@ -74,21 +78,21 @@ export function planUnified(spec: Spec, facts: PlanFacts): { groups: PlannedGrou
 }
 
 /**
- * Returns the controllers that each level down to the parent must still enable. `asked` are the controllers of limits, without which the
- * job cannot start.
+ * Returns the controllers to enable in each level down to the parent. `wanted` are all useful controllers; `asked`
+ * those that limits need, without which the job cannot start.
  */
 function enabling(parent: Parent, wanted: string[], requested: string[], spec: Spec): PlannedGroup['enable'] {
   const enable = parent.levels
     .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
     .filter(({ controllers }) => controllers.length > 0)
   const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
-  // below a "domain threaded" group, a new group is "domain invalid" and accepts no process
+  // below a group of the type "domain threaded", a new group is "domain invalid" and accepts no process
   if (parent.type !== undefined && parent.type !== 'domain')
     throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
-  // enabling would make a populated group "domain threaded" (pids, cpu), or fail (memory)
+  // enabling a controller in a group with processes makes it "domain threaded" (pids, cpu) or fails (memory)
   if (parent.type === undefined || parent.processes.length === 0 || inParent.length === 0 || spec.evacuate)
     return enable
-  // do not fail for figures that were not requested
+  // fail only if a limit needs a controller; without its figures, the job can still run
   if (requested.some((name) => inParent.includes(name)))
     throw fail('CGROUP_POPULATED', {
       directory: parent.directory,
@@ -98,7 +102,7 @@ function enabling(parent: Parent, wanted: string[], requested: string[], spec: S
   return []
 }
 
-/** Refuses a parent that does not exist on v2, which has only one tree. */
+/** Refuses a parent group that does not exist on v2. Only v1 has several hierarchies, where missing levels are created. */
 function refuseMissing({ parent: path }: Spec, parent: Parent): void {
   if (path !== undefined && !parent.exists)
     throw fail('CGROUP_PARENT_MISSING', {
@@ -107,7 +111,7 @@ function refuseMissing({ parent: path }: Spec, parent: Parent): void {
     })
 }
 
-/** Sorts limits: memory.max comes before memory.swap.max and the protections, which depend on it. */
+/** Sorts limits into the order of writing: memory.max comes before the limits that depend on it, such as memory.swap.max. */
 function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
@@ -176,13 +180,19 @@ export function planLegacy(spec: Spec, facts: PlanFacts, devices: readonly Legac
   })
 }
 
-/** Returns true if a file is in the v2 tree: a file of every v2 group, or of a v2 controller on a hybrid host. */
+/**
+ * Returns true if a limit's file belongs to the v2 tree. This is so for files of every v2 group, and on a hybrid host
+ * for controllers that only v2 has.
+ */
 function isUnified(file: string, host: Host, beside: Parent | undefined): boolean {
   const controller = controllerOf(file)
   return controller === 'cgroup' || (!host.v1[legacyControllerOf(file)] && !!beside?.available.includes(controller))
 }
 
-/** Returns true if the parent can be used. Returns false if a run without limits can do without a group; throws if it has limits. */
+/**
+ * Returns true if groups can be created below the parent. Returns false if not and if the run needs no group. Throws if
+ * the run has limits.
+ */
 function usable(parent: Parent, spec: Spec, facts: PlanFacts, needed = needsOf(spec) !== ''): boolean {
   if (parent.writable) return true
   if (!needed && (spec.parent === undefined || !parent.exists)) return false
@@ -208,7 +218,7 @@ function usable(parent: Parent, spec: Spec, facts: PlanFacts, needed = needsOf(s
   })
 }
 
-/** Returns this user's command that creates the parent in the hierarchy that lacks it. */
+/** Returns the command that creates the parent for this user in the hierarchy that lacks it. root must run the command. */
 function createParent(path: string, { directory }: Parent, { v1, uid }: Host): string {
   const controller = Object.keys(v1).find((name) => isBelow(directory, v1[name]!.mount))
   const owner = `${uid}:${uid}`
@@ -217,21 +227,24 @@ function createParent(path: string, { directory }: Parent, { v1, uid }: Host): s
     : `hutch cgcreate -a ${owner} -t ${owner} -g ${controller}:${shellWord(path)}`
 }
 
-/** Returns how to request a sandbox without groups. Names only options that were given. */
+/** Returns how to request the sandbox without control groups, for an error's remedy. Names only options that the caller gave. */
 function withoutGroups({ limits, cpuTimeMs, frontend }: Spec): string {
   const [none, time] = [optionWithValue('limits', 'none', frontend)!, optionName('cpuTime', frontend)]
   const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
   return ways.filter(Boolean).join(' and ')
 }
 
-/** Returns the options that need a group. */
+/** Returns the options that need a control group, for errors. */
 export function needsOf({ limits, cpuTimeMs, frontend }: Spec): string {
   const origins = limits.map((limit) => limit.origin)
   if (cpuTimeMs !== undefined) origins.push(optionName('cpuTime', frontend))
   return origins.join(', ')
 }
 
-/** Returns the key of the hierarchy that counts CPU time: '' for a v2 tree beside v1, or cpu if cpuacct shares its mount. */
+/**
+ * Returns the key of the hierarchy that counts CPU time: '' for the v2 tree, even beside v1. On v1 it is cpuacct, or
+ * cpu if both are in one hierarchy and a group exists there.
+ */
 function cpuTimeController(spec: Spec, { unified, v1 }: Host, requested: readonly string[]): string | undefined {
   if (spec.cpuTimeMs === undefined) return undefined
   if (unified) return ''
@@ -259,8 +272,8 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
 }
 
 /**
- * Returns the levels to which the job's memory is charged, without the root: those above its own group, or the caller's group and those
- * above.
+ * Returns the groups to which the job's memory is charged in addition to its own group, without the root group. If the
+ * job has no group, these are the caller's group and its ancestors.
  */
 export function memoryLevels(groups: readonly PlannedGroup[], host: Host): { controller: string; directory: string }[] {
   const controller = host.layout === 'v2' ? '' : 'memory'

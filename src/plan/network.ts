@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans the network of a run: namespaces, the connection, and resolv.conf. Called by plan.ts; pure.
+// Plans the network of a run: namespaces, the connection and the text of resolv.conf. Called by plan.ts; pure.
 
 import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
 import { fail } from '../errors/errors.ts'
@@ -12,20 +12,20 @@ import { optionName } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 import type { UserNamespace } from './credentials.ts'
 
-/** Facts that only a run with a network needs. */
+/** Facts about the machine that only a run with a network needs. */
 export interface NetworkFacts {
-  /** The first installed tool of those requested; absent if none is installed. */
+  /** The first of the requested tools that is installed; undefined if none is installed. */
   tool?: { name: NetworkTool; path: string }
   /** True if this user can open /dev/net/tun. */
   tun: boolean
-  /** True if users other than the owner can open it too. */
+  /** True if users other than the owner can also open /dev/net/tun. */
   tunForAll: boolean
-  /** Text of the host's resolv.conf, and directory of its CNI config lists. */
+  /** Text of the host's resolv.conf. `configDirectory` is the directory of the host's CNI networks. */
   resolver: string
   configDirectory: string
 }
 
-/** Plans the network of a run. @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
+/** Plans how the network of a run is connected. @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
 export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, id: string): PlannedNetwork {
   const network = spec.network!
   const { publish } = network
@@ -71,19 +71,20 @@ function withoutTun(why: string) {
 }
 
 /**
- * Refuses a network tool that could not open /dev/net/tun, because it runs with other ids in the job's user namespace.
+ * Refuses a network tool that cannot open /dev/net/tun, because in the job's user namespace it runs with other ids.
+ *
  * @throws NETWORK_REFUSED
  */
 export function refuseForeignTun(maps: UserNamespace | undefined, facts: NetworkFacts, caller: number): void {
   if (!maps || facts.tunForAll) return
   const outside = idOutside(maps.users, runsAs(maps).uid)
   if (outside === caller) return
-  // the ids of root's sandboxes are chosen at the start
+  // the host ids of a sandbox started by root are chosen only at the start
   const user = outside === undefined ? "one of the sandbox's own ids" : `user ${outside}`
   throw withoutTun(`the tool is ${user} in the job's user namespace, which cannot open /dev/net/tun`)
 }
 
-/** Returns the shell line that connects $PID in the same way, for --explain. */
+/** Returns the shell command that connects the process $PID in the same way, for --explain. */
 export function networkLine(network: PlannedNetwork, runAs: { uid: number; gid: number }): string {
   if (network.kind === 'cni')
     return `CNI_PATH=/usr/lib/cni NETCONFPATH=${network.configDirectory} cnitool add ${network.name} /proc/$PID/ns/net`
@@ -91,7 +92,7 @@ export function networkLine(network: PlannedNetwork, runAs: { uid: number; gid: 
   return [network.path, ...words].join(' ')
 }
 
-/** Returns the ids of a network tool in the user namespace that owns the job's network: 0 if that id is mapped. */
+/** Returns the ids that the network tool runs as, in the user namespace that owns the job's network. 0 if that id is mapped. */
 export function runsAs(maps: UserNamespace | undefined): { uid: number; gid: number } {
   const who = (extents: readonly Extent[]) => (isMapped(extents, 0) ? 0 : extents[0]!.inside)
   return maps ? { uid: who(maps.users), gid: who(maps.groups) } : { uid: 0, gid: 0 }
@@ -100,7 +101,8 @@ export function runsAs(maps: UserNamespace | undefined): { uid: number; gid: num
 const target = '/etc/resolv.conf'
 
 /**
- * Returns the root with its resolv.conf. If the host's name servers are unreachable from inside, a separate root is created for it.
+ * Returns the root with a resolv.conf whose name servers the job can reach. If the job uses the host's root but cannot
+ * reach the host's name servers, returns a new root that replaces only this file.
  */
 export function resolvedRoot(spec: Spec, facts: NetworkFacts, network: PlannedNetwork): Root | undefined {
   const { root } = spec

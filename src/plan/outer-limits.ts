@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits of groups that contain the caller but cannot contain the job. They are set for the job itself, unless its own are tighter. Pure.
+// Copies limits to the job's group from groups that contain the caller but not the job, so that the job does not escape
+// them. A tighter limit of the job itself is kept. Pure.
 import { controllerOf, type LimitWrite } from '../cgroup/v1/translate.ts'
 import type { OuterLimit } from '../host/outer-limits.ts'
 
-/** An outer limit. `held` is true if the job's own limit is at least as tight. */
+/**
+ * A limit of a group that contains the caller but not the job. `held` is true if the job's group has a limit that is at
+ * least as tight.
+ */
 export interface AppliedOuterLimit extends OuterLimit {
   held: boolean
 }
 
-/** Returns the number by which two values of a file can be compared. Returns undefined for files with several values. */
+/** Returns a limit's value as a number that can be compared. Returns undefined for files that have several values. */
 function measure(file: string, text: string): number | undefined {
   if (file === 'cpu.max') {
     const [quota, period = '100000'] = text.split(' ')
@@ -19,8 +23,8 @@ function measure(file: string, text: string): number | undefined {
 }
 
 /**
- * Adds the outer limits to those of the job, and returns the result for each. `available` are the controllers that the job's group can
- * have.
+ * Adds the limits of outer groups to those of the job. Tells for each whether the job's group enforces it. `available`
+ * are the controllers that the job's group can have.
  */
 export function addOuterLimits(
   requested: readonly LimitWrite[],
@@ -34,7 +38,8 @@ export function addOuterLimits(
     const at = limits.findIndex((one) => one.file === file)
     const writes = value.split('\n').map((line) => ({ file, value: line, origin: `${file} of ${directory}` }))
     const [theirs, ours] = [measure(file, value), at < 0 ? undefined : measure(file, limits[at]!.value)]
-    // CPUs and devices: the nearest group's value is the smallest set, but the requested set may differ from it
+    // lists of CPUs or devices cannot be compared by size: use the first, which is the smallest set, unless the job
+    // requests its own
     if (at >= 0 && (theirs === undefined || ours === undefined))
       return { ...limit, held: limits[at]!.origin.endsWith(` of ${directory}`) || !requested.includes(limits[at]!) }
     if (at < 0) limits.push(...writes)
@@ -44,7 +49,7 @@ export function addOuterLimits(
   return { limits, outer: held }
 }
 
-/** Returns the outer group whose limit was copied to the job's group by this write; undefined for a limit of the job itself. */
+/** Returns the outer group from which this limit of the job was copied. Returns undefined for a limit of the job itself. */
 export function outerOwner(write: LimitWrite | undefined, outer: readonly AppliedOuterLimit[]): string | undefined {
   return write && outer.find(({ file, directory }) => write.origin === `${file} of ${directory}`)?.directory
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec + Host → Plan: groups, files, namespaces, credentials. Refuses everything that can be refused without asking the kernel. Called by
-// run/launch.ts; pure.
+// Turns a Spec and the facts of the host into a Plan: groups, files, namespaces and credentials. Refuses everything
+// that can be refused without asking the kernel. Called by run/launch.ts; pure.
 
 import type { Share } from '../cgroup/v1/cpu-quota.ts'
 import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../credentials/capability.ts'
@@ -33,38 +33,41 @@ import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from '
 import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
 
-/** Facts about the machine for one run. Some are read only if the Spec needs them. */
+/** The facts about the machine that one run needs. Some are read only if the Spec needs them. */
 export interface PlanFacts {
   host: Host
-  /** Parent groups by v1 controller; '' is the v2 tree. */
+  /** Facts about the parent group in each hierarchy, by v1 controller; '' is the v2 tree. */
   parents: Map<string, Parent>
   user: User | undefined
   privileges: Privileges
-  /** Ids that this user may map; read if a map needs them. */
+  /** Subordinate ids that this user may map. Read only if a map needs them. */
   delegation?: Delegation
-  /** Read for a run with a network. */
+  /** Facts about networks. Read only for a run that connects a network. */
   network?: NetworkFacts
-  /** Read for a run that changes names. */
+  /** Texts of /etc/hosts and /etc/resolv.conf. Read only for a run with options for host names. */
   names?: NameFacts
-  /** The caller's environment as NAME=value, and the directory of `hutch` for contained commands ('' if none). */
+  /**
+   * The caller's environment as NAME=value. `toolPath` is the directory of the program `hutch`, which commands inside a
+   * job can call; '' if unknown.
+   */
   env: readonly string[]
   toolPath: string
-  /** Devices of the Spec in its order; and whether bpf(2) may be used. */
+  /** The devices that the Spec names, in its order. `mayFilter` is true if this process may use bpf(2). */
   devices: DeviceRule[]
   mayFilter: boolean
-  /** Optional directories that do not exist on the host. */
+  /** Directories to mount that do not exist on the host, and that a run does not require. */
   absent?: readonly string[]
-  /** For root's sandbox: the sources of writable volumes. */
+  /** For a sandbox started by root: facts about the sources of its writable volumes. */
   sources?: ReadonlyMap<string, SourceFacts>
-  /** v1, for a sandbox: the CPU share above its groups, which none of them may exceed. */
+  /** v1, for a sandbox: the CPU quota of the groups above the job's, which v1 does not allow to be exceeded. */
   share?: Share | undefined
-  /** Number that distinguishes this process's jobs. */
+  /** A number that distinguishes the jobs of this process, for the names of groups. */
   serial: number
-  /** Makes the filter that the Spec requests. */
+  /** Compiles the system call filter that the Spec requests. */
   filter?: FilterMaker
 }
 
-/** A run with all facts of this machine resolved. */
+/** A run that is ready to compile: every choice that depends on this machine has been made. */
 export interface Plan {
   spec: Spec
   layout: Host['layout']
@@ -75,21 +78,21 @@ export interface Plan {
   argv: string[]
   env: string[]
   searchPath: string
-  /** Namespaces of the Spec, and user if the others require it. */
+  /** Kinds of namespaces to create: those of the Spec, and `user` if the others require it. */
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
-  /** v2: the BPF program that allows devices, attached to the job's group. */
+  /** v2: the BPF program that decides which devices may be used. It is attached to the job's group. */
   deviceFilter?: number[]
-  /** Ids of the command; absent if they do not change. */
+  /** The ids that the command's process changes to; absent if they stay the same. */
   ids?: Ids
   capabilities?: Capabilities
   /** Network that is connected from outside while the job waits. */
   network?: PlannedNetwork
-  /** Filter of system calls. */
+  /** The compiled system call filter. */
   filter?: SeccompFilter
-  /** Limits of groups that contain the caller but not the job, and whether the job's own group has them. */
+  /** Limits of groups that contain the caller but not the job. Each tells whether the job's own group enforces it. */
   outer: AppliedOuterLimit[]
-  /** Ancestors of the job's group whose limits may kill the job, nearest first. */
+  /** Ancestors of the job's group whose memory limit may cause a kill in the job, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
 
@@ -148,13 +151,16 @@ function isAbsent(mount: { source: string; ifThere?: boolean }, absent: readonly
   return mount.ifThere === true && absent.includes(mount.source)
 }
 
-/** Returns the command's capabilities. Without planned sets, root keeps its capabilities, and a user whose ids change loses all. */
+/**
+ * Returns the capabilities that the command will have. If none are planned, root keeps its own, and a user whose ids
+ * change loses all.
+ */
 function keptCapabilities({ capabilities, ids }: Identity, privileges: Privileges): number[] {
   if (capabilities) return parseCapabilityMask(capabilities.permitted.toString(16))
   return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
 }
 
-/** Refuses an idmapped mount without its own user namespace, or without rights over the file system. */
+/** Refuses a volume with the option idmap if the job has no new user namespace, or if hutch lacks the privilege for it. */
 function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
   const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
   if (!volume) return
@@ -166,7 +172,10 @@ function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Pr
     throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')
 }
 
-/** Returns how devices can be limited: a v1 hierarchy, or bpf(2) on a v2 group. Neither works without privileges. */
+/**
+ * Returns how the job's use of devices can be limited: by a v1 hierarchy, or by bpf(2) on a v2 group. 'none' without
+ * privileges.
+ */
 function deviceMeans({ host, parents, mayFilter }: PlanFacts): 'v1' | 'v2' | 'none' {
   const takes = (controller: string) => {
     const parent = parents.get(controller)
@@ -176,7 +185,7 @@ function deviceMeans({ host, parents, mayFilter }: PlanFacts): 'v1' | 'v2' | 'no
   return mayFilter && takes('') ? 'v2' : 'none'
 }
 
-/** Refuses a pids.max below the number of tasks that hutch-init and the command need. */
+/** Refuses a pids.max that is too low for hutch-init and the command. */
 function refuseTightPids(spec: Spec): void {
   const pids = spec.limits.find((limit) => limit.file === 'pids.max')
   if (pids?.value === '1' && spec.init && spec.isolate.includes('pid'))
@@ -187,7 +196,10 @@ function refuseTightPids(spec: Spec): void {
     })
 }
 
-/** Refuses a root on kernels without mount_setattr (before 5.12). Older calls follow links, so they are not safe. */
+/**
+ * Refuses a separate root directory on kernels before 5.12, which lack mount_setattr. The older system calls follow
+ * symbolic links, and so are not safe.
+ */
 function refuseOldKernel(spec: Spec, host: Host): void {
   const [major, minor] = host.kernel
   if (spec.root && (major < 5 || (major === 5 && minor < 12)))
@@ -198,14 +210,17 @@ function refuseOldKernel(spec: Spec, host: Host): void {
 
 export const defaultSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Returns the environment for execve: the caller's with the changes. Contained commands find `hutch` first in their PATH. */
+/**
+ * Returns the environment of the command: the caller's with the requested changes. Unless the job has its own root,
+ * PATH begins with the directory of `hutch`, so that the command can call it.
+ */
 function makeEnvironment(spec: Spec, facts: PlanFacts): { env: string[]; searchPath: string } {
   const { user } = facts
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const own = spec.extendEnv === false ? [] : facts.env
   const path = 'PATH' in changes ? changes.PATH : own.find((entry) => entry.startsWith('PATH='))?.slice(5)
-  // an image does not contain hutch, and must not learn its path on the host
+  // an image does not contain hutch, and the command must not learn where hutch is on the host
   const tools = spec.root?.directory === undefined && facts.toolPath ? `${facts.toolPath}:` : ''
   const searchPath = tools + (path ?? defaultSearchPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])

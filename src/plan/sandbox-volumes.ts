@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps the ids of writable volumes in root's sandbox, so that files that the command's user owns on disk are its own inside. Pure.
+// Maps the ids of writable volumes in a sandbox started by root. The command's user then owns the files that the user
+// with the same number owns on disk. Pure.
 
 import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
 import type { Privileges } from '../host/privileges.ts'
@@ -9,7 +10,7 @@ import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Identity } from './credentials.ts'
 
-/** Owner and mode of a volume's source. */
+/** Owner and mode of the directory or file that a volume mounts. */
 export interface SourceFacts {
   uid: number
   mode: number
@@ -20,7 +21,10 @@ type Volume = Extract<Mount, { kind: 'volume' }>
 const { ro, nodev } = mountAttributes
 const writableByOthers = 0o002
 
-/** Returns whether the command should be able to write this volume of a sandbox. A volume with devices keeps its ids. */
+/**
+ * Returns true if a sandbox's command should be able to write this volume. Volumes with devices are excluded: their ids
+ * are never mapped.
+ */
 export function isWritableVolume(mount: Mount): mount is Volume {
   const { attributes } = mount
   return (
@@ -29,8 +33,8 @@ export function isWritableVolume(mount: Mount): mount is Volume {
 }
 
 /**
- * Returns the root with the ids of these volumes mapped, if root starts a sandbox with its own ids. A volume that all users can write needs
- * no map. A volume that stays read-only to the command carries the reason.
+ * Maps the ids of the root's writable volumes, if root starts a sandbox with its own ids. A volume that every user can
+ * write needs no map. A volume that the command cannot write gets the reason in `closed`.
  */
 export function mapVolumes(
   spec: Spec,
@@ -54,8 +58,9 @@ export function mapVolumes(
 }
 
 /**
- * Returns true if the command can leave no set-user-ID program and no file capabilities in a mapped volume. On the host, these would have
- * root's rights. `strict` refuses set-user-ID modes, and file capabilities need CAP_SETFCAP.
+ * Returns true if the command cannot create set-user-ID programs or file capabilities in a mapped volume, which would
+ * have root's rights on the host. The filter `strict` refuses set-user-ID modes, and file capabilities need
+ * CAP_SETFCAP.
  */
 function keepsSetId({ seccomp, learn, privileges: { capAdd } }: Spec): boolean {
   const strict = seccomp !== undefined && 'own' in seccomp && seccomp.own === 'strict'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles a request of unshare(1) to a Program, in that tool's order. Called by dropin/util-linux/; pure.
+// Compiles a request of `hutch unshare` to a Program, with the operations in the order of unshare(1). Called by
+// dropin/util-linux/; pure.
 
 import { privateProc } from '../mounts/private-mounts.ts'
 import { type Extent, mapWords } from '../namespaces/id-map.ts'
@@ -7,27 +8,27 @@ import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namesp
 import { mountFlags } from '../ops/mount-flags.ts'
 import { type Op, type Program, sessions } from '../ops/ops.ts'
 
-/** The program to run, its environment, and what it inherits. */
+/** The program that unshare or nsenter starts, its environment, and what it inherits. */
 export interface Launch {
-  /** Command and arguments; if empty, a login shell is started. */
+  /** Command and arguments; if empty, the user's shell is started. */
   words: string[]
   shell: string
   env: string[]
   descriptors: number[]
-  /** The caller's limit of open files, if Node has changed its own. */
+  /** The caller's limit of open files, if Node has raised it for its own process. */
   openFiles?: { soft: number; hard: number }
 }
 
-/** How one kind of ids is mapped: by the process itself, or by hutch, which may call newuidmap(1). */
+/** How the user ids or the group ids are mapped: by unshare's process itself, or by hutch, which may call newuidmap(1). */
 export type IdMap = { by: 'itself'; inside: number; outside: number } | { by: 'hutch'; extents: Extent[]; tool: string }
 
-/** A request with ids and signals as numbers. */
+/** The options of unshare, with ids and signals as numbers. */
 export interface UnshareRequest {
   kinds: NamespaceKind[]
-  /** Files that keep a namespace by a mount. */
+  /** Files on which the new namespaces are mounted, so that they continue to exist without a process. */
   files: { kind: NamespaceKind; file: string }[]
   fork: boolean
-  /** Signal to the child when its parent ends; 0 means none. */
+  /** The signal that the child gets when unshare ends; 0 means no signal. */
   killChild: number
   users?: IdMap
   groups?: IdMap
@@ -43,7 +44,7 @@ export interface UnshareRequest {
   monotonic?: string
   boottime?: string
   keepCapabilities: boolean
-  /** Owner of the user namespace; hutch then writes the maps. */
+  /** The owner of the new user namespace. If given, hutch writes the id maps. */
   owner?: { uid: number; gid: number }
 }
 
@@ -60,19 +61,19 @@ const noId = 0xffff_ffff
 const binfmtDirectory = '/proc/sys/fs/binfmt_misc'
 const defaultSearch = '/bin:/usr/bin'
 
-/** Compiles both sections of the program. */
+/** Compiles the options of unshare to both sections of a program. */
 export function compileUnshare(request: UnshareRequest, launch: Launch): Program {
   return { outer: compileOuter(request, launch), inner: compileInner(request, launch) }
 }
 
-/** Returns the outer operations at the start of unshare and nsenter. */
+/** Returns the outer operations with which unshare and nsenter begin. */
 export function startOps(launch: Launch): Op[] {
   const spawn: Op = { op: 'spawn', flags: 0, group: '', session: sessions.kept, origin: 'the command' }
   if (launch.descriptors.length === 0) return [spawn]
   return [{ op: 'keepDescriptors', descriptors: launch.descriptors, origin: 'the command' }, spawn]
 }
 
-/** Returns the outer operation at their end. */
+/** Returns the outer operation with which unshare and nsenter end. */
 export function waitOp(): Op {
   return {
     op: 'wait',
@@ -86,12 +87,12 @@ export function waitOp(): Op {
   }
 }
 
-/** Restores what Node has changed in this process, so that the program does not inherit it. */
+/** Returns operations that undo what Node has changed in this process, so that the started program does not inherit it. */
 export function restoreOps({ openFiles }: Launch): Op[] {
   return openFiles ? [{ op: 'setLimit', resource: 7, ...openFiles, origin: 'the command' }] : []
 }
 
-/** Returns the last inner operation. */
+/** Returns the inner operation that executes the program; it is the last one. */
 export function execOp({ words, shell, env }: Launch): Op {
   if (words.length === 0) {
     const name = shell.slice(shell.lastIndexOf('/') + 1)
@@ -138,7 +139,7 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
     inner.push({ op: 'awaitMaps', origin: '--map-users, --map-groups' })
   for (const clock of ['boottime', 'monotonic'] as const)
     if (request[clock] !== undefined) own('timens_offsets', `${clock} ${request[clock]} 0`, `--${clock}`)
-  // before the fork: the child does not own its files in /proc until exec
+  // write the maps before the fork: until its exec, root owns the child's files in /proc, so the child could not write them
   if (users?.by === 'itself') own('uid_map', `${users.inside} ${users.outside} 1`, '--map-user')
   if (groups?.by === 'itself') {
     own('setgroups', 'deny', '--map-group')
@@ -158,7 +159,7 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
       origin: '--setuid, --setgid',
     })
   if (keepCapabilities && kinds.includes('user')) inner.push({ op: 'keepCapabilities', origin: '--keep-caps' })
-  // without a fork the command stands for unshare: killing the visible process must kill the command
+  // without --fork the command replaces unshare, so killing hutch, the visible process, must also kill the command
   if (!fork) inner.push({ op: 'dieWithParent', signal: 9, origin: 'the command' })
   return [...inner, execOp(launch)]
 }
@@ -184,7 +185,8 @@ function compileMounts(request: UnshareRequest): Op[] {
         origin: '--load-interp',
       })
   }
-  // an interpreter that the kernel keeps open (flag F) is the caller's, not that of the new root
+  // register the interpreter before changing the root: with flag F the kernel opens it at once, and the path is meant
+  // in the caller's root
   const outside = root !== undefined && mountBinfmt !== undefined && loadInterpreter !== undefined
   if (outside) {
     binfmt(binfmtDirectory)
@@ -193,7 +195,8 @@ function compileMounts(request: UnshareRequest): Op[] {
   if (root !== undefined) ops.push({ op: 'changeRoot', path: root, origin: '--root' })
   const directory = request.directory ?? (root !== undefined ? '/' : undefined)
   if (directory !== undefined) ops.push({ op: 'changeDirectory', path: directory, origin: '--wd' })
-  // otherwise the new /proc would be visible outside; a root that was made private has the same effect
+  // make the mount private, because otherwise the new /proc would also be visible outside; not needed with a new root
+  // or --propagation private
   if (mountProc === '/proc' && root === undefined && propagation !== 'private')
     ops.push({
       op: 'mount',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refuses v1 names of limits on a v2 host, with the equivalent option. On v1, reduces a sandbox's CPU quota to the share above it. Pure.
+// Refuses limits with v1 names on a v2 host, and names the equivalent option. On v1, leaves out a sandbox's CPU quota
+// that the groups above do not allow. Pure.
 
 import { isLarger, type Share } from '../cgroup/v1/cpu-quota.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
@@ -9,7 +10,7 @@ import { limitRows } from '../options/limits.ts'
 import { optionWithValue } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 
-/** Refuses limits with v1 names on a v2 host. @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Refuses limits that use v1 names on a v2 host. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function refuseLegacyNames({ limits, frontend }: Spec): void {
   const beside = (file: string) => limits.find((limit) => limit.file === file)?.value
   for (const { file, value, origin } of limits) {
@@ -24,13 +25,16 @@ export function refuseLegacyNames({ limits, frontend }: Spec): void {
   }
 }
 
-/** Returns the equivalent limit as the user would type it. */
+/** Returns the equivalent v2 limit as the user would type it. */
 function limitWords({ file, value }: Equivalent, frontend: Spec['frontend']): string {
   const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key ?? `limits.${file}`
   return optionWithValue(key, value ?? 'VALUE', frontend)!
 }
 
-/** Returns the limits without a sandbox's CPU quota if that exceeds `share`. v1 refuses a larger share; v2 applies the lower quota. */
+/**
+ * Returns the limits, without the sandbox's own CPU quota if that exceeds `share`, the quota of the groups above. v1
+ * refuses a larger quota than theirs; v2 accepts it and applies the lower one.
+ */
 export function withinShare(limits: readonly LimitWrite[], share: Share | undefined): readonly LimitWrite[] {
   if (!share) return limits
   return limits.filter(({ file, value, origin }) => {

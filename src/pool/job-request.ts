@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One job of a pool: parses its options into a Spec within the pool's limits, and encodes the request to a waiting sandbox. Pure.
+// Handles a single job of a pool: parses its options into a Spec within the pool's limits, and encodes the request to a
+// prestarted sandbox. Pure.
 import { type LimitWrite, translateLimits } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -12,17 +13,20 @@ import type { PlannedGroup } from '../plan/groups.ts'
 import { defaultSearchPath, type Plan } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 
-/** Options of one job of a pool. Its limits can only be lower than those of the pool's plan. */
+/** Options of a single job of a pool. Its limits can only be lower than the pool's own limits. */
 export interface OrderOptions {
-  /** Limits of this job; each is at most that of the plan. */
+  /** Limits of this job. Each must be at most the pool's limit. */
   limits?: Pick<Limits, (typeof lowerable)[number]>
-  /** Time limit in milliseconds, or as text such as `'10s'`, from the job's start. The plan's by default. */
+  /** Time limit in milliseconds, or as text such as `'10s'`, counted from the job's start. By default the pool's `timeout`. */
   timeout?: number | string
-  /** CPU time of all processes together, in milliseconds or as text; at most the plan's. */
+  /** CPU time of all processes together, in milliseconds or as text. At most, and by default, the pool's `cpuTime`. */
   cpuTime?: number | string
-  /** Maximum size of stdout, and separately of stderr, in bytes or as text such as `'1M'`. At most the plan's. */
+  /**
+   * Maximum size of stdout, and separately of stderr, in bytes or as text such as `'1M'`. At most, and by default, the
+   * pool's `maxOutput`.
+   */
   maxOutput?: number | string
-  /** Changes of the plan's environment; undefined removes a variable. */
+  /** Changes to the pool's environment. A variable whose value is undefined is removed. */
   env?: { [name: string]: string | undefined }
   /** Directory in which the command starts, as the job sees it: a path, or a file URL. `cwd` is the same option. */
   workdir?: string | URL
@@ -31,12 +35,17 @@ export interface OrderOptions {
 }
 
 const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
-/** The options of a job itself; `pool.run` also has those of the library for streams and results. */
+/**
+ * The options that a job of a pool shares with the sandbox: limits, times and so on. `pool.run` also has the library's
+ * options for streams and results.
+ */
 export const orderKeys = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'cwd'] as const
 const aTime = 'a time such as 10s, 500ms or 2m'
 
 /**
- * Returns the pool's Spec with this job's values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
+ * Returns the pool's Spec with the values of a single job.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
 export function parseOrder(argv: readonly string[], requested: OrderOptions, pool: Spec): Spec {
   if (typeof argv[0] !== 'string' || argv[0] === '')
@@ -72,7 +81,7 @@ function parseTime(value: unknown): number | undefined {
   return parseDuration(value, 1) || undefined
 }
 
-/** Returns the lower of two limits; 0 or undefined means no limit. */
+/** Returns the lower of the pool's limit and the job's limit. 0 or undefined means no limit. */
 function lower(
   options: OrderOptions,
   name: 'timeout' | 'cpuTime' | 'maxOutput',
@@ -101,7 +110,7 @@ function raised(name: string, value: unknown, max: string) {
 function nothingToLower(name: string) {
   return fail('OPTION_CONFLICT', {
     name,
-    why: "the pool's plan has no such limit",
+    why: 'the pool has no such limit',
     remedy: `give ${name} in the plan of createPool: it is the maximum for each job`,
   })
 }
@@ -124,7 +133,7 @@ function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly L
   return before.map((limit) => lowered.get(limit.file) ?? limit)
 }
 
-/** Returns a limit as a number for comparison; cpu.max becomes quota divided by period. */
+/** Returns a limit as a number, to compare limits. For cpu.max this is the quota divided by the period. */
 function amount(file: string, text: string): number {
   const [first = '', period] = text.split(' ')
   const size = parseSize(first)
@@ -132,7 +141,10 @@ function amount(file: string, text: string): number {
   return file === 'cpu.max' ? (size ?? 0) / Number(period ?? 100_000) : (size ?? 0)
 }
 
-/** Splits a program at the point where a sandbox waits. `rest` are the operations that a request sends. */
+/**
+ * Splits a program at the point where a prestarted sandbox waits for a job. `rest` are the operations after that point,
+ * which a request contains.
+ */
 export function waitForOrder({ outer, inner }: Program): { program: Program; rest: Op[] } {
   const rest = inner.filter((op) => op.op === 'exec' || op.op === 'checkStreams' || isNarrow(op))
   return {
@@ -144,12 +156,15 @@ export function waitForOrder({ outer, inner }: Program): { program: Program; res
   }
 }
 
-/** Returns true for a limit of descriptors (RLIMIT_NOFILE) that would prevent the request's descriptors from arriving. */
+/** Returns true for a limit on descriptors (RLIMIT_NOFILE) that is too low to receive the descriptors of a request. */
 function isNarrow(op: Op): boolean {
   return op.op === 'setLimit' && op.resource === 7 && op.soft >= 0 && op.soft < 16
 }
 
-/** One job: its plan, its program, the writes that lower its groups' limits, and its encoded request. */
+/**
+ * A job of a pool, ready to send: its plan, its program, the writes that lower the limits of its groups, and the
+ * encoded request.
+ */
 interface Order {
   plan: Plan
   program: Program
@@ -157,7 +172,10 @@ interface Order {
   ops: Op[]
 }
 
-/** Makes a job's request. `toolPath` is the directory of `hutch` for contained commands. */
+/**
+ * Creates the request that starts a job in a prestarted sandbox. `toolPath` is the directory of `hutch`, so that
+ * commands in the job can call it.
+ */
 export function makeOrder(
   spec: Spec,
   options: OrderOptions,
@@ -169,7 +187,7 @@ export function makeOrder(
     : { groups: sandbox.plan.groups, writes: [] }
   const plan: Plan = {
     ...sandbox.plan,
-    // keep the sandbox's root, for which the existing files were already looked up
+    // keep the sandbox's own root in the Spec, because it lacks mounts that are missing on the host
     spec: { ...spec, ...(sandbox.plan.spec.root && { root: sandbox.plan.spec.root }) },
     groups,
     argv: [spec.command, ...spec.args],
@@ -196,7 +214,10 @@ function changeEnvironment(
   return { env: [...env, `PATH=${searchPath}`], searchPath }
 }
 
-/** Returns the groups with the job's limits, and the writes for them, in the order of the first writes. */
+/**
+ * Returns the groups with the job's limits, and the writes that set them. They are written in the same order as at the
+ * sandbox's launch.
+ */
 function lowerGroups(plan: Plan, limits: readonly LimitWrite[]): { groups: PlannedGroup[]; writes: Order['writes'] } {
   const files = new Set<string>(lowerable.map((word) => limitRowOf[word].file))
   const own = limits.filter(({ file }) => files.has(file))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pool of waiting sandboxes, so that a start costs one message. Each sandbox serves one job; a new one replaces it.
+// Manages a pool of prestarted sandboxes, so that starting a job takes only one message. Each sandbox runs one job and
+// is then replaced by a new one.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { type OutputOptions, type OutputSpec, ownKeys, splitArguments } from '../options/library.ts'
@@ -20,47 +21,53 @@ import { makeOrder, type OrderOptions, orderKeys, parseOrder } from './job-reque
 import { type JobOrder, launchWaiting, orderJob, type WaitingSandbox } from './prestarted.ts'
 import { Stock } from './ready-queue.ts'
 
-/** Options of `createPool`: those of `run` for each sandbox. `timeout` and `cpuTime` count for the job only. */
+/**
+ * Options of `createPool`: those of `run` for each sandbox. `timeout` and `cpuTime` are counted from the start of the
+ * job, not of the sandbox.
+ */
 export interface PoolOptions extends RunOptions {
-  /** Number of waiting sandboxes, and of jobs that run at once: 1 to 1000. The number of CPUs by default. */
+  /** Number of sandboxes that wait for a job, and of jobs that run at the same time: 1 to 1000. The number of CPUs by default. */
   size?: number
-  /** The options of each sandbox as one object, instead of beside `size`. */
+  /** The options of each sandbox as an object of its own, instead of next to `size`. */
   plan?: RunOptions
 }
 
-/** Options of one job of a pool. */
+/** Options of a single job of a pool. */
 export interface JobOptions
   extends OrderOptions,
     OutputOptions,
     Pick<StartOptions, 'stdio' | 'signal' | 'onEvent' | 'input'> {}
 
-/** A pool's current counts, and its totals since it was created. */
+/** A pool's current counts, and its totals since the pool was created. */
 export interface PoolStats {
   size: number
-  /** Sandboxes that wait for a job. */
+  /** Number of sandboxes that wait for a job. */
   waiting: number
-  /** Sandboxes that are being launched. */
+  /** Number of sandboxes that are being launched. */
   launching: number
   running: number
-  /** Jobs that wait for a sandbox. */
+  /** Number of jobs that wait for a sandbox. */
   queued: number
-  /** Jobs started so far, including the running ones. */
+  /** Number of jobs started so far, including the running ones. */
   started: number
   finished: number
-  /** Sandboxes that ended while they waited and were replaced. */
+  /** Number of sandboxes that ended while they waited for a job, and were replaced. */
   lost: number
 }
 
-/** A job that waits for a sandbox. */
+/** A job that waits until a sandbox is free. */
 interface Turn {
   command: string
-  /** Number of failed launches in a row while it waits. */
+  /** How many launches of sandboxes have failed in a row while the job waited. */
   failures: number
   begin: (sandbox: WaitingSandbox) => void
   failed: (error: HutchError) => void
 }
 
-/** Number of refused launches in a row before a waiting job gets the error. A single one may be an accidental kill. */
+/**
+ * Number of failed launches in a row after which a waiting job gets the error. A single failure can be an accident,
+ * such as a kill.
+ */
 const patience = 3
 const patienceWithKills = 10
 
@@ -74,11 +81,11 @@ export class Pool {
   #started = 0
   #finished = 0
   #closing: Promise<void> | undefined
-  /** A sandbox from which the result of a job that never starts is made. */
+  /** Any sandbox of the pool, for the facts in the result of a job that never starts. */
   #sample: WaitingSandbox | undefined
   #opening: { opened: () => void; failed: (error: HutchError) => void } | undefined
 
-  /** @internal Pools are made by `createPool`. */
+  /** @internal Creates an empty pool; users call `createPool`. */
   constructor(size: number, spec: Spec, filter: FilterMaker | undefined) {
     this.#size = size
     this.#spec = spec
@@ -101,7 +108,7 @@ export class Pool {
     })
   }
 
-  /** @internal Resolves when all sandboxes wait. */
+  /** @internal Launches the sandboxes, and resolves when all of them wait for a job. */
   async open(): Promise<void> {
     const opened = new Promise<void>((resolve, reject) => {
       this.#opening = { opened: resolve, failed: reject }
@@ -118,9 +125,11 @@ export class Pool {
   }
 
   /**
-   * Runs a command to its end in a waiting sandbox. At most `size` run at once; the others wait in order. Times count from the job's
-   * start. Never rejects because of what the command did, unless `reject` is true.
-   * @throws HutchError for what hutch could not do; POOL_CLOSED if the pool was closed before the job started
+   * Runs a command to its end in a prestarted sandbox. At most `size` jobs run at the same time; further jobs wait in
+   * order. Time limits count from the job's start. Never rejects because of what the command did, unless `reject` is
+   * true.
+   *
+   * @throws HutchError if hutch could not do its part; POOL_CLOSED if the pool was closed before the job started
    * @throws RunError with `reject`, if the command did not exit with status 0
    */
   run<const E extends Encoding = 'utf8', const L extends boolean = false>(
@@ -132,7 +141,7 @@ export class Pool {
     file: string,
     options: Typed<JobOptions, E, L>,
   ): Promise<Result<OutputOf<E, L>>>
-  /** Runs a job whose command and arguments are given as one list. */
+  /** Runs a command to its end. The command and its arguments are given as one list. */
   run<const E extends Encoding = 'utf8', const L extends boolean = false>(
     argv: readonly string[],
     options?: Typed<JobOptions, E, L>,
@@ -177,7 +186,7 @@ export class Pool {
         this.#started--
         this.#finished--
       }
-      // if the limit is too low for a waiting sandbox, the kernel kills every one; a stream cannot be used twice
+      // do not try again if every sandbox is killed because the limit is too low, or if a stream was already read or written
       const isUsed =
         unread && ((typeof input === 'object' && !(input instanceof Uint8Array)) || sources.writables.length > 0)
       if (lost === (order.limits ? patience : patienceWithKills) || isUsed)
@@ -201,7 +210,8 @@ export class Pool {
   }
 
   /**
-   * Accepts no more jobs, and rejects those that have not started. Resolves when the running jobs have ended and all sandboxes are gone.
+   * Closes the pool: accepts no more jobs, and rejects those that have not started. Resolves when the running jobs have
+   * ended and all sandboxes are removed.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -221,8 +231,8 @@ export class Pool {
   }
 
   /**
-   * Starts the job in the next free sandbox; returns undefined if that has ended. Jobs start in order; a job that lost its sandbox is
-   * first.
+   * Starts the job in the next free sandbox. Returns undefined if that sandbox has ended. Jobs start in order, but a
+   * job that is tried again comes first.
    */
   #turn(spec: Spec, callOptions: JobOrder, again: boolean): Promise<Job | 'aborted' | undefined> {
     const { command } = spec
@@ -278,7 +288,7 @@ export class Pool {
     try {
       job = orderJob(sandbox, spec, callOptions)
     } catch (error) {
-      // the groups may already have this job's limits
+      // a sandbox whose groups may already have this job's limits is not used for another job
       this.#stock.giveBack(sandbox, callOptions.options.limits === undefined)
       throw error
     }
@@ -302,7 +312,7 @@ export class Pool {
   }
 }
 
-/** The streams and callbacks of one job. */
+/** The streams and callbacks of a single job. */
 interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent'> {
   sources: StdioSources
   input?: Input | undefined
@@ -313,8 +323,10 @@ const jobKeys = [...orderKeys, ...ownKeys('pool.run')]
 function nothing(): void {}
 
 /**
- * Creates a pool, and resolves when its sandboxes wait. The pool keeps this process running until it is closed.
- * @throws HutchError for what `run` would refuse in the plan; nothing is left behind
+ * Creates a pool, and resolves when its sandboxes wait for jobs. The pool keeps this process running until it is
+ * closed.
+ *
+ * @throws HutchError for options that `run` would also refuse; nothing is left behind
  */
 export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   refuseUnknown(options, ['size', 'plan', ...runOptionKeys], '', 'option', 'createPool')
@@ -345,7 +357,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   return pool
 }
 
-/** Returns the result of a job that its caller stopped before it started. */
+/** Returns the result of a job that was aborted before it started. */
 function notBegun(sample: WaitingSandbox, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
   return concludeUnstarted(plan, program)

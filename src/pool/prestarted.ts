@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launches one sandbox of a pool, which waits before it executes a command, and sends it a job's request. Called by pool.ts and
-// ready-queue.ts.
+// Launches a sandbox of a pool, which waits before it executes a command. Sends it the request for a job. Called by
+// pool.ts and ready-queue.ts.
 
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
@@ -26,12 +26,12 @@ import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
 
-/** A sandbox that waits, or that is being launched. */
+/** A sandbox that waits for a job, or that is being launched. */
 export interface WaitingSandbox {
   launched: Launched
-  /** Operations of its program after the wait. */
+  /** The inner operations that follow the wait, and are sent with the job. */
   rest: Op[]
-  /** True if all operations before the wait are done. */
+  /** True if the sandbox waits: all operations before the wait are done. */
   ready: boolean
   /** Launch time: monotonicMs(). */
   born: number
@@ -41,13 +41,13 @@ export interface WaitingSandbox {
 export interface SandboxEvents {
   ready(): void
   /**
-   * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was refused; `how` is how it
-   * ended.
+   * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was
+   * refused. `how` describes its end in words.
    */
   ended(error: HutchError | undefined, ending: string): void
 }
 
-/** Launches a sandbox. @throws HutchError, with nothing left behind */
+/** Launches a sandbox, which then waits for a job. @throws HutchError, with nothing left behind */
 export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, events: SandboxEvents): WaitingSandbox {
   let rest: Op[] = []
   const born = monotonicMs()
@@ -70,7 +70,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, event
     })
   watchJob(job, (event) => {
     if (event.kind === 'ready') {
-      // the launch may have failed in the meantime
+      // ignore this event if the launch has failed in the meantime
       if (failure) return
       waiting.ready = true
       events.ready()
@@ -109,16 +109,15 @@ export function discard({ launched }: WaitingSandbox): void {
   watchedNative().signal(launched.job, systemConstants.signals.SIGKILL)
 }
 
-/** A job for a sandbox, besides its Spec. */
+/** What starting a job in a sandbox needs besides the job's Spec. */
 export interface JobOrder extends Following {
   options: OrderOptions
   sources: StdioSources
 }
 
 /**
- * Sends a job's request, after which the sandbox is a job. Returns undefined if the sandbox has ended.
- *
- * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
+ * Starts a job in a prestarted sandbox by sending its request. Returns undefined if the sandbox has ended. @throws
+ * CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox can still be used
  */
 export function orderJob(
   waiting: WaitingSandbox,
@@ -142,7 +141,7 @@ export function orderJob(
     for (const write of writes) {
       const slash = write.path.lastIndexOf('/')
       const errno = writeGroupFile(write.path.slice(0, slash), write.path.slice(slash + 1), write.value)
-      // ENOENT and ENODEV: the groups are removed, so the sandbox has ended
+      // ENOENT and ENODEV mean that the groups were removed, because the sandbox has ended
       if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENODEV')
         throw explainRefusal(write, errno, plan, findObstacles)
     }

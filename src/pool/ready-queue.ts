@@ -1,33 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a number of sandboxes waiting. Launches new ones in the background, including replacements for those that ended early. Called by
-// pool.ts.
+// Keeps a number of prestarted sandboxes ready. Launches new ones in the background, and replaces those that ended
+// before they got a job. Called by pool.ts.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { discard, type SandboxEvents, type WaitingSandbox } from './prestarted.ts'
 
-/** Delay of the next launch in milliseconds. A launch blocks this thread for 1 to 2 ms, and a shorter job must not wait for it. */
+/**
+ * How long to delay the next launch, in milliseconds. A launch blocks this thread for 1 to 2 ms, and a job that ends
+ * within the delay need not wait for that.
+ */
 const shortJobMs = 5
-/** Age in milliseconds below which a sandbox that ended by itself is not replaced at once. */
+/**
+ * Age in milliseconds. A sandbox that ends without a job before this age is not replaced at once, so that a failing
+ * launch does not repeat quickly.
+ */
 const youngMs = 1000
 const restMs = 100
 const longestRestMs = 1000
 
 export class Stock {
-  /** Number of sandboxes that ended early. */
+  /** Number of sandboxes that ended before they got a job. */
   lost = 0
   readonly #size: number
   readonly #launch: (events: SandboxEvents) => WaitingSandbox
   readonly #events: { ready: () => void; failed: (error: HutchError) => void }
   readonly #waiting: WaitingSandbox[] = []
-  /** Launched sandboxes that have neither ended nor been taken. */
+  /** The sandboxes that were launched, have no job and have not ended. */
   readonly #ours = new Set<WaitingSandbox>()
   #failures = 0
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
   #closed: (() => void) | undefined
 
-  /** Calls `ready` when one more sandbox waits, and `failed` when a launch failed. */
+  /** Creates an empty queue. Calls `ready` when another sandbox is ready, and `failed` when a launch failed. */
   constructor(
     size: number,
     launch: (events: SandboxEvents) => WaitingSandbox,
@@ -46,7 +52,7 @@ export class Stock {
     return this.#ours.size - this.#waiting.length
   }
 
-  /** Returns the sandbox that has waited longest; undefined if none waits. */
+  /** Removes and returns the sandbox that has waited longest. Returns undefined if none is ready. */
   take(): WaitingSandbox | undefined {
     const one = this.#waiting.shift()
     if (one) this.#ours.delete(one)
@@ -54,21 +60,21 @@ export class Stock {
     return one
   }
 
-  /** Returns a sandbox that was taken but not used. It waits again if `fit` is true, and is ended otherwise. */
+  /** Takes back a sandbox that got no job after `take`. If `fit` is true, the sandbox is ready again; otherwise it is ended. */
   giveBack(one: WaitingSandbox, fit: boolean): void {
     this.#ours.add(one)
     if (fit && !this.#closed) this.#waiting.unshift(one)
     else discard(one)
   }
 
-  /** Launches missing sandboxes one by one, so that other events are handled in between. */
+  /** Launches the missing sandboxes one at a time, so that other events are handled in between. */
   fill(afterMs = 0): void {
     if (this.#closed || this.#soon || this.#ours.size >= this.#size) return
     if (afterMs > 0) this.#later ??= setTimeout(() => this.#launchOne(), afterMs)
     else this.#soon = setImmediate(() => this.#launchOne())
   }
 
-  /** Ends all waiting sandboxes. Resolves when they have ended. */
+  /** Ends all sandboxes that wait. Resolves when they have ended. */
   close(): Promise<void> {
     clearImmediate(this.#soon)
     clearTimeout(this.#later)

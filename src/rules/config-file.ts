@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses cgconfig.conf by the grammar of cgconfig.conf(5). Every error names the line. Pure.
+// Parses the file cgconfig.conf by the grammar of cgconfig.conf(5). Every error names the line. Pure.
 import { parseFileName, parseGroupPath } from '../cgroup/path.ts'
 import { fail, quote } from '../errors/errors.ts'
 
-/** Owner and modes of a perm section, as written. */
+/** Owner and file modes of a `perm` section, as written in the file. */
 export interface PermSection {
   uid?: string
   gid?: string
@@ -16,7 +16,7 @@ export interface Perm {
   admin: PermSection
 }
 
-/** A group or a template: controllers in order, each with its settings. */
+/** A group or a template: its controllers in the order of the file, each with its settings. */
 export interface GroupSection {
   path: string
   line: number
@@ -24,7 +24,7 @@ export interface GroupSection {
   controllers: { name: string; line: number; settings: { file: string; value: string; line: number }[] }[]
 }
 
-/** The content of a file. */
+/** The content of a cgconfig.conf file. */
 export interface Configuration {
   groups: GroupSection[]
   templates: GroupSection[]
@@ -40,7 +40,7 @@ interface Token {
   line: number
 }
 
-/** Parses a file. @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
+/** Parses the text of cgconfig.conf. @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
 export function parseConfiguration(text: string, origin: string): Configuration {
   const reader: Reader = { tokens: tokenize(text, origin), at: 0, origin }
   const configuration: Configuration = { groups: [], templates: [], mounts: [], namespaces: [] }
@@ -74,14 +74,14 @@ function takeText(reader: Reader, wanted: string): Token {
   return token
 }
 
-/** Parses a block in braces, entry by entry. */
+/** Parses a block in braces. Calls `piece` for each entry in it. */
 function takeBlock(reader: Reader, piece: () => void): void {
   takeSign(reader, '{')
   while (!(peek(reader).kind === 'sign' && peek(reader).text === '}')) piece()
   reader.at++
 }
 
-/** Parses `name = value;`. */
+/** Parses a setting, `name = value;`, whose name is already read. */
 function takePair(reader: Reader, wanted: string): { name: Token; value: string } {
   const name = takeText(reader, wanted)
   takeSign(reader, '=')
@@ -134,7 +134,7 @@ const sections = '"group", "template", "mount", "namespace", "default" or "syste
 function readGroup(reader: Reader, line: number): GroupSection {
   const name = takeText(reader, 'the name of a group')
   const origin = `${reader.origin}:${name.line}`
-  // libcgroup writes the root group as "."; template letters such as %u are kept
+  // libcgroup writes the root group as "."; letters such as %u in a template's name are kept
   const path = name.text === '.' ? '' : parseGroupPath(name.text, origin)
   const group: GroupSection = { path, line, controllers: [] }
   takeBlock(reader, () => {
@@ -164,7 +164,7 @@ function readPerm(reader: Reader): Perm {
     const { text } = part
     takeBlock(reader, () => {
       const { name, value } = takePair(reader, permKeys)
-      // libcgroup 3's cgsnapshot writes tuid and tgid
+      // cgsnapshot of libcgroup 3 writes tuid and tgid for uid and gid
       const key = name.text.replace(/^t(?=[ug]id$)/, '')
       if (key !== 'uid' && key !== 'gid' && key !== 'fperm' && key !== 'dperm') throw refuse(reader, permKeys, name)
       perm[text][key] = value
@@ -216,7 +216,7 @@ function tokenize(text: string, origin: string): Token[] {
   return [...tokens, { text: 'the end of the file', kind: 'end', line }]
 }
 
-/** Returns the position of the closing quote. A backslash escapes the next character. */
+/** Returns the position of the quote that ends a string. A backslash escapes the next character. */
 function endOfString(text: string, start: number): number | undefined {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++

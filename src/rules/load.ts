@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads rules files: a named one, or /etc/cgrules.conf and then /etc/cgrules.d in the order of names.
+// Loads the rules of cgrules.conf(5): from a named file, or from /etc/cgrules.conf and then the files in
+// /etc/cgrules.d, sorted by name.
 
 import { fail, HutchError } from '../errors/errors.ts'
 import type { PasswdMaps } from '../host/passwd.ts'
@@ -15,7 +16,11 @@ const configFile = '/etc/cgconfig.conf'
 const configDirectory = '/etc/cgconfig.d'
 const largest = 1 << 20
 
-/** Loads rules with the templates for the groups that they create. @throws RULES_INVALID, CONFIG_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
+/**
+ * Loads the rules, and the templates for groups that the rules create.
+ *
+ * @throws RULES_INVALID, CONFIG_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED
+ */
 export function loadRules(file?: string, templates?: string): Rule[] {
   return joinTemplates(loadFiles(file), loadTemplates(templates))
 }
@@ -27,19 +32,19 @@ function loadFiles(file?: string): Rule[] {
   return files.flatMap((path) => parseRules(readText(path), path))
 }
 
-/** Loads templates from cgconfig.conf and cgconfig.d/*.conf, as cgrulesengd does. Missing files are ignored. */
+/** Loads the templates from cgconfig.conf and cgconfig.d/*.conf, as cgrulesengd does. Ignores missing files. */
 function loadTemplates(file?: string): GroupSection[] {
   if (file !== undefined) return parseConfiguration(readText(file), file).templates
   const files = [configFile, ...listDirectory(configDirectory).filter((path) => path.endsWith('.conf'))]
   return files.filter(exists).flatMap((path) => parseConfiguration(readText(path), path).templates)
 }
 
-/** Returns the users and groups of rules that do not exist on this host. Such rules match no process. */
+/** Returns a message for each user or group in the rules that does not exist on this host. Their rules match no process. */
 export function findUnknown(rules: readonly Rule[], ids: PasswdMaps): string[] {
   return rules.flatMap(({ who, origin }) => {
     if (who.kind === 'any' || /^\d+$/.test(who.name)) return []
     const known = who.kind === 'user' ? ids.users.has(who.name) : ids.groups.has(who.name)
-    return known ? [] : [`${origin}: there is no ${who.kind} ${who.name}, so this rule is for nobody`]
+    return known ? [] : [`${origin}: there is no ${who.kind} ${who.name}, so this rule matches no process`]
   })
 }
 
@@ -63,7 +68,7 @@ function readText(path: string): string {
     fail('FILE_REFUSED', { what: 'read the rules of', path, errno, remedy: 'name a rules file with --file' })
   try {
     const facts = statSync(encodePath(path))
-    // reading a FIFO could block, and a device could be endless
+    // refuse other kinds of files: reading a FIFO could block, and a device could be endless
     if (!facts.isFile()) throw refuse('not a regular file')
     if (facts.size > largest) throw refuse('larger than 1 MiB')
     return readFileSync(encodePath(path), 'utf8')

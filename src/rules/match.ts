@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the rule for a process and its target groups. Pure: processes, names and hierarchies are arguments.
+// Finds the rule that matches a process, and the groups that the process must be moved to. Pure: processes, names and
+// hierarchies are arguments.
 
 import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors/errors.ts'
@@ -10,34 +11,34 @@ import { isBelow } from '../text/paths.ts'
 import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 
-/** The properties of a process that rules match. */
+/** The properties of a process that rules can match. */
 export interface ProcessIdentity {
   pid: number
-  /** Effective user and group. */
+  /** The effective user and group of the process. */
   uid: number
   gid: number
-  /** Full path of the program or of the interpreted script. */
+  /** Full path of the program, or of the script that an interpreter runs. */
   program: string
-  /** Whether it is scheduled as SCHED_FIFO or SCHED_RR. */
+  /** True if the process has the real-time scheduling policy SCHED_FIFO or SCHED_RR. */
   realtime: boolean
-  /** The hierarchies. `own` is the process's group in each. */
+  /** The hierarchies, each with the group of the process (`own`). */
   groups: Hierarchies
-  /** The controllers of the v2 tree. */
+  /** The controllers that the v2 tree has. */
   unified: readonly string[]
 }
 
-/** The target group of a process in a hierarchy. */
+/** A group that a rule moves a process to, in one hierarchy. */
 export interface RuleTarget {
   mount: string
-  /** Path relative to the mount. '' is the root. */
+  /** Path of the group relative to the mount point. '' is the root group. */
   path: string
-  /** Controllers that the rule names. For `*`, all controllers of this hierarchy, or none for a v2 tree. */
+  /** The controllers that the rule names. If it says `*`, all controllers of this hierarchy on v1, and none for the v2 tree. */
   controllers: string[]
-  /** Whether the rule says `*`: only hierarchies that have the group are meant. */
+  /** True if the rule says `*` for the controllers. The process is then moved only in hierarchies in which the group exists. */
   every: boolean
-  /** Whether a missing group is created, because the rule has a template. */
+  /** True if a missing group is created, because the rule's destination has a template letter. */
   templated: boolean
-  /** Settings of a created group. */
+  /** The settings for the group if it is created. */
   template?: GroupSection
   origin: string
 }
@@ -47,7 +48,7 @@ export function targetDirectory({ mount, path }: RuleTarget): string {
   return path === '' ? mount : `${mount}/${path}`
 }
 
-/** Returns the first matching rule, as cgrulesengd does. */
+/** Returns the first rule that matches a process, as cgrulesengd does. */
 export function findRule(rules: readonly Rule[], process: ProcessIdentity, ids: PasswdMaps): Rule | undefined {
   return rules.find(
     (rule) =>
@@ -81,7 +82,7 @@ function baseOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Returns whether the process is in a group of the rule or below. The destination `*` is every group. */
+/** Returns true if the process is already in the rule's destination, or below it. If the destination is `*`, this is always so. */
 function isThere(rule: Rule, process: ProcessIdentity, ids: PasswdMaps): boolean {
   if (rule.destinations.some(({ path }) => path.length === 1 && path[0] === '*')) return true
   return findTargets(rule, process, ids).targets.some(({ mount, path }) => {
@@ -91,12 +92,15 @@ function isThere(rule: Rule, process: ProcessIdentity, ids: PasswdMaps): boolean
   })
 }
 
-/** Returns the directory of the process's group in the hierarchy at a mount. */
+/** Returns the directory of the process's group in the hierarchy that is mounted at `mount`. */
 export function groupAt({ unified, v1 }: Hierarchies, mount: string): string | undefined {
   return [unified, ...Object.values(v1)].find((hierarchy) => hierarchy?.mount === mount)?.own
 }
 
-/** Returns a rule's targets, one a hierarchy (the later of two wins), and the controllers that this host lacks. */
+/**
+ * Returns the groups that a rule moves a process to, one for each hierarchy, and the controllers that this host lacks.
+ * If two destinations are in one hierarchy, the later one is used.
+ */
 export function findTargets(
   rule: Rule,
   process: ProcessIdentity,
@@ -129,7 +133,7 @@ export function findTargets(
   return { targets: [...targets.values()], missing }
 }
 
-/** Names of the same controller on v1 and v2. */
+/** Names of the same controller on the other version of cgroups, v1 or v2. */
 const otherNames: { [name: string]: string } = { blkio: 'io', io: 'blkio', cpuacct: 'cpu' }
 
 function mountsOf({ groups: { unified, v1 }, unified: offered }: ProcessIdentity, controller: string): string[] {
@@ -167,7 +171,8 @@ function expandPath(destination: Destination, process: ProcessIdentity, ids: Pas
 }
 
 /**
- * Programs choose their own names. A name that is invalid for a group is replaced by the number, so that it cannot lead out of the tree.
+ * Returns true if a name can be a group's name. Programs choose their own names. An unusable name is replaced by a
+ * number, so that it cannot lead out of the tree.
  */
 function isName(name: string): boolean {
   return !name.includes('/') && name !== '' && isPath(name)
@@ -184,15 +189,15 @@ function isPath(text: string): boolean {
 }
 
 /**
- * Returns the running program from /proc/PID: the program's path, or the script's path if an interpreter runs it. The kernel names the
- * process after the script (its first 15 bytes).
+ * Returns the path of the program that a process runs, from its files in /proc. If an interpreter runs a script,
+ * returns the script's path: the process's name is then the first 15 bytes of the script's.
  */
 export function programOf(exe: string, comm: string, cmdline: string, cwd = ''): string {
   const path = exe.replace(/ \(deleted\)$/, '')
   if (path === '') return comm
   const isCalled = (word: string) => Buffer.from(baseOf(word)).subarray(0, 15).toString('latin1') === latin(comm)
   if (isCalled(path)) return path
-  // the kernel hands an interpreter the script's path, so a word without a slash is the program's other name
+  // the kernel passes the script's path to the interpreter, so an argument without a slash is only the program's argv[0]
   const words = cmdline.split('\0').slice(0, 8)
   const script = words.find((word) => word.includes('/') && isCalled(word))
   if (script === undefined) return path

@@ -13,14 +13,14 @@ import { findRule, findTargets, groupAt, type ProcessIdentity, type RuleTarget, 
 import type { Rule } from './parse.ts'
 import { applyTemplate } from './template.ts'
 
-/** Result of moving one process. */
+/** The result of moving one process by a rule. */
 export interface MoveResult {
   pid: number
   program: string
   uid: number
   /** The rule's `file:line`. */
   rule: string
-  /** Groups to which it was moved, without those that already contained it. */
+  /** Groups that the process was moved to, without those that already contained it. */
   moved: RuleTarget[]
   failed: HutchError[]
   /** True if the process ended before all moves were done. */
@@ -28,7 +28,8 @@ export interface MoveResult {
 }
 
 /**
- * Moves a process by the first matching rule. Returns undefined if no rule matches, or if the process must stay. With `dry`, moves nothing.
+ * Moves a process by the first rule that matches it. Returns undefined if no rule matches, or if the process must stay.
+ * With `dry`, only returns what would be moved.
  */
 export function placeProcess(
   rules: readonly Rule[],
@@ -47,7 +48,7 @@ export function placeProcess(
   const due = targets.filter((target) => {
     const own = groupAt(process.groups, target.mount) ?? ''
     const wanted = targetDirectory(target)
-    // a job of hutch with its own limits keeps them: a job that root started, and a job below the rule's group
+    // a job of hutch keeps its own group and limits if root started it, or if its group is below the rule's group
     return own !== wanted && !(isJobGroup(own) && isBelow(own, wanted)) && !isRootsJobGroup(own)
   })
   if (dry) return { ...placed, moved: due }
@@ -57,7 +58,7 @@ export function placeProcess(
     const errno = moveTo(target, pid)
     if (errno === undefined) placed.moved.push(target)
     else if (errno === 'ESRCH') placed.gone = true
-    // for `*`, only hierarchies that contain the group are used
+    // if the rule says `*`, hierarchies without the group are skipped
     else if (errno === 'ENOENT' && target.every) absent.push(target)
     else placed.failed.push(explain(target, placed, errno))
   }
@@ -65,12 +66,12 @@ export function placeProcess(
   return placed
 }
 
-/** Returns true if the group exists. */
+/** Returns true if the group already exists. */
 export function isMade(target: RuleTarget): boolean {
   return readGroupFile(targetDirectory(target), 'cgroup.procs') !== undefined
 }
 
-/** Formats a target for people, such as `cpu,memory:web/alice`. */
+/** Formats a target group for people, such as `cpu,memory:web/alice`. */
 export function formatTarget({ controllers, path }: RuleTarget): string {
   return `${controllers.join(',') || 'v2'}:/${path}`
 }
@@ -79,7 +80,10 @@ function moveTo(target: RuleTarget, pid: number): string | undefined {
   return writeGroupFile(targetDirectory(target), 'cgroup.procs', String(pid))
 }
 
-/** Creates the groups of templates in all hierarchies or in none, so that a process is not in only some of its groups. */
+/**
+ * Creates the groups of rules with templates, in all hierarchies or in none. Otherwise a process could be in only some
+ * of its groups.
+ */
 function makeTemplated(targets: readonly RuleTarget[]): HutchError | undefined {
   const missing = targets.filter((target) => target.templated && !isGroup(targetDirectory(target)))
   if (missing.length === 0) return undefined
@@ -94,7 +98,10 @@ function makeTemplated(targets: readonly RuleTarget[]): HutchError | undefined {
   }
 }
 
-/** Creates the group. `*` enables no controllers, because enabling all of them for every user would slow the whole machine. */
+/**
+ * Creates a group and its missing ancestors. If the rule says `*`, no controller is enabled, because enabling all of
+ * them for every user would slow the whole machine.
+ */
 function makeGroups(target: RuleTarget, undo: Undo[]): void {
   const { mount, controllers, every, template } = target
   const handed =

@@ -1,33 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses cgrules.conf(5). Every error names file and line. Pure.
+// Parses rules in the format of cgrules.conf(5). Every error names the file and the line. Pure.
 import { parseGroupPath } from '../cgroup/path.ts'
 import { fail } from '../errors/errors.ts'
 import type { GroupSection } from './config-file.ts'
 
-/** A line of a rule: its controllers and its destination. */
+/** Where a rule moves processes: one line with controllers and a destination path. */
 export interface Destination {
-  /** The words in the file: `cpu`, `memory`, or `*` for all. */
+  /** The controllers as written in the file, such as `cpu` and `memory`; `*` means all. */
   controllers: string[]
-  /** Literal texts and template letters (`{ letter: 'u' }`). */
+  /** The destination path: literal texts and template letters (`{ letter: 'u' }`). */
   path: (string | { letter: Letter })[]
-  /** The template of that name in cgconfig.conf. */
+  /** The template in cgconfig.conf that has the same path. */
   template?: GroupSection
-  /** Position in the file: `file:line`. */
+  /** The position of the rule in the file, as `file:line`, for errors. */
   origin: string
 }
 
-/** A template letter. Lower case is a name, upper case a number: user, group, process. */
+/**
+ * A template letter in a path, replaced by a property of the process: its user, group or process. Lower case stands for
+ * the name, upper case for the number.
+ */
 export type Letter = 'u' | 'U' | 'g' | 'G' | 'p' | 'P'
 
-/** A rule: which processes it matches, and their destination. */
+/** A rule: the processes that it matches, and where they are moved. */
 export interface Rule {
   who: { kind: 'any' } | { kind: 'user' | 'group'; name: string }
-  /** A program's name or full path. A final `*` matches any rest. */
+  /** The name or the full path of a program. A `*` at its end matches any text. */
   program?: string
   destinations: Destination[]
-  /** Leaves processes in the destination (anywhere, if it is `*`) unchanged and ends the search for rules. */
+  /**
+   * True for the option `ignore`: processes that are in the destination (anywhere, if it is `*`) stay there, and no
+   * later rule is tried.
+   */
   ignore: boolean
-  /** Leaves real-time processes unchanged. */
+  /** True for the option `ignore_rt`: real-time processes are not moved. */
   ignoreRealtime: boolean
   origin: string
 }
@@ -35,7 +41,7 @@ export interface Rule {
 const maxRules = 10_000
 const longestLine = 16_384
 
-/** Parses all rules in order. `file` is for origins and errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
+/** Parses all rules in the order of the file. `file` is the name used in errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
 export function parseRules(text: string, file: string): Rule[] {
   const rules: Rule[] = []
   for (const [index, line] of text.split('\n').entries()) {
@@ -67,7 +73,7 @@ function refuse(origin: string, value: string, why: string) {
   return fail('RULES_INVALID', { origin, value, why })
 }
 
-/** Splits a line at blanks. Quotes protect blanks, and an unquoted `#` starts a comment. */
+/** Splits a line into fields at blanks. Blanks in quotes are kept, and an unquoted `#` begins a comment. */
 function splitFields(line: string, origin: string): string[] {
   if (line.length > longestLine) throw refuse(origin, line, 'the line is too long')
   if (/[\0-\x08\x0b-\x1f\x7f]/.test(line.replace(/\r$/, '')))
@@ -90,7 +96,7 @@ function splitFields(line: string, origin: string): string[] {
   return fields
 }
 
-/** Parses `user`, `@group` or `*`, each optionally with `:program`. */
+/** Parses the processes of a rule: `user`, `@group` or `*`, each optionally followed by `:program`. */
 export function parseWho(text: string, origin: string): Pick<Rule, 'who' | 'program'> {
   const colon = text.indexOf(':')
   const name = colon < 0 ? text : text.slice(0, colon)
@@ -111,7 +117,8 @@ function parseControllers(text: string, origin: string): string[] {
 }
 
 /**
- * `%u` and the other letters are templates, `\%` is a percent sign. The fixed part of the path is checked here, the values later.
+ * Parses a destination path. `%u` and similar letters are templates, `\%` is a percent sign. The literal parts of the
+ * path are checked here, the inserted values later.
  */
 function parseDestination(text: string, origin: string): Destination['path'] {
   const path: Destination['path'] = []
@@ -133,7 +140,7 @@ function parseDestination(text: string, origin: string): Destination['path'] {
   return path
 }
 
-/** The longest value of a template letter whose name is not used. */
+/** The longest value of a template letter that stands for a number, for the check of the path's length. */
 const longestNumber = '4294967295'
 
 function parseOptions(text: string | undefined, origin: string): Pick<Rule, 'ignore' | 'ignoreRealtime'> {

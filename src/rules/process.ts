@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the properties of processes that rules match, from /proc: proc_pid_stat(5), proc_pid_status(5).
+// Reads from /proc the properties of a process that rules match: proc_pid_stat(5), proc_pid_status(5).
 
 import { readGroupFile } from '../cgroup/files.ts'
 import { type Hierarchies, parseHierarchies } from '../host/hierarchy.ts'
@@ -7,7 +7,7 @@ import { readHost } from '../host/host.ts'
 import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 import { type ProcessIdentity, programOf } from './match.ts'
 
-/** A process with properties that only the watch needs. */
+/** A process, with properties that only rules/watch.ts needs. */
 export interface WatchedProcess extends ProcessIdentity {
   parent: number
   startTime: string
@@ -15,13 +15,13 @@ export interface WatchedProcess extends ProcessIdentity {
 
 const kernelThread = 0x0020_0000
 
-/** Reads a process. Returns undefined if it is gone, a kernel thread or a zombie, which cannot be moved. */
+/** Reads a process. Returns undefined if it has ended, or if it is a kernel thread or a zombie, which cannot be moved. */
 export function readWatchedProcess(pid: number): WatchedProcess | undefined {
   const directory = `/proc/${pid}`
   const stat = read(`${directory}/stat`)
   const end = stat?.lastIndexOf(')') ?? -1
   if (stat === undefined || end < 0) return undefined
-  // fields from the third on: state ppid pgrp session tty tpgid flags …
+  // `fields` begins with the third field of the file: state, ppid, pgrp, session, tty, tpgid, flags …
   const fields = stat.slice(end + 2).split(' ')
   if (/^[ZXx]$/.test(fields[0]!) || Number(fields[6]) & kernelThread) return undefined
   const ids = read(`${directory}/status`)
@@ -54,7 +54,10 @@ export function readPids(): number[] {
 let host: { mountinfo: string; unified: string[] } | undefined
 const groups = new Map<string, Hierarchies>()
 
-/** Returns the groups of a process. Caches them, because many processes share their groups. */
+/**
+ * Returns the groups of a process, from the text of its /proc/PID/cgroup. Caches the result, because many processes are
+ * in the same groups.
+ */
 function readGroups(membership: string): Pick<ProcessIdentity, 'groups' | 'unified'> {
   if (!host) {
     const { unified } = readHost()

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket over which cgexec and cgclassify request that a process is not moved. Each side sends one message:
+// Serves the socket on which cgexec and cgclassify request that rules do not move a process. Each side sends one
+// message:
 //
 //   cgexec                              hutch
-//   pid, flags (two native i32)  ──▶    notes it
+//   pid, flags (two native i32)  ──▶    remembers the process
 //                                ◀──    SUCCESS_STORE_PID and a NUL
 
 import { fail } from '../errors/errors.ts'
@@ -10,7 +11,7 @@ import { lstatSync, unlinkSync } from '../system/files.ts'
 import { endianness } from '../system/machine.ts'
 import { connect, createServer, type Server, type Socket } from '../system/sockets.ts'
 
-/** A request. Flags: 0, the process stays; 1, its children, too; 2, ends both. */
+/** A client's request. `flags`: 0, the process is not moved; 1, its children are not moved either; 2, both may be moved again. */
 export interface StickyRequest {
   pid: number
   flags: 0 | 1 | 2
@@ -20,7 +21,11 @@ export const defaultSocket = '/run/cgred.socket'
 const requestBytes = 8
 const patienceMs = 2000
 
-/** Listens for requests of root, the only user that may exempt processes from rules. @throws RULES_TAKEN, FILE_REFUSED */
+/**
+ * Listens for requests. Accepts only those of root, the only user that may exempt processes from rules.
+ *
+ * @throws RULES_TAKEN, FILE_REFUSED
+ */
 export async function listenSticky(path: string, onRequest: (request: StickyRequest) => boolean): Promise<Server> {
   await clearStale(path)
   const server = createServer((socket) => answer(socket, onRequest))
@@ -40,7 +45,7 @@ export async function listenSticky(path: string, onRequest: (request: StickyRequ
   return server
 }
 
-/** Removes a socket without a listener, which a killed daemon left. */
+/** Removes the file of a socket that no process listens on, which a killed daemon left. */
 async function clearStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (!there) return
@@ -70,14 +75,14 @@ function answer(socket: Socket, onRequest: (request: StickyRequest) => boolean):
   })
 }
 
-/** Parses a request. Returns undefined if it is invalid. */
+/** Parses a client's request. Returns undefined if the bytes are invalid. */
 export function parseRequest(bytes: Buffer): StickyRequest | undefined {
   const [pid, flags] =
     endianness() === 'LE' ? [bytes.readInt32LE(0), bytes.readInt32LE(4)] : [bytes.readInt32BE(0), bytes.readInt32BE(4)]
   return pid > 0 && (flags === 0 || flags === 1 || flags === 2) ? { pid, flags } : undefined
 }
 
-/** Formats a request as a client sends it. */
+/** Formats a request in the form that clients send. */
 export function formatRequest({ pid, flags }: StickyRequest): Buffer {
   return Buffer.from(new Uint8Array(new Int32Array([pid, flags]).buffer))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Templates of cgconfig.conf: settings and owner of a group that a rule creates.
+// Applies templates of cgconfig.conf(5): the settings and the owner of groups that rules create.
 
 import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
@@ -11,7 +11,7 @@ import type { GroupSection, PermSection } from './config-file.ts'
 import { type RuleTarget, targetDirectory } from './match.ts'
 import type { Destination, Rule } from './parse.ts'
 
-/** Joins each destination with the template of the same name, `users/%u` as both are written. */
+/** Gives each destination the template that has the same path. Paths are compared as written in the files, such as `users/%u`. */
 export function joinTemplates(rules: readonly Rule[], templates: readonly GroupSection[]): Rule[] {
   const byPath = new Map(templates.map((template) => [template.path, template]))
   const join = (destination: Destination): Destination => {
@@ -21,13 +21,13 @@ export function joinTemplates(rules: readonly Rule[], templates: readonly GroupS
   return rules.map((rule) => ({ ...rule, destinations: rule.destinations.map(join) }))
 }
 
-/** Formats a destination as in the rule, without leading and trailing slashes. */
+/** Formats a destination path as written in the rule, without leading and trailing slashes. */
 function formatDestination({ path }: Destination): string {
   const text = path.map((part) => (typeof part === 'string' ? part : `%${part.letter}`)).join('')
   return text.split('/').filter(Boolean).join('/')
 }
 
-/** Applies the settings to a new group in a hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
+/** Applies the settings of a template to a new group. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
 export function applyTemplate(target: RuleTarget, template: GroupSection): void {
   const directory = targetDirectory(target)
   const unified = isUnified(directory)
@@ -57,7 +57,7 @@ function grant(directory: string, files: string[], { uid, gid }: PermSection, or
   }
 }
 
-/** Returns the owner. -1 leaves a user or group that is not named unchanged. */
+/** Returns the owner's user and group ids. -1 means that the id is not given and stays unchanged. */
 function readOwner(uid: string | undefined, gid: string | undefined, origin: string): { uid: number; gid: number } {
   return {
     uid: uid === undefined ? -1 : readUser(uid, origin).uid,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows the machine's processes and places each that runs another program or changes its user or group. Waits for the kernel, never polls.
+// Watches the machine's processes. Applies the rules to each process that executes a program or changes its user or
+// group. The kernel reports these events, so nothing is polled.
 import { fail } from '../errors/errors.ts'
 import { readIds } from '../host/passwd.ts'
 import { changeKinds, native } from '../system/native.ts'
@@ -10,17 +11,17 @@ import type { StickyRequest } from './sticky.ts'
 
 /** A running watch. */
 interface Watch {
-  /** Replaces the rules and applies them to all processes. */
+  /** Replaces the rules, and applies the new ones to all processes. */
   reload(rules: readonly Rule[]): void
-  /** Handles a request of cgexec --sticky. Returns false if the process does not exist. */
+  /** Handles a request of `cgexec --sticky` that rules do not move a process. Returns false if the process does not exist. */
   stick(request: StickyRequest): boolean
   stop(): void
 }
 
-/** Maximum delay of an event in the queues of CPUs and of this process. Microseconds. */
+/** Maximum delay in microseconds between an event on a CPU and its arrival in this process. */
 const slackUsec = 10_000_000
 
-/** Places these processes once, except this process and PID 1. */
+/** Applies the rules to these processes once. Leaves out this process and PID 1. */
 export function placeAll(
   rules: readonly Rule[],
   pids: Iterable<number>,
@@ -36,22 +37,30 @@ function placeOne(
   dry: boolean,
   report: (placed: MoveResult) => void,
 ): void {
-  // a rule for every user must not move init
+  // never move PID 1, which a rule for all users would also match
   if (!seen || seen.pid === process.pid || seen.pid === 1) return
   const placed = placeProcess(rules, seen, readIds(), dry)
   if (placed && placed.moved.length + placed.failed.length > 0) report(placed)
 }
 
-/** Starts a watch. `onLost` is called after missed events, before all processes are checked again. @throws RULES_UNAVAILABLE */
+/**
+ * Starts a watch of all processes. `onLost` is called if events were missed; afterwards all processes are checked
+ * again.
+ *
+ * @throws RULES_UNAVAILABLE
+ */
 export function startWatch(
   initial: readonly Rule[],
   report: (placed: MoveResult) => void,
   onLost: () => void = () => {},
 ): Watch {
   let rules = initial
-  /** Exempt processes: whether children are exempt, and the start time, because pids are reused. */
+  /**
+   * Processes that rules do not move. `children` tells whether their children also stay. Process ids are reused, so the
+   * start time identifies the process.
+   */
   const sticky = new Map<number, { children: boolean; startTime: string }>()
-  /** Time of the last check of each process. Children forked earlier may be in its old group. */
+  /** When each process was last checked. A child that was forked before that time may still be in the old group. */
   const looked = new Map<number, number>()
 
   const check = (pid: number) => {
@@ -111,7 +120,10 @@ export function startWatch(
   }
 }
 
-/** Updates the exempt processes after missed events: forgets ended ones and finds new children. */
+/**
+ * Updates the list of processes that rules do not move, after events were missed. Removes ended processes, and adds new
+ * children.
+ */
 function renewSticky(sticky: Map<number, { children: boolean; startTime: string }>): void {
   for (const [pid, { startTime }] of sticky) if (readWatchedProcess(pid)?.startTime !== startTime) sticky.delete(pid)
   if (sticky.size === 0) return

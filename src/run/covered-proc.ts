@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why the kernel refused to mount a new /proc in a user namespace: a container engine has masked parts of its own /proc. Called
-// after a failed start; reads /proc.
+// Explains why the kernel refused to mount a new /proc in a user namespace: a container engine has covered parts of the
+// existing /proc. Called after a failed start; reads /proc.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import type { Op } from '../ops/ops.ts'
 import { readFileSync } from '../system/files.ts'
 
 /**
- * Returns the error of a proc mount that the kernel refused because other mounts cover parts of /proc. Returns undefined for any other
- * operation or cause.
+ * Returns the error for a mount of /proc that the kernel refused because other mounts cover parts of the existing
+ * /proc. Returns undefined for any other operation or cause.
  */
 export function explainCoveredProc(op: Op, errno: string, origin: string): HutchError | undefined {
   if (errno !== 'EPERM' || !((op.op === 'mount' || op.op === 'attachNew') && op.type === 'proc')) return undefined

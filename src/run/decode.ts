@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns chunks of bytes into text as they come, and counts what an encoding cannot represent. Used by output.ts and lines.ts; pure.
+// Decodes output to text as chunks of bytes arrive, and counts the bytes that the encoding cannot represent. Used by
+// output.ts and lines.ts; pure.
 
 /** Decodes one stream. */
 export interface Decoder {
-  /** Returns the text of all complete characters so far. */
+  /** Decodes a chunk. Returns the text of all characters that are complete. */
   write(bytes: Buffer): string
-  /** Returns the text of what is left: the first bytes of a character that never came. */
+  /** Ends the decoding. Returns the text of the remaining bytes, an incomplete character. */
   end(): string
-  /** Bytes of an incomplete character, which wait for the next chunk. */
+  /** Number of bytes of an incomplete character, which are kept until the next chunk. */
   readonly held: number
-  /** Invalid sequences that became U+FFFD, and bytes that were changed or left out. */
+  /** Number of invalid sequences that were replaced by U+FFFD, and of bytes that were changed or left out. */
   readonly replaced: number
 }
 
-/** Returns the length of the longest prefix that can be decoded alone. */
+/** Returns the length of the longest prefix that ends at a complete character. */
 type CompleteLength = (bytes: Buffer) => number
 
 const complete: { [encoding in BufferEncoding]?: CompleteLength } = {
@@ -23,7 +24,7 @@ const complete: { [encoding in BufferEncoding]?: CompleteLength } = {
   base64url: ({ length }) => length - (length % 3),
 }
 
-/** A character begins at a byte from 0xC2 to 0xF4, and has at most three more bytes. */
+/** Returns that length for UTF-8. A multi-byte character begins with a byte from 0xC2 to 0xF4, and has at most three more bytes. */
 function completeUtf8(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!
@@ -35,7 +36,7 @@ function completeUtf8(bytes: Buffer): number {
   return bytes.length
 }
 
-/** Opens a decoder of one of Node's encodings. */
+/** Creates a decoder for one of Node's encodings. */
 export function openDecoder(encoding: BufferEncoding): Decoder {
   const completeLength = complete[encoding] ?? ((bytes) => bytes.length)
   let rest = emptyBuffer

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the environment that a job inherits, with names and values as bytes. Called by launch.ts, the CLI and the drop-ins.
+// Reads the environment that a job inherits. Names and values may contain bytes that are not UTF-8. Called by
+// launch.ts, the command line and the drop-ins.
 import { readFileSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { runsInNode } from '../system/runtime.ts'
@@ -7,9 +8,9 @@ import { decodeNames, isOdd, keepMarks } from '../text/non-utf8.ts'
 
 let knownEnvironment: string[] | undefined
 
-/** Returns the caller's environment. Reads process.env each time, because it is a copy in a worker thread. */
+/** Returns the caller's environment. Reads process.env on each call, because worker threads have their own copy of it. */
 export function readEnvironment(): string[] {
-  // other runtimes do not pass changes of process.env on to the C environment
+  // in Node, native code detects changes of the environment; other runtimes do not pass changes of process.env on to it
   const changed = !runsInNode || native().environmentChanged()
   if (knownEnvironment && !changed) return knownEnvironment
   knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
@@ -17,7 +18,7 @@ export function readEnvironment(): string[] {
   return knownEnvironment
 }
 
-/** Replaces variables that are not valid UTF-8 by the kernel's bytes, because Node decodes variables as UTF-8. */
+/** Replaces each variable that is not valid UTF-8 by its original bytes, which Node's decoding as UTF-8 has lost. */
 function withBytes(variables: readonly string[]): string[] {
   const bytes = readFileSync('/proc/self/environ').toString('latin1').split('\0')
   const read = new Map(

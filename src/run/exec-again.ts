@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why this process could not execute a command, by starting the command once more through hutch-init. Loaded by exec-in-group.ts
-// after a failure.
+// Explains why this process could not execute a command, by starting the command again through hutch-init. Loaded by
+// exec-in-group.ts after the failure.
 import type { HutchError } from '../errors/errors.ts'
 import { readInherited } from '../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../host/limits.ts'
@@ -10,8 +10,8 @@ import { execError, explainPlainExec } from './exec-facts.ts'
 import { endAs, runProgram } from './ungrouped.ts'
 
 /**
- * Runs the command through hutch-init, which examines the program if exec fails. If exec succeeds this time, this process ends as the
- * command ends.
+ * Runs the command through hutch-init, which examines the program file if exec fails. If exec succeeds this time, this
+ * process ends with the command's status.
  */
 export async function explainExec(argv: readonly string[], errno: string): Promise<HutchError> {
   const openFiles = readCallersOpenFiles()
@@ -30,7 +30,7 @@ export async function explainExec(argv: readonly string[], errno: string): Promi
     if (!('error' in ending)) process.exit(endAs(ending))
     if (ending.error.errno === errno) return ending.error
   } catch {
-    // hutch-init could not be started: explain the errno alone
+    // ignored: hutch-init could not be started, so only the errno is explained
   }
   const failure = explainPlainExec({
     command: argv[0]!,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gathers the facts that exec-failure.ts explains after a failed exec: what hutch-init found, and what the host has. Called by job.ts and
-// ungrouped.ts.
+// Collects the facts about a failed exec for exec-failure.ts: what hutch-init found in the program file, and what
+// exists on the host. Called by job.ts and ungrouped.ts.
 
 import { readMany } from '../cgroup/files.ts'
 import { capabilityName, hasCapability, parseFileCapabilities } from '../credentials/capability.ts'
@@ -33,11 +33,14 @@ import {
 } from '../verdict/exec-failure.ts'
 import { headBytes, readFileKind } from '../verdict/program-file.ts'
 
-/** Offsets of struct program_look in native/wire/program.h. */
+/** Offsets in bytes of the fields of `struct program_look` in native/wire/program.h. */
 const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
 const noexecFlag = 8
 
-/** Decodes a program_look that hutch-init sent. Returns an empty array if its length is wrong. */
+/**
+ * Decodes the records (`struct program_look`) in which hutch-init describes a program that could not be executed.
+ * Returns an empty array if the length is wrong.
+ */
 export function decodeProgramReports(bytes: Buffer | undefined): ProgramReport[] {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.about) !== 0) return []
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
@@ -67,7 +70,7 @@ export function decodeProgramReports(bytes: Buffer | undefined): ProgramReport[]
   ]
 }
 
-/** Explains a job's failed exec, for the job's outcome. */
+/** Explains the failed exec of a job's command. */
 export function explainJobExec(
   plan: Plan,
   { inner }: Program,
@@ -76,7 +79,7 @@ export function explainJobExec(
 ): { execFailure: ExecFailure; interpreterMissing: boolean } {
   const { spec, argv, env, searchPath } = plan
   const outside = (path: string) => hostPath(inner, path)
-  // the plan does not contain bubblewrap's root
+  // operations with this name build the root of bwrap, which a job's plan never contains
   const emptied = inner.some(({ op }) => op === 'emptyRoot')
   const ownRoot =
     emptied || (spec.root !== undefined && (spec.root.directory !== undefined || spec.root.sealed === true))
@@ -104,7 +107,7 @@ export function explainJobExec(
   return { execFailure, interpreterMissing: execFailure.interpreterMissing === true }
 }
 
-/** Explains the failed exec of unshare, nsenter or bwrap, which start a program without a plan. */
+/** Explains the failed exec of unshare, nsenter or bwrap, which start a program without a Plan. */
 export function explainPlainExec(
   facts: Pick<ExecFacts, 'command' | 'errno' | 'looks' | 'searchPath' | 'frontend' | 'ownRoot' | 'filtered'>,
   inner: readonly Op[] = [],
@@ -112,7 +115,7 @@ export function explainPlainExec(
   const { ownRoot, looks, errno, command, searchPath } = facts
   const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
   const wanted = looks.length === 0 || looks[0]!.error === 'ENOENT' ? command : interpreter
-  // these operations build the root of bwrap; the root of unshare and nsenter can be any directory
+  // the program's operations describe the root of bwrap; with unshare and nsenter, the root can be any directory
   const known = !ownRoot || facts.frontend === 'bwrap'
   const outside = (path: string) => (known ? hostPath(inner, path) : undefined)
   const there = (path: string) => existsSync(outside(path) ?? '')
@@ -128,13 +131,16 @@ export function explainPlainExec(
   })
 }
 
-/** Returns the failure as a tool's error: the tool's own first line, followed by the findings. */
+/** Returns the error of a drop-in tool for a failed exec: the first line as the original tool writes it, then what hutch found. */
 export function execError({ why, evidence, remedy }: ExecFailure, path: string, errno: string): HutchError {
   const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
   return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
 }
 
-/** Returns the names of the file's capabilities that the bounding set of the command lacks. Only exec's EPERM can mean this. */
+/**
+ * Returns the file capabilities of the program that are missing in the command's bounding set, by name. They can be the
+ * cause only of EPERM.
+ */
 function deniedCapabilities(
   path: string | undefined,
   errno: string,
@@ -151,7 +157,10 @@ function deniedCapabilities(
 
 const maxPaths = 32
 
-/** Finds a program on the host, and the volumes that it needs inside. `isInside` returns true for a path that is already visible inside. */
+/**
+ * Finds a program on the host, and the volumes that a job needs to run it. `isInside` returns true for a path that the
+ * job can already see.
+ */
 function findOnHost(command: string, searchPath: string, isInside: (path: string) => boolean): HostProgram | undefined {
   const typed = command.includes('/')
   const path = typed ? executable(resolve(command)) : search(command, [searchPath, process.env.PATH ?? ''].join(':'))
@@ -165,7 +174,7 @@ function findOnHost(command: string, searchPath: string, isInside: (path: string
   const directory = path.slice(0, path.lastIndexOf('/'))
   return {
     path,
-    // do not mount the host's system directories over those of an image
+    // leave out the host's system directories: mounted into a job with an image, they would cover the image's own
     volumes: volumes.filter((one) => !/^\/(usr|bin|sbin|lib\w*|etc)(\/|$)/.test(one)),
     ...(!typed && !searchPath.split(':').includes(directory) && { searchPath: `${directory}:${searchPath}` }),
     ...(typed && !command.startsWith('/') && { directory: process.cwd() }),
@@ -190,7 +199,8 @@ function executable(path: string): string | undefined {
 }
 
 /**
- * Returns the paths that a program depends on: the target of a link, the interpreter of a script, and the program that env(1) searches for.
+ * Returns the paths that a program needs to run: a symbolic link's target, a script's interpreter, and the program that
+ * env(1) searches for.
  */
 function named(path: string): string[] {
   try {
@@ -217,10 +227,13 @@ function readHead(path: string): Buffer {
   }
 }
 
-/** Names next to a directory of programs that show a complete installation. */
+/** Names whose presence next to a directory of programs shows that both belong to one installation. */
 const companions = ['lib', 'lib64', 'libexec', 'versions', 'pyvenv.cfg']
 
-/** Returns the path to mount for a program: its installation, its directory, or only the file if the directory also holds other things. */
+/**
+ * Returns the path to mount so that a program can run: its whole installation, or its directory. Returns only the file
+ * if the directory also contains unrelated files.
+ */
 function installRoot(path: string): string {
   const directory = path.slice(0, path.lastIndexOf('/')) || '/'
   const parent = directory.slice(0, directory.lastIndexOf('/')) || '/'
@@ -231,7 +244,7 @@ function installRoot(path: string): string {
   return holdsOthers(directory) ? path : directory
 }
 
-/** Returns the processes that have a file open for writing, as far as this user can see their descriptors. */
+/** Returns the processes that have a file open for writing. Processes whose descriptors this user may not see are missing. */
 function findWriters(path: string | undefined): { pid: number; name: string }[] {
   if (path === undefined) return []
   const found: { pid: number; name: string }[] = []

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves this process into groups and executes a command in its place, which keeps process id, signals, terminal and exit status. Called by
-// cgexec and `hutch cgroup exec`.
+// Moves this process into control groups and executes a command in its place. The command therefore keeps the process
+// id, signals, terminal and exit status. Called by cgexec and `hutch cgroup exec`.
 import { explainWrite } from '../cgroup/write-errors.ts'
 import type { HutchError } from '../errors/errors.ts'
 import { readOpenFilesLimit } from '../host/limits.ts'
@@ -9,15 +9,15 @@ import { approachGroup } from '../systemd/delegated-group.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { checkTasksForNode } from './node-tasks.ts'
 
-/** Why this process could not execute the command: a group could not be joined, or exec failed. */
+/** Why this process was not replaced by the command: a group could not be joined, or exec failed. */
 interface NotBecome {
   error: HutchError
   failed: 'join' | 'not-found' | 'not-executable'
 }
 
 /**
- * Joins `directories` in the given order and executes the command. Returns only on failure. A user's process first joins a scope if systemd
- * requires it.
+ * Joins `directories` in the given order, then executes the command. Returns only on failure. Without root, the process
+ * first joins a scope if systemd requires it.
  *
  * @throws SYSTEMD_*, CGROUP_REFUSED, TASKS_TOO_FEW
  */

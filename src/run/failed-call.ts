@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adds to an error the refused system call and what may have refused it, or the exhausted limit of this process. Called after a failed
-// start; reads /proc.
+// Adds to an error which system call was refused, and what may have refused it. The cause can also be a limit of this
+// process. Called after a failed start; reads /proc.
 
 import { addEvidence, type HutchError, remedyOf } from '../errors/errors.ts'
 import { optionOfRun, type RemedyText, text } from '../errors/remedy-text.ts'
@@ -32,8 +32,8 @@ const namespaceCalls = new Set([
 ])
 
 /**
- * Resource limits of this process by the errno of a refused call, see setrlimit(2): the row in /proc/self/limits, the words, and the
- * remedy.
+ * The resource limit that a refused call reached, by errno (setrlimit(2)): the row in /proc/self/limits, words for it,
+ * and the remedy.
  */
 const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: RemedyText] } = {
   EMFILE: [
@@ -56,7 +56,7 @@ function nameLimit(
   return addEvidence(error, [now === undefined ? words : `${words}: ${now}`], { remedy })
 }
 
-/** Returns the error with the refused call as its operation, and with the restrictions of this process as evidence. */
+/** Returns the error with the refused system call in it, and with the restrictions of this process as evidence. */
 export function nameFailedCall(error: HutchError, number: number, errno: string): HutchError {
   if (error.code === 'PROC_COVERED') return error
   const limit = exhaustedLimits[errno]
@@ -78,7 +78,10 @@ export function nameFailedCall(error: HutchError, number: number, errno: string)
   })
 }
 
-/** Explains a failed clean-up after a job's end. `part` of the refusal is the number of the system call. */
+/**
+ * Explains why the groups could not be removed after a job's end. `part` of the refusal is the number of the refused
+ * system call.
+ */
 export function explainLeftover(op: Op, { errno, part }: Refusal, plan: Plan): HutchError {
   return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), part, errno)
 }
@@ -90,7 +93,7 @@ function remedyFor(call: string, remedy: RemedyText): RemedyText {
   return remedy === 'see hutch doctor' ? allow : text`${remedy}; or ${allow}`
 }
 
-/** Returns the AppArmor profile or SELinux label of this process; '' if none restricts this process. */
+/** Returns the AppArmor profile or SELinux label of this process. Returns '' if neither restricts this process. */
 function securityProfile(): string {
   const profile = readText('/proc/self/attr/current').replaceAll('\0', '').trim()
   return profile.startsWith('unconfined') || profile === 'kernel' ? '' : profile

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a job's events to its result. Used by job.ts and by the pool.
+// Follows a job by its events until it ends, and creates its Result. Used by job.ts and by the pool.
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
@@ -22,24 +22,24 @@ import { decodeTargetState, seenBy, type TargetState } from './mount-target.ts'
 import { explainRefusal } from './op-errors.ts'
 import type { Cap, Streams } from './stdio.ts'
 
-/** Callbacks and settings of a caller. */
+/** The caller's callbacks and settings for one job. */
 export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: ((event: JobEvent) => void) | undefined
   reads?: true
-  /** The whole standard input. */
+  /** The whole standard input of the job. */
   input?: Input | undefined
-  /** Connects the job's network; `failed` is called with the reason if that fails. */
+  /** Starts to connect the job's network. Calls `failed` with the reason if that fails. */
   connect?: (failed: (error: unknown) => void) => Connecting | undefined
-  /** Reads the calls that the job's filter reports. */
+  /** The module that compiled the job's filter; it also reads the calls that the filter reports. */
   filter?: FilterMaker | undefined
-  /** Called before the result resolves, if the command cannot be executed. */
+  /** Called if the command could not be executed, before the result resolves. */
   execFailed?: (failure: ExecFailure, errno: string) => void
-  /** Called if the job ended before it had read its request. */
+  /** Called if a pool's sandbox ended before it had read the request for the job. */
   unread?: () => void
 }
 
-/** Collects the job's events until it ends and resolves with its Result. `begun` is the launch time. */
+/** Collects the job's events until the job ends, and resolves with its Result. `begun` is the launch time. */
 export function follow(
   launched: Launched,
   begun: number,
@@ -55,7 +55,7 @@ export function follow(
   let failure: unknown
   let explainStep: ((state?: TargetState) => HutchError) | undefined
   let aborted = false
-  // an error of the caller's function does not change the job: it is thrown again outside, as in any event listener
+  // an error in the caller's function does not change the job: throw it outside of this function, as for any event listener
   const report = (event: JobEvent) => {
     try {
       onEvent?.(event)
@@ -177,7 +177,10 @@ function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'le
   return learned ? { learned } : { seccomp: { refused, others } }
 }
 
-/** Turns an event file's text into events. A v1 eventfd has no text, so its OOM kills are counted at the end. */
+/**
+ * Turns the text of a changed event file into events for the caller. A v1 eventfd has no text, so its OOM kills are
+ * counted only at the end.
+ */
 function noteCounts(
   op: string | undefined,
   text: string,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds a job's standard input from text, bytes, a stream or an iterable. Used by follow.ts.
+// Writes a job's standard input from text, bytes, a stream or an iterable. Used by follow.ts.
 import { fail } from '../errors/errors.ts'
 import { pipeline, type Readable, type Writable } from '../system/streams.ts'
 
 type Piece = string | Uint8Array
 
-/** The whole standard input of a command. */
+/** The whole standard input of a command, as the caller gives it. */
 export type Input = Piece | Readable | Iterable<Piece> | AsyncIterable<Piece>
 
 /** @throws OPTION_INVALID */
@@ -29,7 +29,10 @@ export function checkInput(input: unknown): Input | undefined {
   })
 }
 
-/** Writes the input as the job reads it. `failed`: the input itself failed. Returns what ends the feed when the job has ended. */
+/**
+ * Writes the input while the job reads it. Calls `failed` if reading the input fails. Returns a function to call when
+ * the job has ended; it stops the writing.
+ */
 export function startFeed(stdin: Writable | null, input: Input, failed: (error: unknown) => void): () => void {
   if (!stdin) return () => {}
   if (typeof input === 'string' || input instanceof Uint8Array) {
@@ -38,14 +41,14 @@ export function startFeed(stdin: Writable | null, input: Input, failed: (error: 
   }
   let ended = false
   pipeline(checkPieces(input), stdin, (error) => {
-    // the command may end, or close its input, before it has read everything
+    // these errors are expected: the command may end, or close its input, before it has read everything
     if (error && !ended && error.code !== 'EPIPE' && error.code !== 'ECONNRESET')
       failed(fail('STREAM_FAILED', { what: 'read the input of the command', why: error.message }, error))
   })
   return () => {
     ended = true
     stdin.destroy()
-    // an idle stream would wait for its next bytes, and keep this process
+    // otherwise a stream without new data would keep this process running
     if ('destroy' in input) input.destroy()
   }
 }

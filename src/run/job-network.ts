@@ -20,8 +20,8 @@ type Start = (spec: Spec, options: { stdio: [number, 'pipe', 'pipe'] }) => Helpe
 /** A network connection that is being made. */
 export interface Connecting {
   /**
-   * Resolves with the addresses inside when the job continues. Resolves with an empty array if the connection failed or the addresses are
-   * unknown.
+   * Resolves when the job continues, with the job's addresses. Resolves with an empty array if the connection failed or
+   * the addresses are unknown.
    */
   addresses: Promise<string[]>
   /** Removes the connection after the job's end. @throws NETWORK_REFUSED */
@@ -34,7 +34,8 @@ const keeper = {
 }
 
 /**
- * Begins to connect the network and returns at once. `start` runs a program as a job. `failed` receives the error if the connection fails.
+ * Starts to connect the network, and returns at once. `start` runs a tool as a job. `failed` is called with the error
+ * if the connection fails.
  */
 export function beginConnection(launched: Launched, start: Start, failed: (error: unknown) => void): Connecting {
   const connecting = makeConnection(launched, start).catch((error: unknown) => {
@@ -72,8 +73,9 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
 }
 
 /**
- * Returns the Spec of a network tool. The tool gets its own pid namespace, so the kernel ends the tool when hutch is killed, whatever ids
- * it has. Without root, it enters the job's user namespace, which owns the network namespace.
+ * Returns the Spec that runs a network tool. The tool gets its own pid namespace. If hutch is killed, the kernel
+ * therefore also kills the tool, even if its ids have changed. Without root, the tool enters the job's user namespace,
+ * which owns the network namespace.
  */
 function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec {
   const maps = plan.userNamespace
@@ -98,8 +100,8 @@ function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec
 let swept = false
 
 /**
- * Removes what CNI plugins left behind for killed hutch processes. Called after this process's first job; returns undefined if there is
- * nothing to remove.
+ * Removes what CNI plugins set up for jobs whose hutch process was killed. Called after this process's first job.
+ * Returns undefined if there is nothing to remove.
  */
 export function sweepNetworks(): Promise<void> | undefined {
   if (swept) return undefined

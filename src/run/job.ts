@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The API's Job, `start` and `run`; and startSpec, which the CLI and pools also use. Not pure.
+// Exports the API's Job, `start` and `run`, and startSpec for the command line and pools. Not pure.
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail } from '../errors/errors.ts'
@@ -37,9 +37,12 @@ import {
 import { type Cap, closeEnds, connectStreams, openStreams, type StreamEnd, type Streams } from './stdio.ts'
 import { copyOutput, mergeStreams, openStdio, type StdioSources } from './stdio-sources.ts'
 
-/** A running command. `await using` stops it at the end of the block. */
+/** A running command. With `await using`, the job is stopped at the end of the block. */
 export class Job {
-  /** Process id, as this process sees it: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
+  /**
+   * The job's process id, as this process sees it. It is that of hutch-init if that stays (as PID 1, or without a
+   * control group), otherwise that of the command.
+   */
   readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable | null
@@ -56,7 +59,7 @@ export class Job {
   #over = false
   #replaced = 0
 
-  /** @internal Jobs are made by `start`. */
+  /** @internal Creates a job; users call `start`. */
   constructor(
     launched: Launched,
     streams: Pick<Streams, 'stdin' | 'stdout' | 'stderr'>,
@@ -74,21 +77,24 @@ export class Job {
     this.result = settle(this.#sent).finally(() => {
       this.#over = true
     })
-    // a caller that reads only the streams does not have to await the result
+    // avoid an unhandled rejection, because a caller may only read the streams and never await the result
     this.result.catch(() => {})
   }
 
-  /** Limits on v2 of groups that contain this process but not the job. Each entry says whether the job's own group has the same limit. */
+  /**
+   * Limits of v2 groups that contain this process but not the job. Each entry tells whether the job's own group has the
+   * same limit.
+   */
   get outerLimits(): readonly AppliedOuterLimit[] {
     return this.#launched.plan.outer
   }
 
-  /** @internal The directories of the job's groups. */
+  /** @internal The directories of the job's control groups. */
   get directories(): readonly string[] {
     return [...new Set(this.#launched.plan.groups.map(({ directory }) => directory))]
   }
 
-  /** @internal Passes signals of this process on to the job until it ends. Used by the CLI. */
+  /** @internal Passes signals that this process receives on to the job until it ends. Used by the command line. */
   forwardSignals(): void {
     this.#launched.forwards = true
     watchedNative().forward(this.#launched.job)
@@ -105,7 +111,10 @@ export class Job {
     return watchedNative().signal(this.#launched.job, number) === 0
   }
 
-  /** Sends SIGTERM to all processes, and SIGKILL after `killAfter`. Resolves when the job has ended. */
+  /**
+   * Stops the job: sends `stopSignal` (SIGTERM by default) to all processes, and SIGKILL after `killAfter`. Resolves
+   * when the job has ended.
+   */
   async stop(): Promise<Result> {
     this.#sent.add(this.#launched.plan.spec.stopSignal).add(systemConstants.signals.SIGKILL)
     if (!this.#over) watchedNative().stop(this.#launched.job)
@@ -113,13 +122,14 @@ export class Job {
   }
 
   /**
-   * With `network: 'cni:NAME'`: resolves with the job's addresses, such as `10.88.0.2/16`, when the network is connected.
+   * Resolves with the job's addresses, such as `10.88.0.2/16`, when the network is connected. They are known only with
+   * `network: 'cni:NAME'`.
    */
   async addresses(): Promise<string[]> {
     return this.#launched.connecting?.addresses ?? []
   }
 
-  /** Returns what the job has used so far. */
+  /** Returns what the job has used so far: memory, CPU time and so on. */
   async usage(): Promise<Usage> {
     return parseUsage(this.#launched.plan, (path) => {
       const slash = path.lastIndexOf('/')
@@ -128,7 +138,9 @@ export class Job {
   }
 
   /**
-   * Sends the output of this job to the input of another, and returns the other: `a.pipe(b)` is `a | b` of a shell.
+   * Sends the output of this job to the input of another job, and returns that job. `a.pipe(b)` is like `a | b` in a
+   * shell.
+   *
    * @throws OPTION_CONFLICT if stdout of this job or stdin of the other is not a pipe
    */
   pipe(to: Job): Job {
@@ -138,20 +150,21 @@ export class Job {
         why: this.stdout ? 'stdin of the other job is not a pipe' : 'stdout of this job is not a pipe',
         remedy: "start both jobs with 'pipe' for these streams, and the other without input",
       })
-    // a reader that ends early closes the pipe, so the writer gets SIGPIPE
+    // ignore the error: if the reading job ends early, this pipe is closed, and the writing job gets SIGPIPE as in a shell
     pipeline(this.stdout, to.stdin, () => {})
     return to
   }
 
-  /** Sequences that `encoding` could not represent in the lines that the iteration has yielded. */
+  /** Number of byte sequences that `encoding` could not represent, in the lines returned so far by iterating over the job. */
   get replaced(): number {
     return this.#replaced
   }
 
   /**
-   * Yields the lines of stdout, or of `all` with that option, without their newlines. Leaving the loop closes the stream. With `reject`, the
-   * loop throws a `RunError` at its end if the command failed.
-   * @throws OPTION_CONFLICT if the stream is not a pipe, or if `encoding` has no lines
+   * Yields the lines of stdout, or of `all` with that option, without their newlines. Leaving the loop early closes the
+   * stream. With `reject`, the loop throws a `RunError` at its end unless the command exited with status 0.
+   *
+   * @throws OPTION_CONFLICT if the stream is not a pipe, or if `encoding` is not a text encoding
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     const stream = this.all ?? this.stdout
@@ -178,8 +191,9 @@ export class Job {
 }
 
 /**
- * Starts a command inside limits and namespaces, and returns after the clone. Its streams carry bytes.
- * @throws HutchError for what hutch could not do; nothing is left behind. The signal's reason if the signal is aborted already.
+ * Starts a command with limits and namespaces. Resolves as soon as its process exists. The job's streams carry bytes.
+ *
+ * @throws HutchError if the job could not be started; nothing is left behind. If the signal is already aborted, its reason.
  */
 export function start(file: string, args?: readonly string[], options?: StartOptions): Promise<Job>
 export function start(file: string, options: StartOptions): Promise<Job>
@@ -195,7 +209,8 @@ export async function start(
 
 /**
  * Runs a command to its end. Never rejects because of what the command did, unless `reject` is true.
- * @throws HutchError for what hutch could not do
+ *
+ * @throws HutchError if hutch could not do its part
  * @throws RunError with `reject`, if the command did not exit with status 0
  */
 export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
@@ -221,14 +236,14 @@ export async function run(
   return checkResult({ ...result, ...fields }, output.reject)
 }
 
-/** A checked call of `run` or `start`. */
+/** A call of `run` or `start` whose options have been checked. */
 interface Request {
   spec: Spec
   output: OutputSpec
   callOptions: CallWays & LaunchHooks & { reads?: true }
 }
 
-/** @throws HutchError for an option that cannot be used */
+/** Checks the arguments and options of `run` or `start`. @throws HutchError for an invalid option */
 async function readRequest(
   call: StartCall & ('run' | 'start'),
   file: string,
@@ -254,7 +269,7 @@ function startRequest({ spec, output, callOptions }: Request): Job {
   }
 }
 
-/** Returns the result of a command that was stopped before it started. */
+/** Returns the result of a command that was aborted before it started. */
 function unstarted({ spec, callOptions }: Request): Result {
   const { plan, program } = prepare(spec, callOptions.filter)
   return { ...concludeUnstarted(plan, program), abortReason: callOptions.signal?.reason }
@@ -262,7 +277,10 @@ function unstarted({ spec, callOptions }: Request): Result {
 
 let last: Promise<void> | undefined
 
-/** Queues simultaneous starts, so that each gets its own turn of the event loop. Returns undefined if this start can begin now. */
+/**
+ * Delays a start if another one began in this turn of the event loop, so that each has its own turn. Returns undefined
+ * if this start can begin now.
+ */
 function takeTurn(): Promise<void> | undefined {
   const before = last
   const own = Promise.resolve(before).then(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -274,14 +292,17 @@ function takeTurn(): Promise<void> | undefined {
 }
 
 /**
- * Returns the parser of limits that are named by their kernel file. Returns undefined, and loads no tables, if `options` name no such
- * limit.
+ * Loads the parser of limits that are given by their kernel file. Returns undefined, and loads nothing, if `options`
+ * contain no such limit.
  */
 export async function loadFileReader(options: RunOptions): Promise<FileReader | undefined> {
   return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
 }
 
-/** Returns the maker of the requested filter. Returns undefined, and loads no filter code, if no filter is requested. */
+/**
+ * Loads the module that compiles the requested system call filter. Returns undefined, and loads nothing, if no filter
+ * is requested.
+ */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, frontend, root, privileges } = spec
   const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, frontend)
@@ -296,7 +317,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, origin)
 }
 
-/** Starts a job from a Spec; called by the CLI. `reads` means that the caller reads all pipes of the job. */
+/** Starts a job from a Spec; called by the command line. `reads` is true if the caller reads all pipes of the job. */
 export function startSpec(
   spec: Spec,
   callOptions: Omit<Following, 'connect' | 'unread' | 'filter'> &
@@ -334,7 +355,7 @@ export function startSpec(
   )
 }
 
-/** The streams that the caller of a job gets: nobody else writes where hutch feeds the input. */
+/** Returns the streams that the caller of a job gets. `stdin` is null if hutch itself writes the input. */
 export function visible(streams: Streams, input: Input | undefined): Pick<Streams, 'stdin' | 'stdout' | 'stderr'> {
   return input === undefined ? streams : { ...streams, stdin: null }
 }

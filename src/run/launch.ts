@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec → running process: facts, plan, program, one native call. Exports launch, prepare and finishSweep. Every line here is on the launch
-// path.
+// Turns a Spec into a running process: facts, plan, program, one native call. Exports launch, prepare and finishSweep.
+// Every line here adds to the time of a start.
 
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
@@ -42,26 +42,26 @@ import { explainRefusal } from './op-errors.ts'
 
 export interface Launched {
   job: number
-  /** Process id as this process sees it. */
+  /** The job's process id, as this process sees it. */
   pid: number
   plan: Plan
   program: Program
-  /** The job's network connection, if one is being made. */
+  /** The connection of the job's network, while and after it is made. */
   connecting?: Connecting
-  /** This process's signals are passed on to the job: see Job.forwardSignals. */
+  /** True if signals that this process receives are passed on to the job: see Job.forwardSignals. */
   forwards?: boolean
 }
 
 /**
- * Default parents by facts of the host. They change only if someone rearranges the host's groups. Then a launch fails, and is tried again
- * with fresh facts.
+ * Cache of the facts about default parent groups, by facts of the host. They change only if someone rearranges the
+ * host's groups. A launch then fails, and is tried again with fresh facts.
  */
 const knownParents = new Map<string, Parent>()
 let serial = 0
 let sweep: (() => Promise<void> | undefined) | undefined
 let swept = false
 
-/** Returns the plan and the program of a Spec; starts nothing. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
+/** Returns the plan and the program for a Spec, without starting anything. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
 export function prepare(requested: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
   const spec = withEvacuation(requested)
   if ((spec.seccomp || spec.learn) && !filter)
@@ -76,7 +76,7 @@ export function prepare(requested: Spec, filter?: FilterMaker): { plan: Plan; pr
   return { plan, program: compilePlan(plan) }
 }
 
-/** Reads the machine's facts that a plan needs besides the Spec. @throws CGROUP_MISSING, USER_UNKNOWN */
+/** Reads the facts about the machine that the planner needs for a Spec. @throws CGROUP_MISSING, USER_UNKNOWN */
 export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
@@ -105,16 +105,19 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
   }
 }
 
-/** Replaces the program in the groups of a plan. Drop-ins use it to set up their own namespaces and mounts. */
+/**
+ * Returns the program to run instead of the plan's own program. Drop-ins use it to set up their own namespaces and
+ * mounts in the plan's groups.
+ */
 type Recompile = (plan: Plan, program: Program) => Program
 
-/** Inputs of a launch besides the Spec. */
+/** The inputs of a launch besides the Spec. */
 export interface LaunchHooks {
   recompile?: Recompile | undefined
   filter?: FilterMaker | undefined
 }
 
-/** Starts the job. `stdio` are descriptors; -1 means /dev/null. @throws HutchError, with nothing left behind */
+/** Starts a job. `stdio` are descriptors for its streams; -1 means /dev/null. @throws HutchError, with nothing left behind */
 export function launch(
   requested: Spec,
   stdio: readonly [number, number, number],
@@ -171,7 +174,7 @@ function findSources({ root }: Spec): Map<string, SourceFacts> {
   )
 }
 
-/** Returns the facts of the network tools. Prefers pasta, which gives the job the host's addresses and IPv6. */
+/** Returns the facts about network tools. pasta is preferred, because it gives the job the host's addresses and IPv6. */
 function findNetwork(network: Network) {
   return readNetworkFacts(network.kind === 'private' && network.tool ? [network.tool] : ['pasta', 'slirp4netns'])
 }
@@ -188,7 +191,7 @@ function findUser(spec: Spec, own: Privileges): User | undefined {
   const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.frontend))
   const named = groups?.map((name) => readGroup(name, optionName('groups', spec.frontend)))
   const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.frontend))) ?? []
-  // without --user, --group-add adds to the caller's groups
+  // without --user, --group-add adds to the caller's supplementary groups
   const defaultGroups = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
   return {
     ...(user ?? { uid: own.uid }),
@@ -216,8 +219,8 @@ function findParents(host: Host, spec: Spec): Map<string, Parent> {
 }
 
 /**
- * v1: returns the other hierarchies in which the named parent exists and this process is outside. The parent's limits there apply to the
- * job too.
+ * v1: returns the other hierarchies in which the named parent group exists and does not contain this process. The
+ * parent's limits in these hierarchies also apply to the job.
  */
 function joinedParents(host: Host, path: string | undefined, known: readonly string[]): [string, Parent][] {
   if (path === undefined || host.layout === 'v2') return []
@@ -231,8 +234,9 @@ function joinedParents(host: Host, path: string | undefined, known: readonly str
 }
 
 /**
- * A v2 group that contains processes cannot limit its children. hutch moves the processes to a leaf if they belong to another job of hutch,
- * or if the CLI is alone in its group. The new job's group is then beside the leaf, within the same limits.
+ * Enables `evacuate` if the caller did not set it and it is safe. A v2 group that contains processes cannot limit its
+ * children, so hutch first moves the processes to a leaf group. This is safe if the group is a job of hutch, or
+ * contains only the command line's own process. The new job's group is next to the leaf, within the same limits.
  */
 function withEvacuation(spec: Spec): Spec {
   const { layout, unified, home } = readHost()
@@ -243,12 +247,15 @@ function withEvacuation(spec: Spec): Spec {
   return inJob || (specFrontends[spec.frontend].oneJob && alone()) ? { ...spec, evacuate: true } : spec
 }
 
-/** Returns true if the job's own group needs a controller on v2. */
+/** Returns true if the job's own v2 group needs a controller. */
 function isControlled({ limits }: Spec): boolean {
   return limits.some((limit) => !limit.file.startsWith('cgroup.'))
 }
 
-/** Evacuates the parent if that helps: a v2 group below the root that contains processes and lacks controllers that the plan enables. */
+/**
+ * Moves the processes of the parent group to a leaf group if that helps. The parent must be a v2 group below the root,
+ * contain processes, and need a controller enabled for the plan.
+ */
 function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   const host = readHost()
   if (host.layout !== 'v2') return
@@ -260,7 +267,10 @@ function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   knownParents.clear()
 }
 
-/** v1: returns the controllers of a plan. Memory and tasks are always counted; other hierarchies are used only for a limit. */
+/**
+ * v1: returns the controllers whose hierarchies a plan uses: memory and pids always, for the figures, and others only
+ * for a limit.
+ */
 function legacyNames(host: Host, spec: Spec): string[] {
   const needed = new Set([
     'memory',
@@ -278,7 +288,10 @@ function rememberEnabled(plan: Plan): void {
       parent.levels.find((level) => level.directory === directory)?.enabled.push(...controllers)
 }
 
-/** Schedules one sweep of stale groups per process, after the first start, so that no start waits for it. */
+/**
+ * Schedules the removal of groups that killed hutch processes left. It happens once in each process, after the first
+ * start, so that no start waits for it.
+ */
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
@@ -291,8 +304,8 @@ function sweepOnce(plan: Plan): void {
 }
 
 /**
- * Returns the directories that may hold stale groups: in each hierarchy, the plan's parents, this process's own group, and all levels
- * above.
+ * Returns the directories in which stale groups are searched. In each hierarchy these are the plan's parent groups,
+ * this process's own group, and all their ancestors.
  */
 function sweptLevels(plan: Plan): string[] {
   const { unified, v1 } = readHost()
@@ -307,7 +320,10 @@ function sweptLevels(plan: Plan): string[] {
   })
 }
 
-/** Returns other scopes of hutch. systemd removes an empty scope by itself; processes that a dead hutch left behind keep a scope alive. */
+/**
+ * Returns the other scopes that hutch created. systemd removes an empty scope, but processes of a killed hutch keep
+ * their scope alive.
+ */
 function otherScopes(): string[] {
   const { home } = readHost()
   if (home === undefined) return []
@@ -317,7 +333,10 @@ function otherScopes(): string[] {
     .map((name) => `${slice}/${name}`)
 }
 
-/** Waits for the sweep, which a short first job can outrun. Returns undefined if the sweep is done. */
+/**
+ * Waits until stale groups are removed, which can take longer than a short first job. Returns undefined if nothing is
+ * left to do.
+ */
 export function finishSweep(): Promise<void> | undefined {
   const end = sweep?.()
   sweep = undefined

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a refused mount: the meaning of errno depends on whether the source, the target or the file system is the problem. Called by
-// op-errors.ts; pure.
+// Explains a refused mount: what errno means depends on whether the source, the target or the file system is the
+// problem. Called by op-errors.ts; pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf, type RemedyText, withOption } from '../errors/remedy-text.ts'
 import { type Op, rowOf } from '../ops/ops.ts'
@@ -28,7 +28,7 @@ export function explainMountRefusal(
   return fail('MOUNT_REFUSED', { what: stepWhat(op), why, errno, path, origin, remedy })
 }
 
-/** What hutch-init found at the target, and the steps and mounts before it. */
+/** What hutch-init found at the target, together with the operations and mounts before the refused one. */
 export interface TargetReport extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
   state: TargetState
 }
@@ -128,7 +128,10 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   },
 }
 
-/** Returns the words for a flag that the source's mount has and keeps: in a user namespace the kernel locks it (mount_namespaces(7)). */
+/**
+ * Returns words for a mount flag, such as ro, that the source's mount has. In a user namespace the kernel keeps these
+ * flags locked (mount_namespaces(7)).
+ */
 function keeps(flag: string, word: string) {
   return (_errno: string, { source, origin }: Names): Words => [
     `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
@@ -136,7 +139,10 @@ function keeps(flag: string, word: string) {
   ]
 }
 
-/** Explains why the kernel refused to map a mount's ids. Kernels added idmapped mounts one file system at a time. */
+/**
+ * Explains why the kernel refused to map a mount's ids. Support for this (idmapped mounts) was added to one file system
+ * after another.
+ */
 function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
   if (errno === 'EINVAL')
     return [

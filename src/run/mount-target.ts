@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a refused mount target by what hutch-init found there: the link, its destination, and an option that works instead. Called by
-// mount-errors.ts; job.ts and ungrouped.ts pass what hutch-init sent.
+// Explains why a mount's target was refused, from what hutch-init found there: a symbolic link, where it leads, and an
+// option that works instead. Called by mount-errors.ts.
 
 import { hostPath } from '../mounts/host-path.ts'
 import type { Mount } from '../mounts/root.ts'
@@ -22,19 +22,19 @@ import {
   tmpfsAt,
 } from '../verdict/mount-words.ts'
 
-/** What hutch-init found at a refused target; struct program_look in native/wire/program.h defines the fields. */
+/** What hutch-init found at the target of a refused mount; `struct program_look` in native/wire/program.h defines the fields. */
 export interface TargetState {
-  /** Path of the target with all links resolved. */
+  /** The path of the target after all symbolic links are resolved. */
   leads: string
-  /** The first link in the target's path, and the text of that link; '' if no part is a link. */
+  /** The first symbolic link in the target's path, and where it points; both '' if the path contains no link. */
   link: string
   says: string
-  /** True if the link belongs to a process and leads to a descriptor, not to a path. */
+  /** True if the link is in /proc/PID and leads to an open descriptor or namespace, not to a path. */
   magic: boolean
-  /** Errno of resolving the target, and the length of `leads` up to the part that failed. */
+  /** The errno of resolving the target, and the length of `leads` up to the part of the path that failed. */
   error?: string
   barrier: number
-  /** Mode of the last part that was found. */
+  /** The file mode of the last part of the path that was found. */
   mode: number
   owner: number
   user: number
@@ -43,7 +43,7 @@ export interface TargetState {
 const layout = { size: 2624, value: 8, words: 20, path: 64, target: 1088, loader: 2112, end: 2368 } as const
 const lookAtTarget = 1
 
-/** Decodes what hutch-init sent. Returns undefined if the bytes are about a program. */
+/** Decodes the bytes that hutch-init sent about a target. Returns undefined if the bytes describe a program instead. */
 export function decodeTargetState(bytes: Buffer | undefined): TargetState | undefined {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.value) !== lookAtTarget) return undefined
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
@@ -66,24 +66,24 @@ export function decodeTargetState(bytes: Buffer | undefined): TargetState | unde
   }
 }
 
-/** All facts that a row can use. */
+/** All facts that the rows below can use. */
 interface TargetFacts extends TargetState {
   errno: string
   op: Op
   origin: string
   frontend: MountFrontend
-  /** The target as typed. */
+  /** The target as the user typed it. */
   target: string
-  /** The part of the path that failed, and its directory. */
+  /** The part of the path that failed, and the directory that contains it. */
   barred: string
   parent: string
-  /** Returns the option with another target. */
+  /** Returns the user's option with another target. */
   at: (target: string) => MountWords | undefined
-  /** Returns the host's path of a path inside; undefined if the host has none. */
+  /** Returns the path on the host of a path in the job. Returns undefined if the host has no such file. */
   outside: (path: string) => string | undefined
-  /** True if the root is a directory that the user named. */
+  /** True if the root is a directory that the user named, such as with --rootfs. */
   ownRoot: boolean
-  /** Returns true if this user can write the directory on the host. */
+  /** Returns true if this user can write the host's directory. */
   canWrite: (path: string) => boolean
 }
 
@@ -92,7 +92,7 @@ type Words = readonly [why: string, remedy: string]
 const isDirectory = (mode: number) => (mode & 0o170000) === 0o040000
 const isOfProcess = (path: string) => /^\/proc\/(self|\d+)\//.test(path)
 
-/** Rows of a condition and its words; the first row whose condition holds is used. */
+/** Each row has a condition and the words to use. The first row whose condition is true is used. */
 const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words: (facts: TargetFacts) => Words])[] = [
   [
     ({ magic, leads, link }) => magic || (link !== '' && isOfProcess(leads)),
@@ -171,7 +171,10 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
   ],
 ]
 
-/** Returns the words about a link in the target's path, or ''. They precede the words about the link's destination. */
+/**
+ * Returns words about the symbolic link in the target's path, or ''. Words about what is wrong at the link's
+ * destination follow them.
+ */
 function ledTo({ link, leads, target }: TargetFacts): string {
   if (link === '') return ''
   if (link === target) return `${quote(link)} is a symbolic link to ${quote(leads)} inside, and `
@@ -192,8 +195,8 @@ function missingWords(facts: TargetFacts): string {
 }
 
 /**
- * Returns the remedy for a missing mount point. The user creates it in their own root, otherwise adds an overlay, which does not change the
- * host.
+ * Returns the remedy for a missing mount point. In a root of their own, users create it. Otherwise they add an overlay,
+ * which leaves the host unchanged.
  */
 function make(facts: TargetFacts): string {
   const { parent, leads, outside, canWrite, ownRoot, frontend, origin } = facts
@@ -210,7 +213,7 @@ function inside(directory: string, name: string): string {
   return `${directory === '/' ? '' : directory}/${name}`
 }
 
-/** Returns the options of another mount, followed by the refused mount. */
+/** Returns the options to type: another mount first, then the refused one. */
 function before(first: MountWords, { at, target, frontend }: TargetFacts): string {
   const again = at(target)
   return formatMounts(again ? [first, again] : [first], frontend)
@@ -247,25 +250,25 @@ function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0')
 }
 
-/** What the caller of `targetWords` knows. */
+/** What the caller of `targetWords` must provide. */
 export interface TargetContext {
   op: Op
   errno: string
-  /** The option as the user typed it. */
+  /** The refused option as the user typed it. */
   origin: string
   target: string
   frontend: MountFrontend
-  /** All operations up to and including the refused one. */
+  /** The operations up to and including the refused one. */
   steps: readonly Op[]
   mounts?: readonly Mount[]
 }
 
-/** Returns what hutch-init found together with the plan's mounts, for a refused operation of a job's start. */
+/** Combines what hutch-init found at the target with the mounts of the plan. Called for a refused operation of a job's start. */
 export function seenBy(plan: Plan, steps: readonly Op[], state: TargetState) {
   return { state, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
 }
 
-/** Returns why the target was refused and what to do. Returns undefined if no row applies. */
+/** Returns why the target was refused, and the remedy. Returns undefined if no row of the table applies. */
 export function targetWords(state: TargetState, context: TargetContext): Words | undefined {
   const { op, errno, origin, target, frontend, steps, mounts } = context
   const barred = state.leads.slice(0, state.barrier) || '/'
@@ -296,7 +299,10 @@ export function targetWords(state: TargetState, context: TargetContext): Words |
   return rows.find(([applies]) => applies(facts))?.[1](facts)
 }
 
-/** Returns the user and the directory's owner as the host knows them. In a user namespace, ids that are not mapped read as 65534. */
+/**
+ * Returns the ids of the user and of the directory's owner, as the host knows them. A user namespace shows 65534 for
+ * ids that it does not map.
+ */
 function ids({ user, owner }: TargetState, host: string | undefined): { user: number; owner: number } {
   try {
     return { user: process.geteuid!(), owner: host === undefined ? owner : statSync(host).uid }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks whether a group has enough tasks left for the threads of a Node program. With too few, Node hangs before it runs a script. Called
-// by exec-in-group.ts and the CLI; reads files.
+// Checks whether a group allows enough tasks for the threads of a Node program. With too few, Node hangs before it runs
+// a script. Called by exec-in-group.ts and the command line; reads files.
 
 import { fail } from '../errors/errors.ts'
 import type { Spec } from '../options/spec.ts'
@@ -8,14 +8,14 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync 
 import { basename, dirname } from '../system/paths.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** Threads that Node needs to start; with fewer tasks it waits forever. Measured with Node 20. */
+/** Number of threads that Node needs to start; with fewer tasks, Node waits forever. Measured with Node 20. */
 const minNodeTasks = 7
-/** Threads of Node with the thread pool that reads files. */
+/** Number of threads of Node, including its thread pool for reading files. */
 const defaultNodeTasks = 11
 
 /**
- * Returns true for node itself and for scripts with node as the interpreter, such as hutch. Follows links. Returns false for unreadable
- * programs.
+ * Returns true if the command is node, or a script that node interprets, such as hutch. Follows symbolic links. Returns
+ * false if the file cannot be read.
  */
 function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
   const candidates = command.includes('/') ? [command] : searchPath.split(':').map((at) => `${at || '.'}/${command}`)
@@ -38,7 +38,7 @@ function isNode(name: string): boolean {
   return name === 'node' || name === 'nodejs'
 }
 
-/** Returns the first line of a script after `#!`; '' if the file is not a script. */
+/** Returns the rest of a script's first line after `#!`. Returns '' if the file is not a script. */
 function firstLine(path: string): string {
   const fd = openSync(path, 'r')
   try {
@@ -50,10 +50,7 @@ function firstLine(path: string): string {
   }
 }
 
-/**
- * Refuses to become a Node program in groups that have too few tasks left.
- * @throws TASKS_TOO_FEW
- */
+/** Refuses to execute a Node program in groups that allow too few further tasks. @throws TASKS_TOO_FEW */
 export function checkTasksForNode(directories: readonly string[], command: string): void {
   const fewest = directories.flatMap(readTasks).sort((a, b) => a.left - b.left)[0]
   if (!fewest || fewest.left >= minNodeTasks || !startsNode(command)) return
@@ -62,8 +59,8 @@ export function checkTasksForNode(directories: readonly string[], command: strin
 }
 
 /**
- * Returns a warning if --pids is too low for a Node program. It is not an error: in its own root file system the command can be another
- * program.
+ * Returns a warning if --pids is too low for a Node program. This is not an error, because in its own root directory
+ * the command can be another program.
  */
 export function warnOfFewTasks({ limits, command, root, env }: Spec): string | undefined {
   const max = limits.findLast(({ file }) => file === 'pids.max')?.value
@@ -72,7 +69,8 @@ export function warnOfFewTasks({ limits, command, root, env }: Spec): string | u
 }
 
 /**
- * Returns the group and its ancestors that have a pids.max. `left` counts the tasks that this process frees when it executes the command.
+ * Returns those of the group and its ancestors that have a pids.max. `left` includes the tasks of this process, which
+ * end when it executes the command.
  */
 function readTasks(directory: string): { group: string; max: number; current: number; left: number }[] {
   const found: { group: string; max: number; current: number }[] = []

@@ -29,8 +29,8 @@ import { explainMountRefusal, isMountOp, type TargetReport } from './mount-error
 import { refusedPath, refusedStream } from './stdio-errors.ts'
 
 /**
- * Explains a refused operation. `obstacles` finds what forbids user namespaces. `part` is the number of the system call if the operation
- * makes several.
+ * Explains a refused operation. `obstacles` finds what forbids user namespaces on this host. `part` is the number of
+ * the refused system call if the operation makes several.
  */
 export function explainRefusal(
   op: Op,
@@ -108,7 +108,7 @@ function isMappedBySandbox(source: string, { spec }: Plan): boolean {
   return mounts.some((mount) => mount.kind === 'volume' && mount.idmap === 'sandbox' && mount.source === source)
 }
 
-/** Explains why root's sandbox cannot write a volume: the file system cannot map the ids of its files. */
+/** Explains why a sandbox started by root cannot write a volume: the file system does not support mapping the ids of its files. */
 function refusedMap(source: string, errno: string, origin: string, fileSystem: string): HutchError {
   const found = fileSystem ? `its file system, ${fileSystem},` : 'its file system, or one that is mounted below it,'
   return fail('MOUNT_REFUSED', {
@@ -147,7 +147,7 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
   })
 }
 
-/** Explains a refused operation of a program without a plan. */
+/** Explains a refused operation of a program that was compiled without a Plan, as by unshare and nsenter. */
 export function explainAlone(
   op: Op,
   errno: string,
@@ -161,7 +161,7 @@ export function explainAlone(
   return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
 }
 
-/** Explains an operation that needs no plan to be explained. */
+/** Explains a refused operation for which the Plan is not needed. */
 function explainStep(
   op: Op,
   errno: string,
@@ -192,7 +192,7 @@ function explainStep(
   }
 }
 
-/** Returns the error of an operation that has no special cases. */
+/** Returns the error for an operation that needs no special explanation. */
 function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
     what: stepWhat(op),
@@ -203,7 +203,7 @@ function refusedStep(op: Op, errno: string, origin: string): HutchError {
   })
 }
 
-/** Returns true if a user namespace was forbidden, or was made without capabilities in it, as under AppArmor. */
+/** Returns true if the kernel forbade a user namespace, or allowed it only without capabilities, as AppArmor does. */
 function isForbidden(op: Op, errno: string): boolean {
   if (op.op === 'spawn') return errno === 'EPERM' || errno === 'ENOSPC' || errno === 'EUSERS'
   return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
@@ -224,7 +224,7 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Pla
   })
 }
 
-/** Returns remedies for a process without root privileges. */
+/** Returns remedies for a process that lacks root's privileges: run as root, or one of these other ways. */
 function needsRoot(more: readonly Way[]): RemedyText {
   return oneOf(
     [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none'), ...more],
@@ -232,9 +232,7 @@ function needsRoot(more: readonly Way[]): RemedyText {
   )
 }
 
-/**
- * Returns the option that requested the user namespace. Returns nothing if hutch added the namespace by itself, as it does without root.
- */
+/** Returns the option that requested the user namespace. Returns an empty array if hutch added it because the user is not root. */
 function askedFor(op: Op, plan: Plan): string[] {
   const { mapUsers, mapGroups, isolate } = plan.spec
   const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
@@ -268,7 +266,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   const value =
     /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
   const directory = op.path.slice(0, slash)
-  // the group is already removed: its intended limits are in the plan
+  // the group has already been removed, so its limits are taken from the plan
   const own = plan.groups.find((group) => group.directory === directory)?.writes ?? []
   const read = (name: string) => own.find((write) => write.file === name)?.value
   const reason = explainLimit({ directory, file, value: op.value, errno, read })
@@ -303,10 +301,10 @@ function otherParent(words: string): RemedyText {
   return oneOf([withOption(`${words} with %`, 'parent')], words)
 }
 
-/** Bytes that a process needs before its program starts; with a lower memory.max the group cannot start a process. */
+/** Memory in bytes that the kernel needs to start a process. A group with a lower memory.max cannot start one. */
 const minForProcess = 1 << 20
 
-/** Returns the words for a memory.max that is too low to start a process: the kernel charges a new process to its group. */
+/** Returns words for a memory.max that is too low to start a process. The kernel charges a new process's memory to its group. */
 function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: RemedyText] | undefined {
   const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < minForProcess)
   if (errno !== 'ENOMEM' || !limit) return undefined

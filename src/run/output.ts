@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects a job's output: bytes up to `maxBuffer`, as text if that is asked for, and what was cut or replaced. Used by job.ts and the pool.
+// Collects a job's output: keeps bytes up to `maxBuffer`, decodes them if the caller wants text, and counts what was
+// cut or replaced. Used by job.ts and the pool.
 import type { OutputSpec } from '../options/library.ts'
 import { bufferLimits, type Readable } from '../system/streams.ts'
 import type { Output, Result, StreamCounts } from '../verdict/result.ts'
@@ -7,15 +8,15 @@ import { openDecoder } from './decode.ts'
 
 type Name = 'stdout' | 'stderr' | 'all'
 
-/** One stream as it is collected. */
+/** Collects the output of one stream. */
 interface Sink {
   write(bytes: Buffer): void
   end(): { output: Output; truncated: number; replaced: number }
 }
 
 /**
- * Reads the job's streams to their end, and returns the fields of the result. A stream that is not a pipe is absent. All bytes are read,
- * also those that are not kept, so a job never waits for its reader.
+ * Reads the job's output to the end, and returns it as the fields of the result. A stream that is not a pipe has no
+ * field. Bytes beyond `maxBuffer` are also read and then discarded, so that the job never waits for a reader.
  */
 export async function collectOutput(
   streams: { stdout: Readable | null; stderr: Readable | null },
@@ -60,7 +61,7 @@ function openSink(spec: OutputSpec): Sink {
   return encoding === 'buffer' ? openBytes(spec) : openText(spec, encoding)
 }
 
-/** Returns what of the chunk is kept, and counts the rest. */
+/** Returns a limit that keeps the first bytes of a stream and counts the rest. */
 function openLimit(limit: number) {
   let left = limit
   return {
@@ -90,7 +91,7 @@ function openBytes({ maxBuffer, lines, stripFinalNewline }: OutputSpec): Sink {
   }
 }
 
-/** Characters of a byte, for encodings in which it is more than one. */
+/** Characters of output for each byte, for encodings that always use more than one. */
 const growth: { [encoding in BufferEncoding]?: number } = { hex: 2, base64: 4 / 3, base64url: 4 / 3 }
 
 function openText({ maxBuffer, lines, stripFinalNewline }: OutputSpec, encoding: BufferEncoding): Sink {
@@ -104,7 +105,8 @@ function openText({ maxBuffer, lines, stripFinalNewline }: OutputSpec, encoding:
       if (kept.length > 0) text += decoder.write(kept)
     },
     end: () => {
-      // a character that the limit has cut was not invalid; text in hex or base64 is only an image of the bytes
+      // a character that `maxBuffer` cut off counts as truncated, not as invalid; this does not apply to encodings such
+      // as hex and base64
       const cut = limit.truncated > 0 && (encoding === 'utf8' || encoding === 'utf16le') ? decoder.held : 0
       if (cut === 0) text += decoder.end()
       const output = lines ? splitText(text) : stripFinalNewline ? stripText(text, encoding) : text
@@ -135,7 +137,7 @@ function stripBytes(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.length - (bytes.at(-2) === 13 ? 2 : 1))
 }
 
-/** In hex and base64 the newline is one of the encoded bytes. */
+/** Removes a final newline. In hex and base64, the newline is one of the encoded bytes. */
 function stripText(text: string, encoding: BufferEncoding): string {
   if (growth[encoding]) return stripBytes(Buffer.from(text, encoding)).toString(encoding)
   return text.replace(/\r?\n$/, '')

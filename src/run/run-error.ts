@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The error that `reject: true` throws. Used by job.ts and the pool.
+// Defines the error that `reject: true` throws. Used by job.ts and the pool.
 import { escapeUnsafe } from '../text/quote.ts'
 import type { Output, Result, StreamCounts } from '../verdict/result.ts'
 
-/** Thrown with `reject: true` if a command did not exit with status 0. It has every field of the result. */
+/** The error that `reject: true` throws if a command did not exit with status 0. It has every field of the result. */
 export class RunError<O extends Output = string> extends Error implements Result<O> {
   declare readonly command: Result['command']
   declare readonly exitCode: Result['exitCode']
@@ -27,7 +27,7 @@ export class RunError<O extends Output = string> extends Error implements Result
   declare readonly truncated?: StreamCounts
   declare readonly replaced?: StreamCounts
   declare readonly abortReason?: unknown
-  /** The same result as without `reject`. */
+  /** The result that the call would return without `reject`. */
   declare readonly result: Result<O>
 
   /** @internal */
@@ -41,7 +41,7 @@ export class RunError<O extends Output = string> extends Error implements Result
 
 const maxLines = 20
 
-/** The verdict, its remedy, and the last lines of stderr. */
+/** Returns the error's message: the verdict, its remedy, and the last lines of stderr. */
 function messageOf({ verdict, stderr }: Result<Output>): string {
   const lines =
     typeof stderr === 'string' ? stderr.trimEnd().split('\n') : Array.isArray(stderr) ? stderr.map(String) : []
@@ -54,7 +54,7 @@ function messageOf({ verdict, stderr }: Result<Output>): string {
     .join('\n')
 }
 
-/** Throws the result if the caller asked for that and the command failed. @throws RunError */
+/** Returns the result. With `reject`, throws it as an error unless the command exited with status 0. @throws RunError */
 export function checkResult<O extends Output>(result: Result<O>, reject: boolean): Result<O> {
   if (!reject || (result.status === 0 && result.reason === 'exit')) return result
   const error = new RunError(result)

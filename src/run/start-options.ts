@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of `run`, `start` and `pool.run` for streams, results and callbacks: their types and their parser. Called by job.ts and
-// pool.ts. Pure.
+// Defines and parses the options of `run`, `start` and `pool.run` for streams, results and callbacks. Called by job.ts
+// and pool.ts. Pure.
 import { fail } from '../errors/errors.ts'
 import { type OutputOptions, type OutputSpec, parseOutput, type StartCall } from '../options/library.ts'
 import { type RunOptions, refuseUnknown } from '../options/options.ts'
@@ -11,28 +11,31 @@ import type { Stdio } from './stdio-sources.ts'
 /** Options of `run`. */
 export interface StartOptions extends RunOptions, OutputOptions {
   /**
-   * The whole standard input: text, bytes, a stream, or an iterable of text and bytes. Empty by default; with `start`, the caller writes to
-   * `job.stdin`.
+   * The whole standard input: text, bytes, a stream, or an iterable of text and bytes. By default, `run` passes an
+   * empty input, and after `start` the caller can write to `job.stdin`.
    */
   input?: Input
-  /** One value for all three streams, or one each for stdin, stdout and stderr; `'pipe'` by default. */
+  /** The command's streams: one value for all three, or a list for stdin, stdout and stderr. `'pipe'` by default. */
   stdio?: Stdio | readonly Stdio[]
   /**
-   * When it aborts, the job is stopped as at a timeout, and `abortReason` of the result is its reason. If it is aborted already, nothing is
-   * started: `run` resolves, and `start` throws the reason.
+   * Stops the job when the signal aborts, as at a timeout; `abortReason` of the result is the signal's reason. If the
+   * signal is already aborted, nothing is started: `run` resolves, and `start` throws the reason.
    */
   signal?: AbortSignal
-  /** Called for each event as it happens. An error that the function throws becomes an uncaught exception of this process. */
+  /**
+   * Callback for each event of the job, as it happens. An error that the callback throws becomes an uncaught exception
+   * of this process.
+   */
   onEvent?: (event: JobEvent) => void
 }
 
-/** Encodings of output; `'buffer'` is bytes. */
+/** Encodings of the output: those of Node, and `'buffer'` for bytes. */
 export type Encoding = BufferEncoding | 'buffer'
 
-/** The options of `run` with the encoding and the form of output as types. */
+/** Options whose type contains the encoding and the form of the output, from which the result's type follows. */
 export type Typed<O, E extends Encoding, L extends boolean> = O & { encoding?: E; lines?: L }
 
-/** The type of output in an encoding; `L`: as lines. */
+/** The type of the output in an encoding. With `L`, the output is a list of lines. */
 export type OutputOf<E extends Encoding, L extends boolean> = L extends true
   ? E extends 'buffer'
     ? Buffer[]
@@ -64,7 +67,7 @@ export function readCallOptions<O extends OutputOptions & CallWays>(
 /** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */
 function checkCallbacks({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
   const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
-  // accepts AbortSignals of other realms and of polyfills
+  // check only for this method, so that AbortSignals of other realms and of polyfills are accepted
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw invalid('signal', signal, 'the signal of an AbortController')
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains refused operations that restrict streams and paths by Landlock. Called by op-errors.ts; pure.
+// Explains refused operations that limit access to streams and paths by Landlock. Called by op-errors.ts; pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 
-/** Explains why a stream could not be restricted to the way it was opened. `part` is the number of the stream plus 1. */
+/**
+ * Explains why a stream could not be limited to the access (read or write) that it was opened for. `part` is the number
+ * of the stream plus 1.
+ */
 export function refusedStream(errno: string, part: number, origin: string): HutchError {
   const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
   if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
@@ -16,7 +19,7 @@ export function refusedStream(errno: string, part: number, origin: string): Hutc
   return fail('STREAM_REFUSED', { stream, what: errno === 'EISDIR' ? 'a directory' : 'an O_PATH descriptor', errno })
 }
 
-/** Explains a Landlock rule that could not be made. `opening` means that opening its path failed. */
+/** Explains why a Landlock rule could not be created. `opening` is true if its path could not be opened. */
 export function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
   if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
   return fail('STEP_REFUSED', {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns streams, files and URLs of the option `stdio` into descriptors and pipes. Used by job.ts and the pool.
+// Turns the value of the option `stdio` into descriptors and pipes: files, URLs and streams of the caller. Used by
+// job.ts and the pool.
 import { fail } from '../errors/errors.ts'
 import { closeSync, openSync } from '../system/files.ts'
 import { fileURLToPath } from '../system/paths.ts'
@@ -8,8 +9,9 @@ import type { Input } from './input.ts'
 import type { StreamEnd, Streams } from './stdio.ts'
 
 /**
- * Where a stream of the command comes from or goes to. `'pipe'`: to this program. `'inherit'`: this program's own stream. `'ignore'`:
- * /dev/null. A number is a descriptor. A stream, a file URL or `{ file }` is read as stdin, and written as output; `append` adds to the file.
+ * Where a stream of the command comes from or goes to. `'pipe'`: to this program. `'inherit'`: this program's own
+ * stream. `'ignore'`: /dev/null. A number is a descriptor of this program. A stream, a file URL or `{ file }` is the
+ * source of stdin, or the destination of output. With `append`, output is added to the end of the file.
  */
 export type Stdio =
   | 'pipe'
@@ -23,20 +25,20 @@ export type Stdio =
   | null
   | undefined
 
-/** The same as descriptors and pipes. */
+/** The value of `stdio`, resolved to descriptors and pipes. */
 export interface StdioSources {
   stdio: StreamEnd | readonly StreamEnd[]
-  /** Descriptors of files, which this process closes after the start. */
+  /** Descriptors of opened files. This process closes them after the start. */
   opened: number[]
-  /** The stream that is read as stdin. */
+  /** The caller's stream that is the source of stdin. */
   input?: Input
-  /** The caller's streams to which output is copied, by number. */
+  /** The caller's streams to which output is copied, by the number of the job's stream. */
   writables: (Writable | undefined)[]
 }
 
 const names = ['stdin', 'stdout', 'stderr'] as const
 
-/** @throws OPTION_INVALID, FILE_REFUSED; no file is open then */
+/** Opens the sources and destinations of the job's streams. @throws OPTION_INVALID, FILE_REFUSED; no file is open then */
 export function openStdio(stdio: Stdio | readonly Stdio[] | undefined): StdioSources {
   if (stdio === undefined || typeof stdio === 'string' || typeof stdio === 'number')
     return { stdio: stdio ?? 'pipe', opened: [], writables: [] }
@@ -79,7 +81,10 @@ function openOne(one: Stdio, i: number, sources: StdioSources): StreamEnd {
   return 'pipe'
 }
 
-/** Returns the descriptor of a stream that has neither read ahead nor data left to write; undefined for other streams. */
+/**
+ * Returns the descriptor of a caller's stream, which the command can then use directly. Returns undefined if the stream
+ * has buffered data, or has no descriptor.
+ */
 function idleDescriptor(stream: (Readable | Writable) & { fd?: unknown }, i: number): number | undefined {
   if (typeof stream.fd !== 'number' || stream.fd < 0) return undefined
   const { readableLength = 0, readableDidRead = false, writableLength = 0 } = stream as Partial<Readable & Writable>
@@ -109,7 +114,8 @@ function toPath(url: URL): string {
 }
 
 /**
- * Copies output to the caller's streams, and returns the streams without it. A caller's stream ends with the last output that goes to it.
+ * Copies output to the caller's streams. Returns the job's other streams. A caller's stream is ended after the last
+ * output that goes to it.
  */
 export function copyOutput(streams: Streams, writables: StdioSources['writables']): Streams {
   if (!writables.some(Boolean)) return streams
@@ -132,7 +138,7 @@ export function copyOutput(streams: Streams, writables: StdioSources['writables'
   }
 }
 
-/** `isLast`: called at the end; returns whether no other output goes to the stream. */
+/** Copies one stream. At its end, calls `isLast` to find whether another output still goes to the same destination. */
 function copyOne(from: Readable, to: Writable, isLast: () => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: Error) => {
@@ -151,7 +157,7 @@ function copyOne(from: Readable, to: Writable, isLast: () => boolean): Promise<v
   })
 }
 
-/** Returns both streams as one, in the order of arrival. */
+/** Merges streams to one, in the order in which data arrives. */
 export function mergeStreams(streams: readonly (Readable | null)[]): Readable | null {
   const open = streams.filter((stream) => stream !== null)
   if (open.length === 0) return null

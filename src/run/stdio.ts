@@ -9,30 +9,32 @@ import { readPipe, writePipe } from '../system/pipes.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { promisify, Readable, type Writable } from '../system/streams.ts'
 
-/** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
+/** The other end of a standard stream: a pipe to this process, this process's own stream, /dev/null, or a descriptor. */
 export type StreamEnd = 'pipe' | 'inherit' | 'ignore' | number
 
-/** Descriptors of a job's streams. */
+/** The descriptors of a job's standard streams. */
 export interface Ends {
-  /** This process's ends of the pipes; -1 for a stream without a pipe. */
+  /** This process's ends of the pipes; -1 for a stream that has no pipe. */
   ours: number[]
-  /** The command's streams; -1 means /dev/null. */
+  /** The command's own streams; -1 means /dev/null. */
   theirs: [number, number, number]
-  /** Descriptors that this process must close after the start. */
+  /** Descriptors that the command inherits, and that this process must close after the start. */
   opened: number[]
-  /** Descriptors that output is copied to; -1 if the caller reads the stream. */
+  /** Descriptors to which this process copies the output; -1 for a stream that the caller reads. */
   targets: number[]
 }
 
-/** Maximum bytes of a stream, and the callback for exceeding it. */
+/** The maximum output of a stream in bytes, and the callback if the job exceeds it. */
 export interface Cap {
   max: number
   reached?: (stream: 'stdout' | 'stderr') => void
 }
 
 /**
- * Opens pipes for the requested streams. If output is `capped`, it also opens pipes for streams that go elsewhere. Streams with the same
- * destination share one pipe, to keep their order. @throws STEP_REFUSED, OPTION_INVALID
+ * Opens pipes for the requested streams. With `capped`, output always goes through a pipe, so that this process can
+ * count it. Streams with the same destination share one pipe, to keep their order.
+ *
+ * @throws STEP_REFUSED, OPTION_INVALID
  */
 export function openStreams(stdio: StreamEnd | readonly StreamEnd[], capped: boolean): Ends {
   const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
@@ -69,29 +71,35 @@ export function openStreams(stdio: StreamEnd | readonly StreamEnd[], capped: boo
   return out
 }
 
-/** Closes this process's ends after a failed start, and in every case the descriptors that the command has inherited. */
+/**
+ * Closes this process's ends of the pipes after a failed start. Also closes the descriptors that the command should
+ * have inherited.
+ */
 export function closeEnds(ends: Ends): void {
   for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeDescriptor(fd)
 }
 
-/** A job's streams for its caller, and the data still in transit. */
+/** The streams that a job's caller reads and writes, and promises for the data that is still on its way. */
 export interface Streams {
   stdin: Writable | null
   stdout: Readable | null
   stderr: Readable | null
   /** Resolves when all output has been written to its destination. Rejects if a write failed. */
   poured: Promise<unknown> | undefined
-  /** Resolves when the caller has read all of a capped stream; undefined without a cap. */
+  /** Resolves when the caller has read all of a stream with a maximum size. Undefined without a maximum. */
   read: Promise<unknown> | undefined
-  /** All job processes have ended. Stop waiting for a pipe that another process still holds, once it is silent. */
+  /**
+   * Called when all job processes have ended. Another process may still hold a pipe open: closes such a pipe when
+   * nothing comes through it any more.
+   */
   over(): void
 }
 
-/** Creates streams on this process's ends. Each is limited to `cap`. */
+/** Creates streams on this process's ends of the pipes. `cap` limits the output of each. */
 export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   const stdin = ends.ours[0]! < 0 ? null : writePipe(ends.ours[0]!)
   const outputs = ends.ours.slice(1).map((fd) => (fd < 0 ? null : readPipe(fd)))
-  // a closed reader (EPIPE) is for the command to handle, and must not crash this process
+  // ignore EPIPE, which means that the command has closed its stdin: it must not crash this process
   stdin?.on('error', () => {})
   const pours: Promise<void>[] = []
   const reads: Promise<unknown>[] = []
@@ -126,7 +134,10 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   }
 }
 
-/** Yields a stream's bytes up to the cap. If one more byte arrives, ends the stream and reports the excess. */
+/**
+ * Yields a stream's bytes up to the maximum. When one more byte arrives, ends the stream and reports that the job
+ * exceeded the maximum.
+ */
 async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended = () => {}): AsyncGenerator<Buffer> {
   let left = cap.max
   try {
@@ -143,7 +154,7 @@ async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended 
 
 const writeSome = promisify(write)
 
-/** What passes through a pipe: whether a chunk is being written, and when the last one was. */
+/** The state of a pipe: whether a chunk is being written, and when the last chunk was written. */
 interface Flow {
   writing: boolean
   lastAt: number
@@ -159,8 +170,9 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: Flow): Promis
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    // EPIPE: the reader has closed its end; the command gets EPIPE too, because our end is closed now. Premature close: another process
-    // still held the pipe after the job, and the pipe was closed because it was silent
+    // not an error. EPIPE: the destination is closed; the command gets EPIPE too, because this process's end of its
+    // pipe is now closed. Premature close: `closeWhenSilent` closed a pipe that another process still held after the
+    // job's end
     if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw fail('FILE_REFUSED', {
       what: 'write what the command wrote to',
@@ -171,7 +183,10 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: Flow): Promis
   }
 }
 
-/** Writes bytes to a descriptor. Waits if another process made the descriptor non-blocking and it is full. */
+/**
+ * Writes bytes to a descriptor. If the descriptor is full, and non-blocking because another process set it so, waits
+ * and tries again.
+ */
 async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   try {
     return (await writeSome(fd, bytes, 0, bytes.length, null)).bytesWritten
@@ -182,7 +197,7 @@ async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   }
 }
 
-/** Closes the pipe when nothing has come through it for `silence` milliseconds. */
+/** Closes a pipe as soon as nothing has come through it for 200 ms. */
 function closeWhenSilent(pipe: Readable, flow: Flow): void {
   const silence = 200
   let timer: NodeJS.Timeout

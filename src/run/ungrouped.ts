@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a program without groups, limits and verdict, for the drop-ins, and returns its end as wait(2) reports it. Exports runProgram and
-// endAs.
+// Runs a program without a job's groups, limits and verdict, for drop-in commands. Returns its end as wait(2) reports
+// it. Exports runProgram and endAs.
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -15,14 +15,18 @@ import type { TargetReport } from './mount-errors.ts'
 import { decodeTargetState } from './mount-target.ts'
 import { explainAlone } from './op-errors.ts'
 
-/** Handling of signals to this process: pass on all; pass on only INT and TERM; ignore INT and TERM; or handle none. */
+/**
+ * What happens to signals that this process receives. `forward`: all are passed on to the command. `forward-two`: only
+ * INT and TERM are passed on. `ignore-two`: INT and TERM are ignored. `leave`: signals have their default effect.
+ */
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
 
-/** How the command ended, or why it did not start. */
+/** How a command ended, or why it did not start. */
 type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
 
 /**
- * Runs a command to its end on this process's own streams. `started` receives its process id at once.
+ * Runs a command to its end on this process's own streams. `started` is called with the command's process id before
+ * this function returns.
  *
  * @throws HutchError for an operation that the kernel refused
  */
@@ -52,7 +56,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
       if (event.kind === 'failed') failed ??= event
       if (event.kind === 'program') looks.push(...decodeProgramReports(event.bytes))
       const state = event.kind === 'program' ? decodeTargetState(event.bytes) : undefined
-      // of the programs without a plan, only bwrap mounts inside a root
+      // of the drop-ins that use this function, only bwrap mounts something inside a root directory
       if (state) seen = { state, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
       if (event.kind !== 'ended') return
       unwatchJob(job)
@@ -68,8 +72,8 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
 }
 
 /**
- * Ends this process with the command's signal, if a signal ended the command, so that a waiting shell sees the same. Otherwise returns the
- * exit status.
+ * If a signal ended the command, ends this process by the same signal, so that a waiting shell sees the same. Otherwise
+ * returns the command's exit status.
  */
 export function endAs(ending: { exit: number } | { signal: number }): number {
   if ('exit' in ending) return ending.exit
@@ -90,7 +94,7 @@ function refusal(op: Op | undefined, { errno, part }: Refusal, call: number, see
   return nameFailedCall(error, call, errno)
 }
 
-/** Returns the tool's own error line, followed by the findings. */
+/** Returns the error for a failed exec: the first line as the original tool prints it, then what hutch found. */
 function notStarted(
   { inner }: Program,
   op: Extract<Op, { op: 'exec' | 'execFile' }>,
@@ -104,7 +108,7 @@ function notStarted(
     errno,
     looks,
     searchPath: op.op === 'exec' ? op.path : '',
-    // bubblewrap's root alone is put together from nothing
+    // this operation occurs only with bwrap, which builds its root directory from nothing
     frontend: has('emptyRoot') ? ('bwrap' as const) : ('tool' as const),
     ownRoot: has('emptyRoot', 'changeRoot', 'holdDirectories', 'pivotRoot'),
     filtered: has('installFilter'),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the action of a JSON profile: a name, and the errno that belongs to it. Pure.
+// Reads the action of a rule in a JSON seccomp profile: the action's name and, if it needs one, its errno. Pure.
 import { systemConstants } from '../system/constants.ts'
 import { inside, type JsonCursor, readNumber, readWord, refuse } from './json-cursor.ts'
 import { actions, errnos } from './profile.ts'
@@ -16,14 +16,14 @@ const names: { [name: string]: number } = {
   SCMP_ACT_NOTIFY: actions.notify,
 }
 
-/** Names of an action's keys in its object. */
+/** Names of the keys, in the profile's JSON object, that contain the action. */
 interface Keys {
   action: string
   number: string
   name: string
 }
 
-/** Returns the filter's return value. @throws SECCOMP_PROFILE_INVALID */
+/** Returns the value that a seccomp filter returns for this action. @throws SECCOMP_PROFILE_INVALID */
 export function readAnswer(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number {
   const at = inside(place, keys.action)
   const action = names[readWord(from[keys.action], at, Object.keys(names))]!
@@ -43,7 +43,7 @@ export function readAnswer(from: { [key: string]: unknown }, place: JsonCursor, 
   return action | (number ?? errnos.EPERM)
 }
 
-/** Reads an errno: a number as in the specification, or a name as in Podman's files. */
+/** Reads an errno: a number as in the OCI specification, or a name as in Podman's files. */
 function readErrno(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number | undefined {
   const [number, name] = [from[keys.number] ?? undefined, from[keys.name] ?? undefined]
   const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))

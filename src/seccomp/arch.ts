@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instruction sets that a machine's kernel runs, their audit constants and their system calls. Pure.
+// Lists the instruction sets that a machine's kernel runs, with their audit constants and system calls. Pure.
 import { nearest } from '../text/nearest.ts'
 import { foreignSyscalls, syscallTables } from './syscall-table.generated.ts'
 
@@ -8,11 +8,11 @@ export interface Machine {
   name: keyof typeof syscallTables
   /** The constant AUDIT_ARCH_* of linux/audit.h. */
   word: number
-  /** The name in profiles. */
+  /** The name of the instruction set in seccomp profiles, such as SCMP_ARCH_X86_64. */
   profileName: string
 }
 
-/** The bit in every x32 call number. */
+/** The bit that is set in the number of every x32 system call. */
 export const x32Bit = 0x4000_0000
 
 export const machines: readonly Machine[] = [
@@ -23,7 +23,7 @@ export const machines: readonly Machine[] = [
   { name: 'arm', word: 0x4000_0028, profileName: 'SCMP_ARCH_ARM' },
 ]
 
-/** The instruction sets that each kernel runs, its own first. */
+/** The instruction sets that the kernel of each machine runs, the machine's own first. */
 export const families: { readonly [machine: string]: readonly string[] } = {
   x86_64: ['x86_64', 'x86', 'x32'],
   aarch64: ['aarch64', 'arm'],
@@ -31,7 +31,7 @@ export const families: { readonly [machine: string]: readonly string[] } = {
 
 const read = new Map<string, Map<string, number>>()
 
-/** Returns the call numbers by name. */
+/** Returns the system calls of an instruction set: numbers by name. */
 export function syscallNumbers(machine: Machine['name']): Map<string, number> {
   let numbers = read.get(machine)
   if (!numbers) {
@@ -50,7 +50,10 @@ function parseTable(text: string): Map<string, number> {
   return numbers
 }
 
-/** Calls that i386 multiplexes through socketcall(2) by its first argument. A filter cannot see their own arguments. */
+/**
+ * Calls that i386 programs can also make through socketcall(2), whose first argument is the position in this list.
+ * Their own arguments are in memory, which a filter cannot read.
+ */
 export const behindSocketcall =
   ' socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg'.split(
     ' ',
@@ -70,12 +73,12 @@ function allNames(): Set<string> {
   return known
 }
 
-/** Returns whether a machine has a call with this name. */
+/** Returns true if any supported instruction set has a system call with this name. */
 export function isSyscall(name: string): boolean {
   return name !== '' && allNames().has(name)
 }
 
-/** Returns the call whose name is most similar. */
+/** Returns the name of the system call that is most similar to this name. */
 export function nearestSyscall(name: string): string | undefined {
   return nearest(name, [...allNames()])
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Assembles classic BPF from the end backwards. Every jump goes forward, so its target already exists and the distance is known. Called by
-// compile.ts; pure.
+// Assembles a classic BPF program from its end to its start. All jumps go forward, so each target already exists and
+// the distance is known. Called by compile.ts; pure.
 import type { ArgumentCondition } from './profile.ts'
 
-/** A jump target: an existing instruction, or a value to return. */
+/** A jump target: an instruction that already exists, or a value for the filter to return. */
 export type JumpTarget = { at: number } | { returns: number }
 
 const code = {
@@ -16,13 +16,19 @@ const code = {
   returns: 0x06,
 } as const
 
-/** Offsets in struct seccomp_data. */
+/** Byte offsets of fields in struct seccomp_data. */
 const offsets = { number: 0, machine: 4, arguments: 16 } as const
 
-/** Maximum distance of a conditional jump. The kernel allows 255 instructions, and up to two more may be inserted in between. */
+/**
+ * Maximum distance of a conditional jump. The kernel allows 255 instructions, but up to two more may be inserted
+ * between the jump and its target.
+ */
 const reach = 252
 
-/** Emits instructions, each as [code, jump if true, jump if false, constant]. The last one emitted is the program's first. */
+/**
+ * Collects instructions, each as [code, jump if true, jump if false, constant]. The instruction that is emitted last is
+ * the program's first.
+ */
 export class Assembler {
   readonly #last: [code: number, yes: number, no: number, k: number][] = []
   readonly #returns = new Map<number, number>()
@@ -31,14 +37,14 @@ export class Assembler {
     return this.#last.length
   }
 
-  /** Returns the program as struct sock_filter: two little-endian words per instruction. */
+  /** Returns the program as an array of struct sock_filter, with two little-endian words for each instruction. */
   words(): number[] {
     return this.#last
       .toReversed()
       .flatMap(([operation, yes, no, k]) => [(operation | (yes << 16) | (no << 24)) >>> 0, k >>> 0])
   }
 
-  /** Emits a comparison with the loaded value. */
+  /** Emits a comparison of the loaded value with a constant. */
   compare(operation: 'equal' | 'greater' | 'atLeast', k: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const yesAt = this.#near(yes)
     const noAt = this.#near(no)
@@ -54,13 +60,13 @@ export class Assembler {
     return this.#push(code.load, 0, 0, offsets.machine)
   }
 
-  /** Emits code that continues at the target, so that the previous code can fall through to it. */
+  /** Emits, if needed, a jump to the target, so that code emitted next can simply continue into it. */
   begin(target: JumpTarget): JumpTarget {
     const at = this.#near(target)
     return at === this.#last.length - 1 ? { at } : this.#push(code.jump, 0, 0, this.#last.length - 1 - at)
   }
 
-  /** Emits a condition on an argument. Its 64 bits are loaded in halves, the high one first. */
+  /** Emits a condition on an argument of the system call. The 64 bits are loaded in two halves, the high half first. */
   condition({ index, op, value, mask = 0n }: ArgumentCondition, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const [high, low] = halves(value)
     const [highMask, lowMask] = halves(mask)
@@ -105,7 +111,7 @@ export class Assembler {
     return this.#loadHalf(index, 1)
   }
 
-  /** Emits a comparison of one half under a mask. A half that the mask clears completely is not loaded. */
+  /** Emits a comparison of one half of an argument under a mask. If the mask clears the whole half, it is not loaded. */
   #masked(index: number, half: 0 | 1, value: number, mask: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     if (mask === 0) return yes
     this.compare('equal', value, yes, no)
@@ -122,7 +128,10 @@ export class Assembler {
     return { at: this.#last.length - 1 }
   }
 
-  /** Returns the position of an instruction within reach. For a distant target it emits a copy of a return, or a jump to the target. */
+  /**
+   * Returns the position of an instruction within reach of a conditional jump. If the target is too far away, first
+   * emits a copy of its return, or a jump to it.
+   */
   #near(target: JumpTarget): number {
     const at = 'at' in target ? target.at : (this.#returns.get(target.returns) ?? Number.NEGATIVE_INFINITY)
     if (this.#last.length - 1 - at <= reach) return at

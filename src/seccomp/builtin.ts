@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the precompiled filters of hutch's own profiles, by machine and capabilities. Pure.
+// Finds the precompiled seccomp filters of hutch's own profiles, by machine and capabilities. Pure.
 import { compiled } from './builtin-filters.generated.ts'
 import type { SeccompFilter } from './profile.ts'
 
-/** Names of hutch's own profiles. */
+/** Names of hutch's own seccomp profiles. */
 const ownProfiles = ['default', 'strict'] as const
 
-/** The sets of capabilities for which `default` is precompiled: none, and those that root keeps in a root of its own. */
+/**
+ * The precompiled filters. `default` depends on capabilities, and is compiled for two sets: none, and those that root
+ * keeps in a separate root directory.
+ */
 export const variants: { readonly [name: string]: { profile: (typeof ownProfiles)[number]; capabilities: number[] } } =
   {
     strict: { profile: 'strict', capabilities: [] },
@@ -18,12 +21,15 @@ export const variants: { readonly [name: string]: { profile: (typeof ownProfiles
     },
   }
 
-/** Machine by Node's name of the processor. */
+/** The machine for each of Node's names of processors. */
 export const machineOfNode: { readonly [arch: string]: string } = { x64: 'x86_64', arm64: 'aarch64' }
 
 const relevant = variants.defaultRoot!.capabilities
 
-/** Returns the precompiled filter. Returns undefined for another machine or set of capabilities. */
+/**
+ * Returns the precompiled filter of a profile. Returns undefined if it was not compiled for this machine or set of
+ * capabilities.
+ */
 export function findCompiled(
   profile: string,
   machine: string,
@@ -42,7 +48,7 @@ export function findCompiled(
 
 const decoded = new Map<string, number[]>()
 
-/** Decodes little-endian words in base64. */
+/** Decodes the words of a filter: little-endian, in base64. */
 function decodeWords(text: string): number[] {
   const bytes = Buffer.from(text, 'base64')
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(4 * i))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats the arguments of calls that profiles refuse: texts, numbers, names of flags. Other calls are reported by name only. Pure.
+// Formats the arguments of those system calls that profiles often refuse: texts, numbers and names of flags. Other
+// calls are reported only by name. Pure.
 import { quote } from '../errors/errors.ts'
 import { syscallNumbers } from './arch.ts'
 
-/** Names of bits. Other bits are printed as a number. */
+/** Names of flags for each kind of argument. Bits without a name are printed as a number. */
 const flagSets: { [kind: string]: { [name: string]: number } } = {
   clone: {
     CLONE_VM: 0x100,
@@ -59,7 +60,10 @@ const families: { [number: number]: string } = {
 }
 const socketTypes = ['', 'SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW', 'SOCK_RDM', 'SOCK_SEQPACKET']
 
-/** The type of each argument: text, int, hex, octal, family, socketType, or a set of flags. `-` is an address or not printed. */
+/**
+ * The kind of each argument by system call: text, int, hex, octal, family, socketType, or a set of flags. `-` means an
+ * address, or an argument that is not printed.
+ */
 const shapes: { [call: string]: string } = {
   mount: 'text text text mount',
   umount2: 'text umount',
@@ -142,7 +146,10 @@ const shapes: { [call: string]: string } = {
 
 const shapeOf = (call: string) => (Object.hasOwn(shapes, call) ? shapes[call]!.split(' ') : [])
 
-/** Returns for the listener each call's number with its arguments that are texts (bit n) and plain numbers (bit 8 + n). */
+/**
+ * Tells the listener which arguments to read: for each call its number and a mask. Bit n is set if argument n is a
+ * text, bit 8 + n if it is a number.
+ */
 export function argumentMasks(machine: 'x86_64' | 'aarch64'): number[] {
   const numbers = syscallNumbers(machine)
   return Object.keys(shapes).flatMap((call) => {
@@ -153,7 +160,7 @@ export function argumentMasks(machine: 'x86_64' | 'aarch64'): number[] {
   })
 }
 
-/** Formats arguments as `"tmpfs", "/mnt", …`. Escapes the texts, which come from the program. */
+/** Formats a call's arguments as `"tmpfs", "/mnt", …`. Escapes texts, because they come from the untrusted program. */
 export function formatArguments(
   call: string,
   args: readonly bigint[],

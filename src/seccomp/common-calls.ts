@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that every program may need and that no capability extends. Both of hutch's profiles allow them. Pure.
+// Lists system calls that every program may need, and that do not depend on capabilities. Both of hutch's profiles
+// allow them. Pure.
 import type { Group } from './rule-builders.ts'
 import { is } from './rule-builders.ts'
 
-/** Arguments of personality(2): PER_LINUX and PER_LINUX32, each also with UNAME26, and the query. */
+/** Allowed arguments of personality(2): PER_LINUX and PER_LINUX32, each also with UNAME26, and the value that only queries. */
 const harmlessPersonalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff]
 
 export const commonCalls: readonly Group[] = [
@@ -32,7 +33,7 @@ export const commonCalls: readonly Group[] = [
     calls: 'inotify_init inotify_init1 inotify_add_watch inotify_rm_watch',
   },
   {
-    why: 'waiting for events on descriptors, and creating event descriptors',
+    why: 'wait for events on descriptors, and create event descriptors',
     calls: `poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create epoll_create1 epoll_ctl
       epoll_ctl_old epoll_wait epoll_wait_old epoll_pwait epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime
       timerfd_settime64 timerfd_gettime timerfd_gettime64 pipe pipe2 io_setup io_destroy io_submit io_cancel
@@ -70,14 +71,14 @@ export const commonCalls: readonly Group[] = [
       timer_gettime64 timer_getoverrun timer_delete`,
   },
   {
-    why: 'ids; the kernel and no_new_privs refuse the others',
+    why: 'user and group ids: the kernel refuses ids that the process may not have',
     calls: `getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid
       getresgid32 getgroups getgroups32 setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32
       setresuid setresuid32 setresgid setresgid32 setgroups setgroups32 setfsuid setfsuid32 setfsgid setfsgid32
       capget capset`,
   },
   {
-    why: 'existing sockets; another rule says which kinds can be created',
+    why: 'use of sockets; a rule for socket(2) decides which kinds can be created',
     calls: `socketpair bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown
       send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64`,
   },
@@ -93,7 +94,7 @@ export const commonCalls: readonly Group[] = [
     calls: 'landlock_create_ruleset landlock_add_rule landlock_restrict_self lsm_get_self_attr lsm_list_modules',
   },
   {
-    why: 'personalities that disable only address randomisation, as debuggers and some run-times do',
+    why: 'personalities that disable only address randomisation, as debuggers and some language runtimes do',
     calls: 'personality',
     when: harmlessPersonalities.map((value) => [is(0, value)]),
   },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles a profile to a filter: finds the action of each call number, then makes a binary search over ranges of equal actions. Pure.
+// Compiles a seccomp profile to a filter. Finds the action for each call number, then makes a binary search over ranges
+// of numbers with equal actions. Pure.
 import { fail } from '../errors/errors.ts'
 import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { Assembler, type JumpTarget } from './assemble.ts'
@@ -15,19 +16,22 @@ import {
   selectRules,
 } from './profile.ts'
 
-/** The kernel's maximum, BPF_MAXINSNS. */
+/** The maximum number of instructions that the kernel accepts (BPF_MAXINSNS). */
 const maxInstructions = 4096
 
-/** Actions in the order in which they are tried. All conditions of an entry must hold. An entry without conditions is the last. */
+/**
+ * The possible actions for a system call, in the order in which they are tried. An entry applies if all its conditions
+ * hold. The last entry has no conditions.
+ */
 type Answers = readonly { conditions: readonly ArgumentCondition[]; action: number }[]
 
-/** A range of call numbers, from `start` to the next range. */
+/** A range of system call numbers with the same actions. It ends where the next range starts. */
 interface Range {
   start: number
   answers: Answers
 }
 
-/** The action for calls of instruction sets that the profile does not name. */
+/** The action for system calls of instruction sets that the profile does not name. */
 const foreignAction = actions.killProcess
 
 /** Compiles a profile. @throws SECCOMP_TOO_LARGE */
@@ -55,7 +59,7 @@ export function compileFilter(profile: Profile, facts: ProfileFacts, origin: str
   return { words: assembler.words(), flags: profile.flags }
 }
 
-/** Returns an action's precedence. The kernel compares actions as signed numbers: a stricter action is smaller. */
+/** Returns the precedence of an action: a smaller number is stricter. The kernel also compares actions as signed numbers. */
 export function severity(action: number): number {
   return (action & 0xffff_0000) | 0
 }
@@ -72,7 +76,8 @@ function rangesOf(machine: Machine, rules: readonly SeccompRule[], defaultAction
   for (const { names, conditions, action } of rules)
     for (const name of names) {
       add(numbers.get(name), conditions, action)
-      // conditions on invisible arguments count as true for a refusal and as false for a permission
+      // i386: a filter cannot see the arguments of calls made through socketcall or ipc. A refusal then applies to any
+      // arguments; a permission with conditions does not apply.
       if (machine.name === 'x86' && (conditions.length === 0 || severity(action) < severity(defaultAction)))
         for (const [outer, condition] of outerCalls(name)) add(numbers.get(outer), [condition], action)
     }
@@ -90,7 +95,10 @@ function rangesOf(machine: Machine, rules: readonly SeccompRule[], defaultAction
   return [...withNewer(ranges, newest + 1, defaultAction), ...outside(machine, fallback)]
 }
 
-/** Returns the i386 calls behind which a call is reached: socketcall(2) and ipc(2) take its number as their first argument. */
+/**
+ * Returns the i386 calls through which a call can also be made. These are socketcall(2) and ipc(2), whose first
+ * argument selects the call.
+ */
 function outerCalls(name: string): [string, ArgumentCondition][] {
   const socket = behindSocketcall.indexOf(name)
   const ipc = behindIpc.indexOf(name)
@@ -104,26 +112,32 @@ function outerCalls(name: string): [string, ArgumentCondition][] {
   ]
 }
 
-/** Sorts actions by severity, strictest first, as the kernel does with several filters. The order of a profile's rules does not matter. */
+/**
+ * Sorts the actions for a call, strictest first. The kernel combines several filters in the same way, so the order of
+ * rules in a profile does not matter.
+ */
 function inOrder(answers: Answers, defaultAction: number): Answers {
   const sorted = [...answers].sort((a, b) => severity(a.action) - severity(b.action))
   const last = sorted.findIndex(({ conditions }) => conditions.length === 0)
   return last < 0 ? [...sorted, { conditions: [], action: defaultAction }] : sorted.slice(0, last + 1)
 }
 
-/** Default actions that allow a call or leave it to a tracer. */
+/** Default actions that allow a system call, or leave the decision to a tracer. */
 const permissive = [actions.trace, actions.log, actions.allow].map(severity)
 
 /**
- * Returns ENOSYS for numbers from `first` on, unless the default is permissive. These calls are newer than the profile, and a
- * program that gets ENOSYS tries an older call. runc does the same.
+ * Makes calls that are newer than the profile return ENOSYS: all numbers from `first` on. Programs then try an older
+ * call; runc does the same. A default action that allows calls stays.
  */
 function withNewer(ranges: Range[], first: number, defaultAction: number): Range[] {
   if (permissive.includes(severity(defaultAction))) return ranges
   return [...ranges.filter(({ start }) => start < first), { start: first, answers: answer(refuseWith(errnos.ENOSYS)) }]
 }
 
-/** Returns the ranges outside a table: x86_64 numbers with the x32 bit, and -1, a call that a tracer cancelled. */
+/**
+ * Returns the ranges for numbers that are in no table of calls. These are x86_64 numbers with the x32 bit, and -1,
+ * which means that a tracer cancelled the call.
+ */
 function outside({ name }: Machine, fallback: Answers): Range[] {
   if (name !== 'x86_64') return []
   return [
@@ -136,7 +150,7 @@ function answer(action: number): Answers {
   return [{ conditions: [], action }]
 }
 
-/** Sorts ranges. Keeps the last of several with the same start, and the first of neighbours with the same actions. */
+/** Sorts ranges by start. If several have the same start, keeps the last. If neighbours have the same actions, merges them. */
 function joined(ranges: Range[]): Range[] {
   const last = new Map(ranges.map((range) => [range.start, range]))
   return [...last.values()]
@@ -153,7 +167,10 @@ function keyOf(answers: Answers): string {
     .join(';')
 }
 
-/** Emits the binary search, which keeps the call number loaded. Code is emitted backwards, so the last block runs first. */
+/**
+ * Emits the binary search for a call number, which stays loaded meanwhile. Code is emitted backwards, so the block
+ * emitted last runs first.
+ */
 function dispatch(assembler: Assembler, ranges: Range[], blocks: Map<string, JumpTarget>): JumpTarget {
   if (ranges.length === 1) return assembler.begin(block(assembler, ranges[0]!.answers, blocks))
   return search(assembler, ranges, blocks)
@@ -167,7 +184,7 @@ function search(assembler: Assembler, ranges: Range[], blocks: Map<string, JumpT
   return assembler.compare('atLeast', ranges[middle]!.start, right, left)
 }
 
-/** Emits the code of these actions, once for all ranges that share them. */
+/** Emits the code that tries these actions. Ranges with equal actions share one block of code. */
 function block(assembler: Assembler, answers: Answers, blocks: Map<string, JumpTarget>): JumpTarget {
   const key = keyOf(answers)
   let target = blocks.get(key)

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The profile `default`: the calls that Docker and Podman allow, with the additions for each capability. A program that runs in
-// their containers also runs under this profile.
+// Defines the seccomp profile `default`: the system calls that Docker and Podman allow, with the additions for each
+// capability. A program that runs in their containers also runs under this profile.
 import { capabilityNumbers as cap } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
 import { below, bitsClear, type Group, is, rulesOf } from './rule-builders.ts'
 
-/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. clone(2) has no NEWTIME: its bit is part of the exit signal. */
+/**
+ * The flags CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET of clone(2). NEWTIME is missing, because
+ * in clone(2) its bit belongs to the exit signal.
+ */
 export const namespaceFlags = 0x7e02_0000
 
-/** AF_VSOCK, which reaches the hypervisor from every network namespace. */
+/** The address family AF_VSOCK, whose sockets reach the hypervisor from every network namespace. */
 const vsock = 40
 const laterFamilies = [41, 42, 43, 44, 45]
 
@@ -38,7 +41,7 @@ export const defaultGroups: readonly Group[] = [
     excludes: { capabilities: [cap.SYS_ADMIN] },
   },
   {
-    why: 'its flags are in memory, which a filter cannot read: programs then use clone',
+    why: 'the flags of clone3 are in memory, which a filter cannot read; after ENOSYS, programs use clone',
     calls: 'clone3',
     action: refuseWith(errnos.ENOSYS),
     excludes: { capabilities: [cap.SYS_ADMIN] },

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads untrusted JSON values. Each reader's error tells the position of the wrong value. Pure.
+// Reads values of untrusted JSON. Errors tell the position of the wrong value. Pure.
 import { fail, type HutchError } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 
-/** The option of the value, and a position in the value, such as `syscalls[3].action`. */
+/** The option that the JSON comes from, and a position in it, such as `syscalls[3].action`. */
 export interface JsonCursor {
   origin: string
   at: string
@@ -18,7 +18,7 @@ export function inside(place: JsonCursor, key: string | number): JsonCursor {
   return { ...place, at: `${place.at}${at}` }
 }
 
-/** Reads an object with only these keys. */
+/** Checks that a value is an object that has only these keys. */
 export function readObject<K extends string>(
   value: unknown,
   place: JsonCursor,
@@ -42,7 +42,7 @@ export function readList(value: unknown, place: JsonCursor): unknown[] {
   return value
 }
 
-/** Reads one of these words. */
+/** Checks that a value is one of these words. */
 export function readWord(value: unknown, place: JsonCursor, words: readonly string[]): string {
   if (typeof value === 'string' && words.includes(value)) return value
   const near = typeof value === 'string' ? nearest(value, words) : undefined
@@ -54,7 +54,7 @@ export function readString(value: unknown, place: JsonCursor): string {
   return value
 }
 
-/** Reads a number from 0 to `most`, or a text of digits. */
+/** Reads a number from 0 to `most`. A string of digits is also accepted. */
 export function readNumber(value: unknown, place: JsonCursor, max: bigint): bigint {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)

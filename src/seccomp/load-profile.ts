@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a profile before planning and compiles it when the plan tells which capabilities the command keeps. Loaded only by runs
-// with a filter.
+// Reads a seccomp profile before planning. Compiles it when the planner knows which capabilities the command keeps.
+// Loaded only by runs with such a filter.
 
 import { fail } from '../errors/errors.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
@@ -9,10 +9,14 @@ import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
 import { maxProfileBytes } from './parse.ts'
 
-/** The source of a command's system call filter. */
+/** Where a command's system call filter comes from: hutch's own profile, a file, or an object. */
 export type FilterSource = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
 
-/** Returns a function that makes the filter. `origin` is the option as the user typed it. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+/**
+ * Returns a function that compiles the profile. `origin` is the option as the user typed it.
+ *
+ * @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED
+ */
 export function loadProfileFilter(source: FilterSource, origin: string): FilterMaker {
   const machine = machineOfNode[process.arch]
   if (machine === undefined)
@@ -22,12 +26,12 @@ export function loadProfileFilter(source: FilterSource, origin: string): FilterM
   return makeForeign(profile, origin, machine)
 }
 
-/** Returns the profile as a value. Called after `loadProfileFilter` has checked it. */
+/** Reads the profile again, as an object, to explain which rule refused a call. `loadProfileFilter` has already checked it. */
 export function readDocument(source: Exclude<FilterSource, { own: unknown }>, origin: string): unknown {
   return 'profile' in source ? source.profile : JSON.parse(readProfile(source.file, origin))
 }
 
-/** Reads a regular file. Reading a pipe could block. */
+/** Reads a regular file. Other kinds of files are refused, because reading a pipe could block. */
 function readProfile(path: string, origin: string): string {
   let fd = -1
   try {

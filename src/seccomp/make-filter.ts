@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes functions that compile a requested profile when the command's capabilities are known.
+// Creates functions that compile a requested seccomp profile as soon as the command's capabilities are known.
 
 import { findCompiled } from './builtin.ts'
 import { compileFilter } from './compile.ts'
@@ -9,25 +9,32 @@ import { parseProfile, parseProfileText } from './parse.ts'
 import type { Profile, ProfileFacts, SeccompFilter } from './profile.ts'
 import { strictProfile } from './strict.ts'
 
-/** Makes the filter from the facts of a plan. @throws SECCOMP_TOO_LARGE */
+/**
+ * Compiles the filter from the facts of a plan. `reader` reads the calls that the filter reports, if there is a report.
+ *
+ * @throws SECCOMP_TOO_LARGE
+ */
 export type FilterMaker = ((facts: Omit<ProfileFacts, 'machine'>) => SeccompFilter) & { reader?: CallReader }
 
-/** The calls that a job's listener reported. */
+/** The system calls that a job's filter reported. */
 export interface Calls {
   refused: RefusedCall[]
-  /** Number of further refused calls that are not listed. */
+  /** Number of refused calls in addition to those that are listed. */
   others: number
-  /** The learned profile in OCI form. */
+  /** The profile that a run with `learn` needed, in OCI form. */
   learned?: object
 }
 
-/** Reads a job's notifications: the kind, as in native/node/job.h, and the bytes. Returns a refused call that is new. */
+/**
+ * Reads the notifications about a job's system calls. `which` is the kind of the notification, as in native/node/job.h.
+ * Returns a refused call if it is reported for the first time.
+ */
 export interface CallReader {
   readonly calls: Calls
   take(which: number, bytes: Buffer): RefusedCall | undefined
 }
 
-/** Makes the filter of one of hutch's own profiles. */
+/** Returns a function that compiles one of hutch's own profiles. */
 export function makeOwn(profile: 'default' | 'strict', origin: string, machine: string): FilterMaker {
   return (known) => {
     const facts = { ...known, machine }
@@ -38,7 +45,11 @@ export function makeOwn(profile: 'default' | 'strict', origin: string, machine: 
   }
 }
 
-/** Makes the filter of a user's profile, a JSON text or a value. @throws SECCOMP_PROFILE_INVALID */
+/**
+ * Returns a function that compiles a user's profile, which is given as JSON text or as an object.
+ *
+ * @throws SECCOMP_PROFILE_INVALID
+ */
 export function makeForeign(
   profile: { text: string } | { value: unknown },
   origin: string,

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes the reports of a filter's listener: refused calls, their counts and, in a learning run, all calls. native/node/supervisor.c
-// encodes them. Pure.
+// Decodes the notifications about system calls: refused calls, how often each was refused and, with `learn`, all calls.
+// native/node/supervisor.c encodes them. Pure.
 import { quote } from '../errors/errors.ts'
 import { errnoName } from '../system/native.ts'
 import { type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { formatArguments } from './call-arguments.ts'
 import { actions } from './profile.ts'
 
-/** Refused calls that are equal: the same call with the same arguments by a program of the same name. */
+/** Refused calls that are counted together: the same call with the same arguments, by programs with the same name. */
 export interface RefusedCall {
-  /** The call's name, or its number if unknown. */
+  /** The name of the call, or its number if hutch does not know the name. */
   call: string
-  /** The arguments, as far as they are known: `"tmpfs", "/mnt", "tmpfs", 0`. */
+  /** The arguments as far as they are known, such as `"tmpfs", "/mnt", "tmpfs", 0`. */
   args: string
-  /** The program's name and its first process, by the id outside. */
+  /** The program's name. `pid` is the first process of that name that made the call, by its id outside of the job. */
   program: string
   pid: number
-  /** The name of the errno, or `killed`. */
+  /** What the filter did: the name of the errno that it returned, or `killed`. */
   answer: string
-  /** The part of the profile that refused the call. */
+  /** The rule of the profile that refused the call. */
   rule: string
   count: number
 }
 
-/** Decodes a notification. `rule` finds the responsible part of the profile. */
+/** Decodes the notification of a refused call. `rule` finds the rule that refused it. */
 export function decodeRefused(bytes: Buffer, rule: (call: string) => string): RefusedCall {
   const [number, machine] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)]
   const args = Array.from({ length: 6 }, (_, i) => bytes.readBigUInt64LE(8 + 8 * i))
@@ -34,7 +34,7 @@ export function decodeRefused(bytes: Buffer, rule: (call: string) => string): Re
   for (let i = 0; i < 6; i++) {
     if (((mask >> i) & 1) === 0) continue
     const length = bytes.readUInt32LE(at)
-    // the arguments were unreadable, or the call has none
+    // the text is undefined if the listener could not read it; some calls have no such argument
     texts.set(i, length === 0 ? undefined : bytes.toString('utf8', at + 4, at + 4 + length))
     at += 4 + length
   }
@@ -50,12 +50,12 @@ export function decodeRefused(bytes: Buffer, rule: (call: string) => string): Re
   }
 }
 
-/** Decodes the counts of each refused call. The last is that of all others. */
+/** Decodes how often each listed call was refused. The last number counts all further calls. */
 export function decodeCounts(bytes: Buffer): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(4 * i))
 }
 
-/** Formats a refused call as a line, without its count. */
+/** Formats a refused call as a line, without the number of times. */
 export function formatRefused({ call, args, program, pid, answer, rule }: RefusedCall): string {
   return `refused ${call}(${args}) of ${program} (pid ${pid}): ${answer}; ${rule}`
 }
@@ -73,11 +73,14 @@ function nameOf(number: number, word: number): string {
   return found?.[0] ?? String(number)
 }
 
-/** Calls that every program makes at its end, at a signal, or after one, whether observed or not. */
+/**
+ * System calls that every program needs at its start, its end or a signal. They are part of each learned profile, even
+ * if they were not observed.
+ */
 const always = ['execve', 'exit', 'exit_group', 'restart_syscall', 'rt_sigreturn']
 const learnedNumbers = 1024
 
-/** Returns the profile that a run needed, in OCI form. */
+/** Returns a profile, in OCI form, that allows the calls that a run made. */
 export function learnedProfile(seen: Buffer, family: readonly string[]): object {
   const order: (string | undefined)[] =
     family[0] === 'x86_64' ? ['x86_64', 'x32', 'x86'] : ['aarch64', undefined, 'arm']

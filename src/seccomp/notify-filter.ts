@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a filter that reports refused calls or all calls. Loaded only by runs that ask for such a report.
+// Compiles a filter that reports refused calls, or with `learn` all calls. Loaded only by runs that request such a
+// report.
 import { families } from './arch.ts'
 import { machineOfNode } from './builtin.ts'
 import { argumentMasks } from './call-arguments.ts'
@@ -9,7 +10,11 @@ import { decodeCounts, decodeRefused, learnedProfile } from './notification.ts'
 import { allNoticed, allPass, foreignRule, noticed, ownRule } from './notify.ts'
 import type { ProfileFacts, SeccompFilter } from './profile.ts'
 
-/** Returns the filter of a start and the reader of its notifications. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+/**
+ * Returns the function that compiles the filter, and with it the reader of its notifications.
+ *
+ * @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED
+ */
 export function readSupervised(
   source: FilterSource | undefined,
   origin: string,

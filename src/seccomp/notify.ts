@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes a filter so that it asks a listener about each refused call, and finds the rule that refused a call. Pure.
+// Changes a filter so that it notifies a listener of each refused call (SECCOMP_RET_USER_NOTIF). Also finds the rule
+// that refused a call. Pure.
 import { capabilityName } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { defaultGroups } from './default.ts'
@@ -10,8 +11,8 @@ import { left, strictGroups } from './strict.ts'
 const returns = 0x06
 
 /**
- * Replaces errors and kills by questions to the listener. SCMP_ACT_TRAP stays because a listener cannot answer with that signal;
- * SCMP_ACT_TRACE stays because it belongs to a tracer.
+ * Returns the filter with errors and kills replaced by notifications. SCMP_ACT_TRAP stays, because a listener cannot
+ * cause its signal. SCMP_ACT_TRACE stays, because it is meant for a tracer.
  */
 export function noticed(words: readonly number[]): number[] {
   const watched: readonly number[] = [actions.errno, actions.killThread, actions.killProcess]
@@ -21,12 +22,12 @@ export function noticed(words: readonly number[]): number[] {
   })
 }
 
-/** A filter that asks about every call. */
+/** A filter that notifies the listener of every system call. */
 export const allNoticed = [returns, actions.notify]
-/** A filter that allows every call. */
+/** A filter that allows every system call. */
 export const allPass = [returns, actions.allow]
 
-/** Returns the rule or the reason by which one of hutch's own profiles refused a call. */
+/** Returns the rule of one of hutch's own profiles that refused a call, or the reason. */
 export function ownRule(
   profile: 'default' | 'strict',
   { capabilities }: Pick<ProfileFacts, 'capabilities'>,
@@ -50,7 +51,7 @@ export function ownRule(
   return explain('not in its list')
 }
 
-/** Returns the position of the rule in a user's profile. */
+/** Returns the position, in a user's profile, of the rule that refused a call. */
 export function foreignRule(document: unknown, call: string): string {
   const list = (document as { syscalls?: unknown }).syscalls
   const entries = (Array.isArray(list) ? list : []) as { name?: unknown; names?: unknown; action?: unknown }[]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses an entry of `syscalls`: names, action, conditions, and the facts under which it applies. Pure.
+// Parses an entry in the list `syscalls` of a seccomp profile: names, action, conditions, and the facts under which it
+// applies. Pure.
 import { capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
 import { readAnswer } from './action.ts'
 import { isSyscall, nearestSyscall } from './arch.ts'
@@ -19,7 +20,7 @@ import { type ArgumentCondition, type Circumstances, conditionOps, type SeccompR
 const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'] as const
 const most64 = 0xffff_ffff_ffff_ffffn
 
-/** Parses an entry. @throws SECCOMP_PROFILE_INVALID */
+/** Parses one entry of the list. @throws SECCOMP_PROFILE_INVALID */
 export function parseRule(value: unknown, place: JsonCursor, defaultAction: number): SeccompRule[] {
   const entry = readObject(value, place, keys)
   const action = readAnswer(entry, place, { action: 'action', number: 'errnoRet', name: 'errno' })
@@ -29,7 +30,7 @@ export function parseRule(value: unknown, place: JsonCursor, defaultAction: numb
   )
   const includes = readCircumstances(entry.includes, inside(place, 'includes'))
   const excludes = readCircumstances(entry.excludes, inside(place, 'excludes'))
-  // runc and crun treat several conditions on one argument as alternatives
+  // as in runc and crun, several conditions on the same argument are alternatives: one of them must hold
   const repeated = new Set(conditions.map(({ index }) => index)).size < conditions.length
   const alternatives = repeated ? conditions.map((one) => [one]) : [conditions]
   return alternatives.map((all) => ({
@@ -41,7 +42,10 @@ export function parseRule(value: unknown, place: JsonCursor, defaultAction: numb
   }))
 }
 
-/** Reads the names of calls. Skips unknown names if the result is stricter, as runc does. An unknown name that would be refused is an error. */
+/**
+ * Reads the names of system calls. An unknown name in a rule that allows calls is skipped, as in runc. In a rule that
+ * refuses calls, it is an error.
+ */
 function readNames(entry: { name?: unknown; names?: unknown }, place: JsonCursor, refuses: boolean): string[] {
   const list = readList(entry.names, inside(place, 'names')).map((one, i): [string, JsonCursor] => {
     const at = inside(inside(place, 'names'), i)

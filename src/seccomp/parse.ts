@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses a JSON profile of the OCI runtime specification (linux.seccomp), Docker or Podman. The input is untrusted. Unknown parts are
-// refused with their position, because a skipped rule could be an important one. Pure.
+// Parses a seccomp profile in JSON, as defined by the OCI runtime specification (linux.seccomp), Docker or Podman. The
+// input is untrusted. Unknown parts are refused with their position, because ignoring a rule could make the filter
+// weaker. Pure.
 import { fail, quote } from '../errors/errors.ts'
 import { readAnswer } from './action.ts'
 import { machines } from './arch.ts'
@@ -20,7 +21,10 @@ const keys = [
   'listenerMetadata',
 ] as const
 
-/** Flags of linux/seccomp.h. TSYNC has no effect on a process with one thread, and the last no effect without a listener. */
+/**
+ * Flags of a filter, from linux/seccomp.h. Two have no effect here: TSYNC because hutch-init has one thread, and the
+ * last one without a listener.
+ */
 const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_TSYNC: 0,
   SECCOMP_FILTER_FLAG_LOG: 2,
@@ -28,18 +32,22 @@ const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0,
 }
 
-/** Names that libseccomp knows. Machines that hutch does not support are ignored. */
+/** Names of instruction sets in libseccomp. Those that hutch does not support are ignored. */
 const architectureNames =
   'X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB'
     .split(' ')
     .map((word) => `SCMP_ARCH_${word}`)
 
-/** Maximum size of a profile. Bytes. */
+/** Maximum size of a profile in bytes. */
 export const maxProfileBytes = 1 << 20
 
-/** Parses a text. Keeps all digits of numbers that exceed JavaScript's precision. @throws SECCOMP_PROFILE_INVALID */
+/**
+ * Parses a profile from JSON text. Keeps all digits of numbers that are too large for JavaScript's precision.
+ *
+ * @throws SECCOMP_PROFILE_INVALID
+ */
 export function parseProfileText(text: string, origin: string): Profile {
-  // each match consumes a whole string or number, so no input causes backtracking
+  // each match consumes a whole string or number, so that no input makes the expression slow by backtracking
   const exact = text.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (found) =>
     /^\d{16,}$/.test(found) ? `"${found}"` : found,
   )
@@ -59,7 +67,7 @@ export function parseProfileText(text: string, origin: string): Profile {
   return parseProfile(value, origin)
 }
 
-/** Parses an object. @throws SECCOMP_PROFILE_INVALID */
+/** Parses a profile from an object. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfile(value: unknown, origin: string): Profile {
   const place: JsonCursor = { origin, at: '' }
   const profile = readObject(value, place, keys)
@@ -95,7 +103,7 @@ export function parseProfile(value: unknown, origin: string): Profile {
   }
 }
 
-/** Reads Docker's `archMap`: further instruction sets of each machine. */
+/** Reads Docker's `archMap`, which lists the further instruction sets of each machine. */
 function readMap(value: unknown, place: JsonCursor): { [machine: string]: string[] } {
   const map: { [machine: string]: string[] } = Object.create(null)
   for (const [i, entry] of readList(value, place).entries()) {

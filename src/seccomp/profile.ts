@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of a profile: rules about system calls by name, the filter's return values, and the facts under which rules apply. Pure.
+// Defines the types of a seccomp profile: rules about system calls by name, the filter's return values, and the facts
+// under which rules apply. Pure.
 
-/** Return values of a filter: seccomp(2). The low 16 bits of `errno` and `trace` are a number that the profile chooses. */
+/** Return values of a filter: seccomp(2). For `errno` and `trace`, the profile chooses the low 16 bits. */
 export const actions = {
   killProcess: 0x8000_0000,
   killThread: 0,
@@ -13,7 +14,7 @@ export const actions = {
   allow: 0x7fff_0000,
 } as const
 
-/** Returns the action that fails a call with this errno. */
+/** Returns the action that makes a system call fail with this errno. */
 export function refuseWith(errno: number): number {
   return actions.errno | errno
 }
@@ -23,25 +24,25 @@ export const errnos = { EPERM: 1, ENOSYS: 38 } as const
 
 export const conditionOps = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'] as const
 
-/** A condition on an argument, compared as unsigned 64 bits. MASKED_EQ applies the mask first. */
+/** A condition on an argument of a system call. Values are compared as unsigned 64-bit numbers; MASKED_EQ applies a mask first. */
 export interface ArgumentCondition {
-  /** The argument's index, 0 to 5. */
+  /** The number of the argument, from 0 to 5. */
   index: number
   op: (typeof conditionOps)[number]
   value: bigint
   mask?: bigint
 }
 
-/** Facts under which a rule applies: all of `includes` and none of `excludes`. */
+/** Facts that decide whether a rule applies: all of `includes` must be true, and none of `excludes`. */
 export interface Circumstances {
-  /** Numbers of capabilities that the command keeps. */
+  /** Numbers of capabilities that the command must have. */
   capabilities?: readonly number[]
-  /** Docker's names: amd64, arm64. */
+  /** Machines by Docker's names: amd64, arm64. */
   architectures?: readonly string[]
   kernel?: readonly [number, number]
 }
 
-/** A rule: these calls return `action` if all conditions hold. */
+/** A rule of a profile: the action for these system calls if all conditions hold. */
 export interface SeccompRule {
   names: readonly string[]
   action: number
@@ -50,11 +51,11 @@ export interface SeccompRule {
   excludes?: Circumstances
 }
 
-/** A profile, independent of the machine. */
+/** A parsed seccomp profile, which does not depend on the machine. */
 export interface Profile {
-  /** Further instruction sets: names of `machines`. */
+  /** Further instruction sets that the profile applies to; their names are those in `machines`. */
   architectures: readonly string[]
-  /** Docker's form: further instruction sets of each machine. */
+  /** The same as `architectures`, in Docker's form: further instruction sets for each machine. */
   architecturesOf?: { readonly [architecture: string]: readonly string[] }
   defaultAction: number
   rules: readonly SeccompRule[]
@@ -62,23 +63,23 @@ export interface Profile {
   flags: number
 }
 
-/** The facts of a plan that select rules. */
+/** The facts of a plan that decide which rules of a profile apply. */
 export interface ProfileFacts {
   machine: string
   kernel: readonly [number, number]
-  /** Numbers of the capabilities that the command keeps. */
+  /** Numbers of the capabilities that the command has. */
   capabilities: readonly number[]
 }
 
-/** A filter as 32-bit words, two for each instruction: code with jumps, then the constant. */
+/** A compiled filter as 32-bit words, two for each BPF instruction: the code with its jumps, then the constant. */
 export interface SeccompFilter {
   words: number[]
   flags: number
-  /** Settings of the listener. `noticed` is the filter that asks it. */
+  /** Settings for the listener, if calls are reported. `noticed` is the filter that notifies the listener. */
   supervise?: { noticed: readonly number[]; arguments: readonly number[]; learns: boolean }
 }
 
-/** Returns the rules that apply under these facts. */
+/** Returns the rules of a profile that apply under these facts. */
 export function selectRules(profile: Profile, facts: ProfileFacts): SeccompRule[] {
   return profile.rules.filter(({ includes, excludes }) => holds(includes, facts) && !touches(excludes, facts))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The profile `strict` for untrusted programs. No capability extends it. A test finds calls that are neither allowed nor refused with
-// a reason.
+// Defines the seccomp profile `strict` for untrusted programs. It does not depend on capabilities. A test ensures that
+// each system call is allowed, or refused with a reason.
 import { commonCalls } from './common-calls.ts'
 import { namespaceFlags } from './default.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
@@ -9,25 +9,28 @@ import { bitsClear, type Group, hasBit, is, isInt, rulesOf } from './rule-builde
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
 const netlinkRoute = 0
 
-/** Requests that inject input into a terminal (TIOCSTI, TIOCLINUX) or load a line discipline (TIOCSETD). */
+/** Requests of ioctl(2) that inject input into a terminal (TIOCSTI, TIOCLINUX) or load a line discipline (TIOCSETD). */
 const terminalRequests = [0x5412, 0x541c, 0x5423]
 
 /** IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN. */
 const readNotices = [0x1, 0x10, 0x20]
 
-/** S_ISUID and S_ISGID. A file with such a bit runs with its owner's privileges, also outside of the sandbox. */
+/**
+ * The mode bits S_ISUID and S_ISGID. A program file with such a bit runs with its owner's privileges, also outside of
+ * the sandbox.
+ */
 const setIdBits = [0o4000, 0o2000]
 
-/** Flags of open(2) with which its mode is used: O_CREAT, and O_TMPFILE without its O_DIRECTORY bit. */
+/** Flags of open(2) that create a file with the given mode: O_CREAT, and O_TMPFILE without its O_DIRECTORY bit. */
 const makesFile = [0x40, 0x40_0000]
 
-/** Calls with a mode, by the index of that argument. */
+/** System calls that set a file's mode, by the index of that argument. */
 const modeCalls: readonly (readonly [index: number, calls: string])[] = [
   [1, 'chmod fchmod creat mkdir mknod'],
   [2, 'fchmodat fchmodat2 mkdirat mknodat'],
 ]
 
-/** Calls that open a file, by the index of their flags. The mode is the next argument. */
+/** System calls that open a file, by the index of the argument for flags. The mode is the next argument. */
 const openCalls: readonly (readonly [index: number, call: string])[] = [
   [1, 'open'],
   [2, 'openat'],
@@ -35,25 +38,25 @@ const openCalls: readonly (readonly [index: number, call: string])[] = [
 
 const setIdGroups: readonly Group[] = [
   ...modeCalls.map(([index, calls]) => ({
-    why: 'no set-user-ID or set-group-ID file stays for other users of the host',
+    why: 'the job leaves no set-user-ID or set-group-ID file for other users of the host',
     calls,
     action: refuseWith(errnos.EPERM),
     when: setIdBits.map((bit) => [hasBit(index, bit)]),
   })),
   ...openCalls.map(([index, calls]) => ({
-    why: 'the same for a file that open creates; without O_CREAT or O_TMPFILE the mode has no meaning',
+    why: 'open creates no set-user-ID or set-group-ID file; without O_CREAT or O_TMPFILE the mode has no meaning',
     calls,
     action: refuseWith(errnos.EPERM),
     when: makesFile.flatMap((flag) => setIdBits.map((bit) => [hasBit(index, flag), hasBit(index + 1, bit)])),
   })),
   {
-    why: 'its mode is in memory, which a filter cannot read: programs then use openat',
+    why: 'the mode of openat2 is in memory, which a filter cannot read; after ENOSYS, programs use openat',
     calls: 'openat2',
     action: refuseWith(errnos.ENOSYS),
   },
 ]
 
-/** Refused calls by reason. */
+/** Calls that `strict` refuses, by reason. */
 export const left: { readonly [why: string]: string } = {
   'other processes: reading, changing and comparing them':
     'ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd move_pages migrate_pages',
@@ -108,12 +111,12 @@ export const strictGroups: readonly Group[] = [
     when: [[bitsClear(0, namespaceFlags)]],
   },
   {
-    why: 'its flags are in memory, which a filter cannot read: programs then use clone',
+    why: 'the flags of clone3 are in memory, which a filter cannot read; after ENOSYS, programs use clone',
     calls: 'clone3',
     action: refuseWith(errnos.ENOSYS),
   },
   {
-    why: 'programs that query memory placement once (numactl, some run-times) fail if refused; it reveals only their own memory',
+    why: 'programs that query memory placement once (numactl, some language runtimes) fail if refused; it reveals only their own memory',
     calls: 'get_mempolicy',
   },
   {

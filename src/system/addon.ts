@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads the C core on this host. Only native.ts imports it.
+// Loads the C core. Only native.ts imports this module.
 export * from './node/addon.ts'

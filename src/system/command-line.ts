@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parser of long and short options.
+// Parses long and short options of a command line.
 export * from './node/command-line.ts'

@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors of system calls as the host's streams emit them. Everything else is an error of the table in src/errors/.
+// Creates errors of system calls in the form that Node's streams emit. All other errors are in the tables of
+// src/errors/.
 export * from './node/errors.ts'

@@ -2,16 +2,19 @@
 // Decodes the events of the native core into typed values, from the numbers that native/node/job.h describes. Called by reactor.ts; pure.
 import { errnoName, eventKinds, type Listener } from './native.ts'
 
-/** The numbers that follow the job's number in an event. */
+/** The arguments of a native event that follow the job's number. */
 type Numbers = Parameters<Listener> extends [number, ...infer Rest] ? Rest : never
 
-/** Factor of the part in a refusal: the number is the errno plus this factor times the part (stepParts of ops/wire.ts). */
+/**
+ * A refusal is encoded as one number: the errno plus this factor times the part of the operation that failed (stepParts
+ * in ops/wire.ts).
+ */
 export const stepPart = 4096
 
 /** A refusal of the kernel: the errno's name, and the part of the operation that failed. */
 export interface Refusal {
   errno: string
-  /** Index in stepParts; for a clean-up, the number of the system call. */
+  /** Index in `stepParts`. For a failed clean-up, the number of the system call instead. */
   part: number
 }
 
@@ -20,30 +23,33 @@ export function decodeRefusal(value: number): Refusal {
 }
 
 export type NativeEvent =
-  /** An inner operation was refused. `call` is the number of the system call; 0 if unknown. */
+  /** The kernel refused an inner operation. `call` is the number of the system call; 0 if unknown. */
   | ({ kind: 'failed'; step: number; call: number } & Refusal)
-  /** The watched file of an outer operation changed. `text` is its content; '' for an eventfd. */
+  /** A file changed that an outer operation watches. `text` is its new content; '' for an eventfd. */
   | { kind: 'noticed'; step: number; text: string }
-  /** hutch sent a signal, because a time limit was reached or because it was requested. */
+  /** hutch sent a signal to the job, because a time limit was reached or because the caller requested it. */
   | { kind: 'stopped'; signal: number; cpuTime: boolean }
   | EndedEvent
-  /** A trigger fired `count` times. `gone` means that its group was removed. */
+  /** A pressure trigger or an eventfd fired `count` times. `gone` is true if its group was removed. */
   | { kind: 'triggered'; gone: boolean; count: number }
-  /** A prestarted sandbox waits for its job, or ended before it had read the job's request. */
+  /** A prestarted sandbox: `ready` if it waits for its job, `unread` if it ended before it had read the job's request. */
   | { kind: 'ready' | 'unread' }
-  /** The filter refused a call. `which` is its number; -1 means all counts, -2 all calls. */
+  /**
+   * The filter refused a system call. `which` is its index in the list of refused calls. -1 means the counts of all, -2
+   * all calls of a learning run.
+   */
   | { kind: 'refused'; which: number; bytes: Buffer | undefined }
-  /** What hutch-init found at a refused program or mount target. */
+  /** What hutch-init found out about a program or a mount target that the kernel refused. */
   | { kind: 'program'; bytes: Buffer | undefined }
 
-/** The job has ended, and its groups have been read and removed. */
+/** The job has ended, and the figures of its groups have been read. The groups have been removed. */
 interface EndedEvent {
   kind: 'ended'
-  /** Wait status of the command, see wait(2); -1 if the job's PID 1 did not report it. */
+  /** The command's wait status, see wait(2). -1 if the job's PID 1 did not report one. */
   commandStatus: number
-  /** Wait status of the process that hutch cloned. */
+  /** The wait status of the process that hutch cloned, which is PID 1 of the job or the command itself. */
   ownStatus: number
-  /** The first clean-up operation that failed; undefined if none did. */
+  /** The first operation of the clean-up that failed; undefined if all succeeded. */
   leftover: ({ step: number } & Refusal) | undefined
   userUsec: number
   systemUsec: number
@@ -53,11 +59,11 @@ interface EndedEvent {
   voluntary: number
   forced: number
   used: { fullSpaces: number; fullTables: number; tableLimit: number; stoppedProcesses: number; frozen: boolean }
-  /** Input of decodeFigures in ops/wire.ts. */
+  /** The contents of the files with the job's figures; decodeFigures in ops/wire.ts decodes them. */
   figures: Buffer | undefined
 }
 
-/** Returns the wait status of the command, or of the process that should have executed it. */
+/** Returns the command's wait status. If the command did not start, returns that of the process that should have executed it. */
 export function endStatus({ commandStatus, ownStatus }: EndedEvent): number {
   return commandStatus === -1 ? ownStatus : commandStatus
 }

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files, directories and links: open, read, write, stat, watch.
+// Opens, reads, writes, examines and watches files, directories and links.
 export * from './node/files.ts'

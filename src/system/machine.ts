@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's kernel release, memory, processors and uptime.
+// Reads the machine's kernel release, memory, processors and uptime.
 export * from './node/machine.ts'

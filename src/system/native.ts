@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads the addon (native/node/addon.c), and names its numbers. No other file loads it.
+// Loads the C core (native/node/addon.c), and gives names to its numbers. All other files load it through this one.
 
 import { fail } from '../errors/errors.ts'
 import { buildDirectory, loadAddon } from './addon.ts'
@@ -21,10 +21,13 @@ export const eventKinds = {
   program: 9,
 } as const
 
-/** Kinds of process events, with the numbers of native/node/proc-connector.c. changed: another program, user or group. lost: events were dropped. */
+/**
+ * Kinds of process events, with the numbers of native/node/proc-connector.c. `changed`: the process executed a program,
+ * or changed its user or group. `lost`: the kernel dropped events.
+ */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
-/** Receives one event of one job. The meaning of a to d depends on the kind: see native/node/job.h. */
+/** Receives an event of a job. The meaning of the arguments after the job's number depends on the kind: see native/node/job.h. */
 export type Listener = (
   job: number,
   kind: number,
@@ -47,38 +50,44 @@ export type Listener = (
 
 /** The addon's exports. */
 export interface Native {
-  /** Sets the callback for all events of this thread's jobs. */
+  /** Sets the callback that receives all events of the jobs that this thread started. */
   listen(callback: Listener): void
   /**
-   * Runs a program's outer section up to the wait. Returns [job, pid], or [0, outer step, errno, number of the call] with nothing left
-   * behind. For a stream, -1 means /dev/null.
+   * Runs the outer section of a program up to the wait. Returns [job, pid]. On failure returns [0, index of the outer
+   * operation, errno, number of the system call], with nothing left behind. A stream of -1 means /dev/null.
    */
   launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?, number?]
   /** Sends a signal to all processes of the job. Returns 0 or -errno. */
   signal(job: number, signal: number): number
-  /** Sends SIGTERM now, and SIGKILL after the delay that the program contains. Returns 0 or -errno. */
+  /** Stops the job: sends SIGTERM now, and SIGKILL after the delay in the job's program. Returns 0 or -errno. */
   stop(job: number): number
-  /** Makes signals to this process wait for `forward`, instead of ending the process. Called before a start. */
+  /** Holds back signals to this process until `forward` is called, so that they do not end it. Called before a start. */
   holdSignals(): number
-  /** Passes signals of this process on to the job. With 0, stops that and returns the received signals: bit n for signal n. */
+  /**
+   * Passes signals that this process receives on to the job. With the job 0, ends this, and returns the received
+   * signals: bit n for signal n.
+   */
   forward(job: number): number
-  /** Ends this process by a signal's default action. Returns only if the signal does not end a process. */
+  /** Ends this process by the default action of a signal. Returns only if that action does not end a process. */
   dieBy(signal: number): void
-  /** Requests that the kernel kills this process when its parent, which has this id, ends. */
+  /** Asks the kernel to kill this process when its parent ends. `parent` is the expected process id of the parent. */
   dieWithParent(parent: number): void
-  /** Returns whether the process's environment has changed since the last call; true in a worker thread. */
+  /** Returns true if this process's environment has changed since the last call. Always true in a worker thread. */
   environmentChanged(): boolean
   /**
-   * Reads every name in every directory; both arguments are NUL-separated. The result has i32 length or -errno, the bytes, and zeros up to
-   * a multiple of 4.
+   * Reads every file name in every directory. Both arguments are lists separated by NUL. For each file, the result
+   * contains its length or -errno as i32, its bytes, and zeros up to a multiple of 4.
    */
   readFiles(directories: string | Uint8Array, names: string): Buffer
   /** Returns the last 64 KiB of the kernel's log, as syslog(2) returns them; or -errno. */
   readLogTail(): Buffer | number
-  /** Opens the same files for `readAgain`. Returns -errno if the process may not open that many. */
+  /**
+   * Opens files to be read repeatedly by `readAgain`; the arguments are those of `readFiles`. Returns -errno if this
+   * process cannot open that many files.
+   */
   openReader(directories: string | Uint8Array, names: string): object | number
   readAgain(reader: object): Buffer
-  /** Closes the files of a reader. Garbage collection also closes the files of an unused reader. */
+  /** Closes the files of a reader from `openReader`. Without this call, they are closed when the reader is garbage-collected. */
   closeReader(reader: object): void
   /**
    * Lists all groups below a directory. Each entry is `+` (with children) or `-`, the relative path, and NUL. Returns a string if all names
@@ -86,80 +95,87 @@ export interface Native {
    */
   walkGroups(directory: string | Uint8Array): string | Buffer
   /**
-   * Removes the groups that killed hutch processes left directly below NUL-separated directories. Returns true if it stopped after `ms`
-   * before it was done.
+   * Removes groups that killed hutch processes left directly below these directories, a list separated by NUL. Returns
+   * true if it had to stop after `ms` milliseconds before it was done.
    */
   sweepGroups(directories: string | Uint8Array, pidNamespace: number, ms: number): boolean
-  /** Returns the user whose hutch holds a job's group; -1 if none does, -EACCES if only another user can find out. */
+  /**
+   * Returns the id of the user whose hutch holds the lock of a job's group. Returns -1 if no process holds it, and
+   * -EACCES if this user may not find out.
+   */
   groupHolder(directory: string | Uint8Array): number
-  /** Locks a directory with flock(2). Returns the descriptor that holds the lock, or -errno. */
+  /** Locks a directory with flock(2). Returns the descriptor that holds the lock; or -errno. */
   lockDirectory(path: string | Uint8Array): number
   /**
-   * Sends a signal to the processes in a cgroup.procs, except one. Returns the number of listed processes, or -errno if one signal failed.
+   * Sends a signal to all processes that a cgroup.procs file lists, except the process `except`. Returns the number of
+   * listed processes, or -errno if a signal could not be sent.
    */
   signalListed(file: string | Uint8Array, signal: number, except: number): number
   /**
-   * Reads the same files, NUL-separated, of groups that come and go. Files after the first `signs` are read only while these change, and
-   * occasionally.
+   * Creates a reader of the same files in many groups that come and go. `names` is a list separated by NUL. The first
+   * `signs` files are read each time. The rest are read only if these have changed, and occasionally.
    */
   openFollower(names: string, signs: number): object
-  /** Adds a group. Returns its slot, or -errno. */
+  /** Adds a group to a follower. Returns the number of its slot; or -errno. */
   follow(follower: object, directory: string | Uint8Array): number
   unfollow(follower: object, slot: number): void
   /**
-   * Returns each text that differs from the previous sample; with `full`, also of rarely read files. Format: i32 slot, file, length or
-   * -errno; the bytes, padded with zeros to a multiple of 4.
+   * Returns the texts that differ from the previous sample. With `full`, also reads the files that are otherwise read
+   * rarely. For each text the result contains, as i32, the slot, the file's index and the length or -errno. The bytes
+   * follow, padded with zeros to a multiple of 4.
    */
   lookAgain(follower: object, full: boolean): Buffer
   closeFollower(follower: object): void
   /**
-   * Creates a pressure trigger or a v1 eventfd. For a trigger `where` is the file, `file` is '', `argument` such as "some 150000 1000000".
-   * For an eventfd `where` is the group, and `file` the watched file. Returns its id, or -errno. It keeps the process running until it is
-   * closed.
+   * Creates a pressure trigger, or an eventfd on v1. For a trigger, `where` is the pressure file, `file` is '', and
+   * `argument` is such as "some 150000 1000000". For an eventfd, `where` is the group, and `file` is the watched file
+   * in it. Returns an id, or -errno. Until it is closed, it keeps this process running.
    */
   openTrigger(where: string, file: string, argument: string): number
   closeTrigger(id: number): number
   /**
-   * Watches our end of a pipe, which becomes non-blocking; `closeTrigger` also closes it. Returns its id, or -errno. It keeps the process
-   * running until it is closed.
+   * Watches this process's end of a pipe, and makes it non-blocking; `closeTrigger` also closes it. Returns an id, or
+   * -errno. Until it is closed, it keeps this process running.
    */
   watchPipe(fd: number, writes: boolean): number
-  /** Triggers once when the pipe can be read or written, or when its other end is closed: 0 or -errno. */
+  /** Requests one event when the pipe can be read or written, or when its other end is closed. Returns 0 or -errno. */
   armPipe(id: number): number
-  /** The number of bytes, 0 at the end; or -errno. */
+  /** Reads bytes from a descriptor. Returns their number, 0 at the end of the data; or -errno. */
   readSome(fd: number, bytes: Uint8Array): number
-  /** The number of bytes; or -errno. */
+  /** Writes bytes to a descriptor. Returns their number; or -errno. */
   writeSome(fd: number, bytes: Uint8Array): number
-  /** Closes a descriptor: 0 or -errno. */
+  /** Closes a descriptor. Returns 0 or -errno. */
   close(fd: number): number
-  /** access(2) with the mode bits of `fileConstants`: 0 or -errno. */
+  /** Checks access by access(2), with the mode bits of `fileConstants`. Returns 0 or -errno. */
   access(path: string | Uint8Array, mode: number): number
   /**
-   * Follows all processes of the machine. The callback receives batches of [kind, pid, parent, usec], with the kinds of changeKinds and the
-   * monotonic clock. Returns 0, or -errno: EPERM; ECONNREFUSED outside the initial network namespace; ETIMEDOUT outside the initial pid
-   * namespace.
+   * Reports events of all processes of the machine. The callback receives batches of [kind, pid, parent, usec]. `kind`
+   * is one of changeKinds, and `usec` is the time by the monotonic clock in microseconds. Returns 0, or -errno: EPERM;
+   * ECONNREFUSED outside the initial network namespace; ETIMEDOUT outside the initial pid namespace.
    */
   watchProcesses(callback: (changes: Float64Array) => void): number
   stopProcesses(): void
   /**
-   * Joins groups and executes the command. `procs` and `argv` are NUL-separated; `argv` has `count` words. `openFiles` is its soft limit of
-   * descriptors; 0 keeps the limit. Returns only on failure: [index in `procs`, or -1 if exec failed; errno].
+   * Joins groups and executes the command in place of this process. `procs` and `argv` are lists separated by NUL;
+   * `argv` has `count` words. `openFiles` is the command's soft limit of descriptors; 0 keeps the limit. Returns only
+   * on failure: [index in `procs`, or -1 if exec failed; errno].
    */
   exec(procs: string | Uint8Array, argv: string | Uint8Array, count: number, openFiles: number): [number, number]
   /**
-   * Returns the parent namespace of `fd` (which = 0), or the user namespace that owns it (which = 1), as a close-on-exec descriptor; or
-   * -errno.
+   * Returns a namespace that is related to the namespace `fd`: its parent (which = 0), or the user namespace that owns
+   * it (which = 1). The result is a close-on-exec descriptor; or -errno.
    */
   namespaceLink(fd: number, which: 0 | 1): number
-  /** Returns the user id that created a user namespace; or -errno. */
+  /** Returns the id of the user that created a user namespace; or -errno. */
   namespaceOwner(fd: number): number
   /** Returns the network namespace of a running job as a close-on-exec descriptor; or -errno. */
   networkOf(job: number): number
-  /** Lets a job continue that waits for its network. Returns 0 or -errno. */
+  /** Lets a job continue that waits until its network is connected. Returns 0 or -errno. */
   release(job: number): number
   /**
-   * Sends the request to a waiting job: ops from encodeOrder, descriptors of its streams (-1 keeps /dev/null), and its limits. The limits
-   * of wall and CPU time (0: none) start now. Returns 0 or -errno; ESRCH and EPIPE mean that it has ended.
+   * Sends a job's request to a prestarted sandbox: operations from encodeOrder, descriptors for its streams (-1 keeps
+   * /dev/null), and its limits. The limits of wall time and CPU time (0: no limit) start now. Returns 0 or -errno;
+   * ESRCH and EPIPE mean that the sandbox has ended.
    */
   order(
     job: number,
@@ -172,25 +188,29 @@ export interface Native {
   ): number
   /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
-  /** Removes such a mount. The first argument is 0. */
+  /** Removes a mount that `keepNetwork` made. The first argument is always 0. */
   dropNetwork(unused: 0, file: string): number
   /**
-   * Returns the number of the namespace `fd` in this process's network namespace; -1 if it has none, -2 if the kernel does not report it.
+   * Returns the id that this process's network namespace has assigned to the network namespace `fd`. Returns -1 if it
+   * has assigned none, and -2 if the kernel does not report it.
    */
   networkId(fd: number): number
-  /** Returns the network namespace of a socket that a process has open as this descriptor, as a close-on-exec descriptor; or -errno. */
+  /**
+   * Returns the network namespace of a socket that another process has open. `fd` is the descriptor's number in that
+   * process. The result is a close-on-exec descriptor; or -errno.
+   */
   socketNetwork(pid: number, fd: number): number
-  /** Returns the version of the kernel's Landlock interface; or -errno. */
+  /** Returns the version of Landlock that the kernel supports; or -errno. */
   landlock(): number
-  /** Returns the name of a system call that hutch makes; '' for any other number. */
+  /** Returns the name of a system call, if hutch itself makes this call; otherwise ''. */
   callName(number: number): string
-  /** Returns [read end, write end], both close-on-exec; or [-errno]. */
+  /** Creates a pipe. Returns [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }
 
 /**
- * Returns the name of an errno as in the kernel's documentation. Linux uses the same number for EOPNOTSUPP and ENOTSUP, and Node knows only
- * the other name. Node lacks names such as ENOEXEC.
+ * Returns the name of an errno as in the kernel's documentation. Differs from Node for EOPNOTSUPP, which Node calls
+ * ENOTSUP because both have one number, and for names that Node lacks, such as ENOEXEC.
  */
 export function errnoName(negative: number): string {
   const name = getSystemErrorName(negative)
@@ -201,7 +221,7 @@ export function errnoName(negative: number): string {
 
 let loaded: Native | undefined
 
-/** Returns the addon, and loads it at the first call. @throws NATIVE_MISSING */
+/** Returns the C core, and loads it at the first call. @throws NATIVE_MISSING */
 export function native(): Native {
   if (loaded) return loaded
   const path = `${buildDirectory}/hutch.node`
@@ -213,14 +233,14 @@ export function native(): Native {
   return loaded
 }
 
-/** Closes a descriptor that the addon opened. fs.closeSync warns about such a descriptor in a worker thread, and Deno refuses it. */
+/** Closes a descriptor that the C core opened. Node's closeSync would warn about it in a worker thread, and Deno's refuses it. */
 export function closeDescriptor(fd: number): void {
   native().close(fd)
 }
 
 /**
- * Checks access to a path by access(2); by default that the path exists. Deno's accessSync compares mode bits and ignores capabilities.
- * @throws an Error whose code is the errno
+ * Checks access to a path by access(2). By default checks only that the path exists. Deno's accessSync is not used,
+ * because it compares mode bits and ignores capabilities. @throws an Error whose code is the errno
  */
 export function accessSync(path: string | Uint8Array, mode = 0): void {
   const status = native().access(path, mode)

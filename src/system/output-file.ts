@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes files for the caller. The target is opened before the job starts, so that the job cannot redirect the write.
+// Writes files for the caller of a job. Such a file is opened before the job starts, so that the job cannot redirect
+// the write.
 
 import { encodePath } from '../text/non-utf8.ts'
 import {
@@ -19,22 +20,22 @@ import { basename, dirname } from './paths.ts'
 import { randomBytes } from './random.ts'
 
 const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = fileConstants
-/** Missing in Node's constants; the same value on all supported machines. */
+/** The flag O_PATH, which Node's constants lack. It has the same value on all supported machines. */
 const O_PATH = 0x200000
-/** Names of descriptors of another process. */
+/** Matches paths in /proc that name a descriptor of a process. */
 const descriptorLink = /^\/proc\/\d+\/fd\/\d+$/
-/** Names of descriptors of this process, such as /dev/stdout and those of process substitution. */
+/** Matches paths that name a descriptor of this process, such as /dev/stdout and the paths of a shell's process substitution. */
 const ownLink = /^\/(?:dev\/(stdout|stderr|fd\/(\d+))|proc\/(?:self|thread-self)\/fd\/(\d+))$/
-/** Milliseconds without progress after which the reader of a pipe is abandoned. */
+/** Milliseconds without progress after which hutch stops waiting for the reader of a pipe. */
 const maxStall = 10_000
 const endings = [1, 2, 3, 15]
 
-/** Returns true if a name refers to a descriptor of another process. */
+/** Returns true if a path names a descriptor of a process in /proc. */
 export function isDescriptor(path: string): boolean {
   return descriptorLink.test(path)
 }
 
-/** Returns the descriptor of this process that a name refers to, such as 1 for /dev/stdout; otherwise undefined. */
+/** Returns the descriptor of this process that a path names, such as 1 for /dev/stdout. Returns undefined for any other path. */
 export function ownDescriptor(path: string): number | undefined {
   const found = ownLink.exec(path)
   if (!found) return undefined
@@ -42,19 +43,21 @@ export function ownDescriptor(path: string): number | undefined {
 }
 
 interface DocumentOptions {
-  /** Mode of a new file, regardless of the umask; by default 0666 minus the umask. */
+  /** File mode of a new file, regardless of the umask. By default 0666 minus the umask. */
   mode?: number
-  /** True if an existing file is an error (EEXIST) instead of being replaced. */
+  /** True if a file that already exists is an error (EEXIST). By default it is replaced. */
   keepsExisting?: boolean
 }
 
-/** Writes the whole text. On an error, throws an error of node:fs and keeps the existing file. */
+/**
+ * Writes the whole content to a file that was opened earlier. If this fails, keeps the existing file and throws an
+ * error of node:fs.
+ */
 export type Document = (content: string | Uint8Array, options?: DocumentOptions) => void
 
 /**
- * Opens the directory of a path, or the device or pipe that the path names now. Links in the last part are not followed: the new file
- * replaces them.
- * @throws errors of node:fs
+ * Prepares a later write to a path: opens its directory or, if it names a device or pipe, that. A symbolic link as the
+ * last part of the path is not followed: the new file replaces it. @throws errors of node:fs
  */
 export function openDocument(path: string): Document {
   const own = ownDescriptor(path)
@@ -75,8 +78,8 @@ export function openDocument(path: string): Document {
 }
 
 /**
- * Opens a pipe of this process again as non-blocking, so that a full pipe cannot block hutch. Sockets cannot be opened again, and files
- * keep their position.
+ * Opens a pipe of this process once more, as non-blocking, so that a full pipe cannot block hutch. Sockets cannot be
+ * opened again, and a file opened again would lose its position.
  */
 function openOwn(own: number): Document {
   const isPipe = fstatSync(own).isFIFO()
@@ -85,7 +88,7 @@ function openOwn(own: number): Document {
     try {
       if (isPipe) again = openSync(`/proc/self/fd/${own}`, O_WRONLY | O_NONBLOCK)
     } catch {
-      // another user's pipe cannot be opened again: use the descriptor itself
+      // a pipe of another user cannot be opened again, so use the descriptor itself
     }
     try {
       writeAll(again ?? own, content)
@@ -113,7 +116,7 @@ function replace(directory: string, name: string, content: string | Uint8Array, 
   }
 }
 
-/** Writes to an open device or pipe. Throws ENXIO for a pipe without a reader, because the wait could be endless. */
+/** Writes to an open device or pipe. Throws ENXIO for a pipe without a reader, because waiting for one could be endless. */
 function writeThrough(held: number, content: string | Uint8Array): void {
   const fd = openSync(`/proc/self/fd/${held}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   try {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our ends of pipes as streams. Node has a stream for a pipe; for other runtimes, the addon's functions make one.
+// Provides this process's ends of pipes as streams. Uses Node's own streams for pipes; for other runtimes, makes
+// streams from functions of the C core.
 
 import { systemConstants } from './constants.ts'
 import { systemError } from './errors.ts'
@@ -12,13 +13,13 @@ import { Readable, Writable } from './streams.ts'
 const chunkSize = 65_536
 const again = -systemConstants.errno.EAGAIN
 
-/** Returns a stream that reads our end of a pipe, and owns it. */
+/** Returns a stream that reads this process's end of a pipe, and closes the descriptor at its end. */
 export function readPipe(fd: number): Readable {
   if (runsInNode) return new Socket({ fd, readable: true, writable: false })
   const pipe = watchPipe(fd, false)
   const stream: Readable = new Readable({
     highWaterMark: chunkSize,
-    // always after an event: a stream that finds bytes each time at once would not let anything else run
+    // read only after an event: if each read found bytes at once, nothing else could run
     read: () =>
       pipe.whenReady(() => {
         const bytes = Buffer.allocUnsafe(chunkSize)
@@ -32,7 +33,7 @@ export function readPipe(fd: number): Readable {
   return stream
 }
 
-/** Returns a stream that writes to our end of a pipe, and owns it. */
+/** Returns a stream that writes to this process's end of a pipe, and closes the descriptor at its end. */
 export function writePipe(fd: number): Writable {
   if (runsInNode) return new Socket({ fd, readable: false, writable: true })
   const pipe = watchPipe(fd, true)
@@ -51,7 +52,7 @@ function watchPipe(fd: number, writes: boolean) {
   const id = addon.watchPipe(fd, writes)
   if (id < 0) throw pipeError('watch', id)
   let ready: (() => void) | undefined
-  // an event may also come before the pipe is armed: when its other end is closed
+  // an event can come without a request, when the other end of the pipe is closed
   watchJob(id, () => {
     const call = ready
     ready = undefined

@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helper programs (pasta, CNI plugins, systemd-run), and the priority of this process. Jobs are started by the C core.
+// Starts helper programs (pasta, CNI plugins, systemd-run), and changes this process's priority. The C core starts
+// jobs.
 export * from './node/processes.ts'

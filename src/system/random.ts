@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random bytes for names that must not be guessed.
+// Creates random bytes for names that must not be guessed.
 export * from './node/random.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passes the events of the addon to the job or trigger that they belong to. Called by run/, pool/ and cgroup/watch.ts.
+// Passes each event of the C core to the job or trigger that it belongs to. Called by run/, pool/ and cgroup/watch.ts.
 import { decodeEvent, type NativeEvent } from './events.ts'
 import { type Native, native } from './native.ts'
 
@@ -8,7 +8,7 @@ type Handler = (event: NativeEvent) => void
 const handlers = new Map<number, Handler>()
 let listening = false
 
-/** Returns the addon, with its events passed to this thread's jobs. */
+/** Returns the C core. Its events are passed to the jobs and triggers of this thread. */
 export function watchedNative(): Native {
   const addon = native()
   if (!listening) addon.listen((job, ...numbers) => handlers.get(job)?.(decodeEvent(...numbers)))
@@ -16,7 +16,7 @@ export function watchedNative(): Native {
   return addon
 }
 
-/** Passes events of this job or trigger to `handler` until `unwatchJob`. */
+/** Passes the events of a job or trigger to `handler` until `unwatchJob` is called. */
 export function watchJob(job: number, handler: Handler): void {
   handlers.set(job, handler)
 }

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which runtime executes this code.
+// Tells which runtime executes this code: Node, Bun or Deno.
 export * from './node/runtime.ts'

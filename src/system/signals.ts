@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of signals. Pure.
+// Parses and returns names of signals. Pure.
 import { systemConstants } from './constants.ts'
 
-/** Returns the number of a signal by name (`INT`, `SIGINT`, in any case) or number; undefined if there is no such signal. */
+/**
+ * Returns the number of a signal from its name (`INT` or `SIGINT`, in any case) or number. Returns undefined if there
+ * is no such signal.
+ */
 export function parseSignalWord(value: unknown): number | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined
   const word = String(value).toUpperCase()
@@ -11,7 +14,7 @@ export function parseSignalWord(value: unknown): number | undefined {
   return Object.hasOwn(systemConstants.signals, name) ? systemConstants.signals[name as NodeJS.Signals] : undefined
 }
 
-/** Returns the name of a signal, such as `SIGTERM`; undefined for a number without a name. */
+/** Returns the name of a signal, such as `SIGTERM`. Returns undefined if the number has no name. */
 export function signalName(number: number): string | undefined {
   return Object.entries(systemConstants.signals).find(([, value]) => value === number)?.[0]
 }

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unix sockets: D-Bus, slirp4netns, cgrulesengd.
+// Connects to and serves Unix sockets: of D-Bus, slirp4netns and cgrulesengd.
 export * from './node/sockets.ts'

@@ -8,14 +8,15 @@ const pauseMs = 5
 const patienceMs = 1000
 
 /**
- * Writes the whole text, with control characters escaped. A stream that another process made non-blocking has one second to accept more.
- * The rest is dropped, because the exit status and the documents of a run matter more.
+ * Writes the whole text, with control characters escaped. If stderr is full and another process has made it
+ * non-blocking, waits at most one second, then drops the rest. The exit status and the result files of a run matter
+ * more.
  */
 export function writeStderr(text: string): void {
   write(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))
 }
 
-/** Replaces the progress line on a terminal. An empty text removes the line. Writes nothing if stderr is not a terminal. */
+/** Replaces the progress line on a terminal, or removes it if the text is empty. Writes nothing if stderr is not a terminal. */
 export function showProgress(text: string): void {
   if (!process.stderr.isTTY) return
   const line = escapeUnsafe(text).slice(0, Math.max(0, (process.stderr.columns || 80) - 1))

@@ -18,9 +18,12 @@ export function print(text: string): void {
   }
 }
 
-/** Writes a text without blocking the event loop. Returns false if the reader has closed its end, or if `isOver` returns true first. */
+/**
+ * Writes a text without blocking the event loop. Returns false if the reader has closed its end of the pipe, or as soon
+ * as `isOver` returns true.
+ */
 export async function printOn(text: string, isOver: () => boolean): Promise<boolean> {
-  // Node makes a pipe non-blocking once it is used as a stream
+  // accessing process.stdout makes Node use the pipe as a stream, and thus non-blocking
   void process.stdout
   let bytes: Buffer | undefined = Buffer.from(escapeText(text, text.includes('\x1b') && process.stdout.isTTY))
   while (bytes && bytes.length > 0) {
@@ -33,7 +36,7 @@ export async function printOn(text: string, isOver: () => boolean): Promise<bool
   return bytes !== undefined
 }
 
-/** Writes as much as possible. Returns the rest; undefined if the reader has closed its end. @throws FILE_REFUSED */
+/** Writes as many bytes as stdout accepts. Returns the rest, or undefined if the reader has closed its end. @throws FILE_REFUSED */
 function write(bytes: Buffer): Buffer | undefined {
   try {
     return bytes.subarray(writeSync(1, bytes))

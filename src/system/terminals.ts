@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a terminal can do.
+// Tells what a terminal can do.
 export * from './node/terminals.ts'

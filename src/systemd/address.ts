@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the addresses of the buses: D-Bus specification, "Server Addresses". Pure: the environment is an argument.
+// Finds the addresses of D-Bus: D-Bus specification, "Server Addresses". Pure: the environment is an argument.
 
-/** The machine's systemd or the user's. */
+/** Which systemd to call: the machine's or the user's own. */
 export type ManagerKind = 'system' | 'user'
 
 type Environment = { [name: string]: string | undefined }
 
-/** Returns the unix sockets of an address list such as `unix:path=/run/dbus/socket,guid=…;unix:abstract=x`. An abstract socket begins with NUL. */
+/**
+ * Returns the paths of the unix sockets in a D-Bus address such as `unix:path=/run/dbus/socket,guid=…;unix:abstract=x`.
+ * The path of an abstract socket begins with NUL.
+ */
 export function parseBusAddress(text: string): string[] {
   return text.split(';').flatMap((address) => {
     const [, keys] = /^unix:(.+)$/s.exec(address) ?? []
@@ -26,7 +29,10 @@ function unescapeValue(value: string | undefined): string | undefined {
   ).toString('utf8')
 }
 
-/** Returns the sockets to try, in order. Uses the default XDG_RUNTIME_DIR if it is unset, as often under su(1) and sudo(8). */
+/**
+ * Returns the D-Bus sockets to try, in order. If XDG_RUNTIME_DIR is not set, as often under su(1) and sudo(8), uses its
+ * default value.
+ */
 export function findBuses(kind: ManagerKind, env: Environment, uid: number): string[] {
   if (kind === 'system') {
     const named = parseBusAddress(env.DBUS_SYSTEM_BUS_ADDRESS ?? '')
@@ -35,7 +41,7 @@ export function findBuses(kind: ManagerKind, env: Environment, uid: number): str
   return [...new Set([...parseBusAddress(env.DBUS_SESSION_BUS_ADDRESS ?? ''), `${runtimeDirectory(env, uid)}/bus`])]
 }
 
-/** Returns the directory of the user's sockets. */
+/** Returns the directory of the user's sockets: XDG_RUNTIME_DIR, or its default value. */
 export function runtimeDirectory(env: Environment, uid: number): string {
   return env.XDG_RUNTIME_DIR?.startsWith('/') ? env.XDG_RUNTIME_DIR : `/run/user/${uid}`
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a call to systemd over D-Bus: connect, authenticate, call, wait for the job in the answer, close.
+// Calls a method of systemd over D-Bus: connects, authenticates, calls, waits for the systemd job that the answer
+// names, and closes the connection.
 
 import { type HutchError, quote } from '../errors/errors.ts'
 import { connect, type Socket } from '../system/sockets.ts'
 import { type DbusValue, decodeMessage, encodeMessage, type Message, measureMessage } from './marshal.ts'
 
-/** A method of systemd with its arguments. */
+/** A method of systemd, with its arguments. */
 export interface Call {
   interface: string
   member: string
@@ -13,13 +14,13 @@ export interface Call {
   args: DbusValue[]
 }
 
-/** The values of an answer, and the result of the job that it names. */
+/** An answer of systemd: its values, and the result of the systemd job that it names. */
 export interface Answer {
   values: DbusValue[]
   jobResult?: string
 }
 
-/** The reason for no answer: unreachable (a line for each socket), or an error by name. */
+/** Why no answer came: no socket could be reached (with a line for each), or D-Bus returned an error. */
 export type Failure =
   | { kind: 'unreachable'; tried: string[] }
   | { kind: 'refused'; errorName: string; text: string }
@@ -29,11 +30,14 @@ const name = 'org.freedesktop.systemd1'
 const object = '/org/freedesktop/systemd1'
 const bus = { path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', destination: 'org.freedesktop.DBus' }
 const jobRemoved = `type='signal',sender='${name}',path='${object}',interface='${name}.Manager',member='JobRemoved'`
-/** Timeout of a call, as in the D-Bus libraries. Milliseconds. */
+/** Timeout of a call in milliseconds; the same as in the D-Bus libraries. */
 const defaultPatienceMs = 25_000
 const serials = { hello: 1, match: 2, call: 3 }
 
-/** Calls the first reachable socket. With `waitsForJob`, waits until the job in the answer has ended. */
+/**
+ * Calls a method through the first socket that can be reached. With `waitsForJob`, waits until the systemd job that the
+ * answer names has ended.
+ */
 export async function callSystemd(
   sockets: string[],
   call: Call,
@@ -63,7 +67,7 @@ function callAt(path: string, call: Call, waitsForJob: boolean, patienceMs: numb
       end(unreachable(errnoWords[error.code ?? ''] ?? error.message)),
     )
     socket.on('close', () => end(unreachable('the connection was closed')))
-    // an empty identity makes the bus use the socket's credentials, which are right in user namespaces, too
+    // without an identity, D-Bus uses the credentials of the socket, which are also right in a user namespace
     socket.on('connect', () => socket.write('\0AUTH EXTERNAL\r\nDATA\r\n'))
     const finish = converse(socket, call, waitsForJob)
     socket.on('data', (chunk: Buffer) => {
@@ -83,7 +87,7 @@ const errnoWords: { [errno: string]: string } = {
   EACCES: 'this user may not connect to it (EACCES)',
 }
 
-/** Consumes received bytes. Returns the answer, or the error of the bus, when it is complete. */
+/** Processes received bytes. When it is complete, returns the answer, or the error that D-Bus returned. */
 function converse(
   socket: Socket,
   call: Call,
@@ -101,7 +105,7 @@ function converse(
     }
     if (message.kind === 'return' && message.replySerial === serials.call) reply = message
     const [, job, , result] = message.body
-    // only systemd may report the end of a job; its answer tells the name that it sends from
+    // accept the end of a job only from systemd itself; the answer to the call tells systemd's unique name on the bus
     if (message.kind === 'signal' && message.member === 'JobRemoved' && message.signature === 'uoss')
       results.set(`${message.sender} ${job}`, String(result))
     if (!reply) return undefined
@@ -131,7 +135,7 @@ function converse(
   }
 }
 
-/** Makes the call that reads a property of systemd's manager. */
+/** Returns the call that reads a property of systemd's manager object. */
 export function getProperty(property: string): Call {
   return {
     interface: 'org.freedesktop.DBus.Properties',
@@ -141,7 +145,7 @@ export function getProperty(property: string): Call {
   }
 }
 
-/** Returns the text of a property from an answer. Returns undefined if it is not a text. */
+/** Returns a property's text from an answer. Returns undefined if the property is not a text. */
 export function readProperty(answer: Answer | Failure): string | undefined {
   const variant = 'values' in answer ? answer.values[0] : undefined
   return Array.isArray(variant) && variant[0] === 's' ? (variant[1] as string) : undefined

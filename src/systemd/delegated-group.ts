@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings a user's process to where it may enter that user's groups: cgroup-v2.rst, "Delegation Containment".
+// Moves a user's process to a group from which it can enter groups of that user. See cgroup-v2.rst, "Delegation
+// Containment".
 import { commonGroup, readHost } from '../host/host.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { isWritable } from './failure.ts'
@@ -7,8 +8,10 @@ import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { defaultSlice } from './unit.ts'
 
 /**
- * Enters a scope of the user's systemd if this process could not enter `directory` otherwise. A user may move or clone a process only
- * between groups with a common ancestor that the user owns. A login session's group has none.
+ * Moves this process into a scope of the user's systemd, if only then it can enter `directory`. A user may move or
+ * clone a process only between groups with a common ancestor that the user owns. A login session's group has no such
+ * ancestor.
+ *
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function approachGroup(directory: string): Promise<void> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks what systemd offers, as findings with remedies. Reads a property and changes nothing.
+// Checks what systemd offers for hutch doctor, and returns findings with remedies. Reads a property of systemd and
+// changes nothing.
 import { nameOptions, quote } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
 import type { Finding } from '../host/doctor.ts'
@@ -10,15 +11,17 @@ import { explainFailure } from './failure.ts'
 import { isSystemdTree } from './scope.ts'
 import { defaultSlice } from './unit.ts'
 
-/** Returns the group from which jobs get controllers on a machine with systemd. */
+/** Returns the group that provides controllers for jobs, on a machine with systemd. */
 export function findSystemdPlace(host: Host): string | undefined {
   return isSystemdTree(host) ? defaultSlice(host.unified!.mount, host.uid).controllers : undefined
 }
 
-/** Checks whether systemd gives scopes, and where groups go then. */
+/** Checks whether systemd provides scopes for hutch, and where jobs' groups would then be. */
 export async function inspectSystemd(host: Host, names: OptionNames): Promise<Finding[]> {
   if (!isSystemdTree(host))
-    return [{ title: 'systemd', state: 'ok', found: 'does not manage the groups here: no request is needed' }]
+    return [
+      { title: 'systemd', state: 'ok', found: 'does not manage the groups here: hutch need not ask it for a scope' },
+    ]
   const kind = host.uid === 0 ? 'system' : 'user'
   const whose = kind === 'system' ? "the machine's" : "this user's"
   const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why systemd gave no scope: what was tried, why it failed, and what helps.
+// Explains why systemd did not provide a scope: what was tried, why it failed, and what to do.
 
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { optionOfRun, type RemedyText, text } from '../errors/remedy-text.ts'
@@ -9,7 +9,7 @@ import { accessSync } from '../system/native.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 
-/** The request in words, its systemd, and this process's group. */
+/** What was requested: its description, which systemd was asked, and this process's group. */
 interface Wanted {
   what: string
   kind: ManagerKind
@@ -17,7 +17,7 @@ interface Wanted {
   own: string | undefined
 }
 
-/** Returns the error for a missing scope. */
+/** Returns the error for a scope that systemd did not provide. */
 export function explainFailure(failure: Failure, { what, kind, unit, own }: Wanted): HutchError {
   if (failure.kind === 'invalid') return failure.error
   if (failure.kind === 'refused' && !/\.(ServiceUnknown|NameHasNoOwner)$/.test(failure.errorName))
@@ -45,7 +45,7 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
   })
 }
 
-/** Returns how to get a bus, from what this machine has. */
+/** Returns how the user can get a D-Bus, depending on what this machine has. */
 function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): RemedyText {
   if (kind === 'system')
     return text`install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
@@ -65,7 +65,7 @@ function refusalRemedy(errorName: string, kind: ManagerKind): RemedyText {
   return text`see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
 }
 
-/** Returns whether this user may create groups there. */
+/** Returns true if this user may create groups below a directory. */
 export function isWritable(directory: string): boolean {
   try {
     accessSync(directory, fileConstants.W_OK)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Creates a scope for groups that outlive their command. systemd removes an empty scope, so a keeper process holds it.
+// Creates a systemd scope for groups that outlive the command that created them. systemd removes an empty scope, so a
+// keeper process stays in it.
 
 import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
 import { fail, quote } from '../errors/errors.ts'
@@ -14,13 +15,18 @@ import { defaultSlice, isBelowUnit } from './unit.ts'
 
 const unit = 'hutch.scope'
 
-/** Returns whether groups without a path belong into that scope: systemd manages the tree and this process has no delegated part. */
+/**
+ * Returns true if groups that the user names without a path belong into the scope `hutch.scope`. This is so if systemd
+ * manages the tree, and nothing is delegated to this process.
+ */
 export function needsKeeper(host: Host): boolean {
   return isSystemdTree(host) && host.home === undefined && !isBelowUnit(host.unified!.own)
 }
 
 /**
- * Returns the group of `hutch.scope`, delegated to this user. Creates the scope if it is missing.
+ * Returns the group of the scope `hutch.scope`, which is delegated to this user. Creates the scope if it does not
+ * exist.
+ *
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export async function keepScope(): Promise<string> {
@@ -58,7 +64,7 @@ async function holdScope(host: Host, pid: number): Promise<string> {
   return directory
 }
 
-/** Ends the keeper if only its own group is left. systemd then removes the scope. */
+/** Ends the keeper process of `hutch.scope` if no other group is left in it. systemd then removes the scope. */
 export function releaseScope(host: Host): void {
   if (!isSystemdTree(host)) return
   const directory = scopeDirectory(host)
@@ -67,6 +73,6 @@ export function releaseScope(host: Host): void {
     try {
       process.kill(Number(pid), 'SIGTERM')
     } catch {
-      // the keeper has ended already
+      // ignored: the keeper process has already ended
     }
 }

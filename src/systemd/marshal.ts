@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encodes and decodes D-Bus messages: D-Bus specification, "Marshaling" and "Message Protocol". Pure. Input is untrusted.
+// Encodes and decodes D-Bus messages: D-Bus specification, "Marshaling" and "Message Protocol". Pure. Received messages
+// are untrusted.
 import { fail } from '../errors/errors.ts'
 
-/** A D-Bus value. x and t are bigint; arrays, structs and dictionary entries are lists; a variant is [signature, value]. */
+/**
+ * A D-Bus value. The types x and t are bigint. Arrays, structs and dictionary entries are lists. A variant is
+ * [signature, value].
+ */
 export type DbusValue = number | bigint | string | boolean | DbusValue[]
 
-/** A message with the header fields that a client needs. */
+/** A D-Bus message, with the header fields that a client needs. */
 export interface Message {
   kind: 'call' | 'return' | 'error' | 'signal'
   serial: number
@@ -33,7 +37,7 @@ const fieldCodes: { [code: number]: [name: TextField | 'replySerial', type: stri
   8: ['signature', 'g'],
 }
 
-/** Maximum length of an answer, above any answer to hutch's calls. The protocol allows 128 MiB. */
+/** Maximum length of an answer in bytes. It is more than any answer to hutch's calls; the protocol allows 128 MiB. */
 const longestMessage = 2 ** 20
 const deepest = 32
 
@@ -42,7 +46,7 @@ const alignments: { [type: string]: number } = { ...widths, s: 4, o: 4, a: 4, '(
 
 const bad = (why: string) => fail('SYSTEMD_ANSWER_INVALID', { why })
 
-/** Splits a signature into complete types: `sa(sv)u` is s, a(sv), u. @throws SYSTEMD_ANSWER_INVALID */
+/** Splits a D-Bus signature into complete types: `sa(sv)u` becomes s, a(sv) and u. @throws SYSTEMD_ANSWER_INVALID */
 export function splitSignature(signature: string): string[] {
   if (signature.length > 255) throw bad('a signature is longer than 255 characters')
   const types: string[] = []
@@ -69,7 +73,7 @@ function endOfType(signature: string, at: number, depth: number): number {
   return at + 1
 }
 
-/** Encodes a message, little-endian. */
+/** Encodes a D-Bus message, in little-endian byte order. */
 export function encodeMessage(message: Message): Uint8Array {
   const body: number[] = []
   const types = splitSignature(message.signature ?? '')
@@ -121,7 +125,12 @@ function numberBytes(type: string, width: 1 | 2 | 4 | 8, value: DbusValue): Uint
   return new Uint8Array(view.buffer, 0, width)
 }
 
-/** Returns the length of the message at the start of the buffer. Returns undefined before its first 16 bytes arrive. @throws SYSTEMD_ANSWER_INVALID */
+/**
+ * Returns the length of the D-Bus message at the start of the buffer. Returns undefined until its first 16 bytes have
+ * arrived.
+ *
+ * @throws SYSTEMD_ANSWER_INVALID
+ */
 export function measureMessage(bytes: Uint8Array): number | undefined {
   if (bytes.length < 16) return undefined
   if (bytes[0] !== 0x6c && bytes[0] !== 0x42) throw bad('a message begins with neither l nor B')
@@ -140,7 +149,7 @@ interface Reader {
   at: number
 }
 
-/** Decodes a complete message. @throws SYSTEMD_ANSWER_INVALID */
+/** Decodes a complete D-Bus message. @throws SYSTEMD_ANSWER_INVALID */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (measureMessage(bytes) !== bytes.length) throw bad('a message is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves the CLI's process into a scope of its own before its first job, as systemd's delegation rules require.
+// Moves the process of the command line into a systemd scope of its own before its first job. systemd's rules for
+// delegation require this.
 import { HutchError, nameOptions } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
 import { type Host, leafName, readHost, setHome } from '../host/host.ts'
@@ -8,7 +9,7 @@ import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { enclosingScope, enclosingSlice, isBelowUnit, scopeName } from './unit.ts'
 
-/** The properties of a run that decide whether it needs a scope. */
+/** The properties of a run that decide whether it needs a systemd scope. */
 interface Wants {
   limits: readonly { origin: string }[]
   parent?: string
@@ -16,7 +17,8 @@ interface Wants {
 }
 
 /**
- * Moves this process into a scope if its jobs need one. Returns a note if root's jobs must work without.
+ * Moves this process into a systemd scope if its jobs need one. Returns a note if root's jobs must run without a scope.
+ *
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function ensureScope(wants: Wants, names: OptionNames): Promise<string | undefined> {
@@ -34,7 +36,7 @@ export async function ensureScope(wants: Wants, names: OptionNames): Promise<str
   }
 }
 
-/** Previews: later plans are made as if this process were in its scope. Changes nothing. Returns the scope's group. */
+/** Makes later plans as if this process were already in its scope, for --explain. Changes nothing. Returns the scope's group. */
 export function previewScope(wants: Wants): string | undefined {
   const host = findUnsettled(wants)
   if (!host) return undefined
@@ -43,7 +45,10 @@ export function previewScope(wants: Wants): string | undefined {
   return home
 }
 
-/** Returns the host if a scope is needed. A process in a leaf beside jobs of another hutch uses that hutch's scope. */
+/**
+ * Returns the host's facts if this process must still move into a scope. If it is in the leaf group of another hutch's
+ * scope, its jobs use that scope.
+ */
 function findUnsettled(wants: Wants): Host | undefined {
   if (wants.parent !== undefined || !isSystemdMachine()) return undefined
   const host = readHost()
@@ -56,8 +61,9 @@ function findUnsettled(wants: Wants): Host | undefined {
 }
 
 /**
- * Returns whether jobs need a scope. Root's jobs must not be in systemd's units. A user's jobs need a group only for limits.
- * Neither needs one in a delegated group. Root in a user namespace that does not own the tree counts as a user.
+ * Returns true if jobs need a systemd scope. root's jobs need one, because they must not be in the groups of systemd's
+ * units. Other users' jobs need one only for limits. In a delegated group, no scope is needed. root in a user namespace
+ * that does not own the tree counts as another user.
  */
 function needsScope(host: Host, own: string, wants: Wants): boolean {
   if (isBelowUnit(own)) return false

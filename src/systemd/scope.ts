@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves this process and its jobs into a systemd scope with a delegated group: systemd's documentation, "Control Group APIs and
-// Delegation".
+// Moves this process, and thereby its later jobs, into a systemd scope with a delegated group: systemd's documentation,
+// "Control Group APIs and Delegation".
 
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
@@ -11,21 +11,27 @@ import { type Call, callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { enclosingSlice, scopeName } from './unit.ts'
 
-/** Options for a scope. */
+/** Options for entering a systemd scope. */
 export interface ScopeOptions {
-  /** The machine's systemd, which requires root, or the user's own. By default chosen by this process's user. */
+  /**
+   * Which systemd to use: the machine's, which requires root, or the user's own. The default is the machine's for root,
+   * and the user's own for other users.
+   */
   manager?: ManagerKind
 }
 
-/** The scope that contains this process. */
+/** The systemd scope that contains this process. */
 export interface Scope {
-  /** Name of the unit, such as `hutch-4711-98765.scope`. */
+  /** Name of the scope's unit, such as `hutch-4711-98765.scope`. */
   unit: string
-  /** Directory of its group, delegated to this user. Jobs' groups are created in it; this process is in a leaf beside them. */
+  /**
+   * Directory of the scope's group, which is delegated to this user. Jobs' groups are created in it; this process is in
+   * a leaf group beside them.
+   */
   directory: string
 }
 
-/** Returns true if systemd manages the machine: sd_booted(3). Costs a single stat call. */
+/** Returns true if systemd manages the machine: sd_booted(3). Takes a single call of stat(2). */
 export function isSystemdMachine(): boolean {
   return existsSync('/run/systemd/system')
 }
@@ -33,7 +39,7 @@ export function isSystemdMachine(): boolean {
 /** Returns true if systemd manages the visible v2 tree and this process is in one of its units. */
 export function isSystemdTree({ layout, unified }: Host): boolean {
   if (layout !== 'v2' || !isSystemdMachine()) return false
-  // in a cgroup namespace, the own group looks like the root, and nsdelegate prevents leaving it
+  // false in a cgroup namespace: there the own group looks like the root, and the mount option nsdelegate prevents leaving it
   return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
 
@@ -41,15 +47,16 @@ const noSystemd = 'systemd does not manage this machine, its groups are not v2, 
 let entered: Promise<Scope> | undefined
 
 /**
- * Moves this process, with all its threads but not its children, into a delegated scope of systemd. Later jobs get their groups there.
- * systemd removes the scope when its last process has ended. A second call returns the same scope.
+ * Moves this process into a delegated scope of systemd, with all its threads but without its children. Later jobs get
+ * their groups there. systemd removes the scope when its last process has ended. A second call returns the same scope.
+ *
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
   return enterScopeTo('delegate a group', options)
 }
 
-/** Enters a scope as `enterScope` does. `what` is the request for the error message. */
+/** Enters a scope as `enterScope` does. `what` describes the request in the error message. */
 export function enterScopeTo(what: string, options: ScopeOptions = {}): Promise<Scope> {
   entered ??= enter(what, options).catch((error) => {
     entered = undefined
@@ -77,21 +84,21 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   return { unit, directory }
 }
 
-/** Properties of a requested scope. */
+/** The properties of a scope to request. */
 interface ScopeWish {
-  /** First process in the scope. 0 means the sender; any other number would be read in systemd's pid namespace. */
+  /** The first process in the scope. 0 means the caller. systemd reads any other number as an id of its own pid namespace. */
   pid?: number
   description?: string
-  /** Slice of the scope; systemd chooses it by default. */
+  /** The slice that contains the scope. By default, systemd chooses it. */
   slice?: string
 }
 
-/** Returns the call that requests a scope. */
+/** Returns the D-Bus call that requests a scope from systemd. */
 export function startScope(unit: string, { pid = 0, description = 'hutch and its jobs', slice }: ScopeWish = {}): Call {
   const properties: [string, [string, string | boolean | bigint | number[]]][] = [
     ['Description', ['s', description]],
     ['Delegate', ['b', true]],
-    // replaces systemd's default limit of tasks, which the user did not request
+    // no limit, instead of systemd's default limit of tasks, which the user did not request
     ['TasksMax', ['t', 2n ** 64n - 1n]],
     ['PIDs', ['au', [pid]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
@@ -105,7 +112,10 @@ export function startScope(unit: string, { pid = 0, description = 'hutch and its
   }
 }
 
-/** Moves a process to a leaf: a v2 group with controlled children cannot contain processes. */
+/**
+ * Moves a process into a leaf group below the scope's, because a v2 group whose children have controllers cannot
+ * contain processes.
+ */
 export function moveToLeaf(directory: string, pid: string): void {
   const leaf = `${directory}/${leafName}`
   const refused = (what: string, path: string, errno: string, cause?: unknown) =>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the known word that is most similar to a mistyped one. Pure.
+// Finds the known word that is most similar to a mistyped word. Pure.
 
-/** Returns the most similar known word, if it is similar enough. */
+/** Returns the most similar known word. Returns undefined if none is similar enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => [distance(word, candidate), candidate] as const).sort((a, b) => a[0] - b[0])
   const best = ranked[0]
   return best && best[0] <= Math.max(1, Math.floor(word.length / 3)) ? best[1] : undefined
 }
 
-/** Returns the number of single-character changes and swaps of neighbours between two words. */
+/** Returns the number of single-character changes, and of swaps of neighbouring characters, that turn one word into the other. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 99
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)]

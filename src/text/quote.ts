@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Escapes untrusted text for terminals and errors. Pure.
 
-/** Characters to escape: control, format and combining characters, line ends, direction marks, lone surrogates, and invisible fillers. */
+/**
+ * Characters that are escaped: control, format and combining characters, line ends, direction marks, lone surrogates,
+ * and invisible fillers.
+ */
 const unsafe = /[\p{C}\p{M}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
-/** As `unsafe`, except line ends, tabs, and combining characters, which belong to the letter before. */
+/**
+ * Characters that are escaped in a text of several lines. Line ends, tabs, and combining characters, which belong to
+ * the preceding letter, are not escaped.
+ */
 const unsafeInText = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
 const colour = /(\x1b\[[0-9;]*m)/
 
-/** Escapes unsafe characters as `\x1b` or `\u{202e}`, for a name within a line. */
+/** Escapes unsafe characters in a name within a line, as `\x1b` or `\u{202e}`. */
 export function escapeUnsafe(text: string): string {
   return text.replace(unsafe, escapeCharacter)
 }
 
-/** Escapes unsafe characters in a text of several lines, which may contain names. With `colours`, colour sequences are kept. */
+/**
+ * Escapes unsafe characters in a text that can have several lines and contain names. With `colours`, keeps sequences
+ * that set colours.
+ */
 export function escapeText(text: string, colours = false): string {
   if (!colours) return text.replace(unsafeInText, escapeCharacter)
-  // the pattern has one group, so every second piece is a colour
+  // split() also returns the pattern's one group, so every second piece is a sequence that sets colours
   return text
     .split(colour)
     .map((piece, i) => (i % 2 === 1 ? piece : piece.replace(unsafeInText, escapeCharacter)))
     .join('')
 }
 
-/** Formats a value as JSON without characters that control a terminal; a parser reads the same value. */
+/** Formats a value as JSON without characters that could control a terminal. A JSON parser still reads the same value. */
 export function formatJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(unsafeInText, (c) =>
     [...Array(c.length).keys()].map((i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
@@ -34,12 +43,15 @@ function escapeCharacter(c: string): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
 
-/** Quotes an untrusted value for a message: escapes control characters, and cuts long texts with a count. */
+/**
+ * Quotes an untrusted value for a message. Escapes control characters, cuts a long text, and tells how many characters
+ * were cut.
+ */
 export function quote(value: unknown): string {
   const text = plain(value)
   const short = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
   if (/^[\w./:=+-]+$/.test(short)) return short
-  // JSON contains its own quotes
+  // JSON needs no escaping of quotes, because it contains its own
   return `"${escapeUnsafe(typeof value === 'string' ? short.replace(/["\\]/g, '\\$&') : short)}"`
 }
 
@@ -48,7 +60,7 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** Returns any value as text, even one without a toString method. */
+/** Returns a text for any value, even for an object without a toString method. */
 export function plain(value: unknown): string {
   if (typeof value === 'string') return value
   try {

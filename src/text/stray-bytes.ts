@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes bytes to text that keeps each byte which is not UTF-8. Pure.
+// Decodes bytes to a text from which bytes that are not UTF-8 can be restored. Pure.
 
-/** Returns a byte that is not part of a UTF-8 character as a lone surrogate, which decoded text cannot contain. */
+/** A byte that is not UTF-8 becomes the lone surrogate 0xdc00 plus the byte. Decoded UTF-8 contains no lone surrogates. */
 const strayBase = 0xdc00
 
-/** Decodes bytes. `strayByte` returns the original of each byte that is not UTF-8. */
+/** Decodes bytes to a text. `strayByte` restores each byte that is not UTF-8. */
 export function decodeBytes(bytes: Uint8Array): string {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const decode = (part: Uint8Array): string | undefined => {
@@ -27,7 +27,7 @@ export function decodeBytes(bytes: Uint8Array): string {
   return text
 }
 
-/** Returns the byte behind a character from `decodeBytes`. Returns undefined if the character was valid UTF-8. */
+/** Returns the byte that a character of a decoded text stands for. Returns undefined if the character was valid UTF-8. */
 export function strayByte(character: string): number | undefined {
   const code = character.charCodeAt(0) - strayBase
   return character.length === 1 && code >= 0x80 && code <= 0xff ? code : undefined

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fits untrusted names into lines of a terminal: no name can control the terminal, be invisible, or reverse the line.
+// Fits untrusted names into lines of a terminal. No name can control the terminal, be invisible, or reverse the line.
 import { cut, widthOf } from './table-cell.ts'
 
 export { cut, widthOf }
 
-/** Pads a text with spaces, or cuts it with an ellipsis, to exactly `width` columns. */
+/** Returns a text with exactly `width` columns: pads it with spaces, or cuts it and adds an ellipsis. */
 export function pad(text: string, width: number, right = false): string {
   if (width <= 0) return ''
   const wide = widthOf(text)
@@ -14,8 +14,8 @@ export function pad(text: string, width: number, right = false): string {
 }
 
 /**
- * Shortens a path. First a container's id is cut to twelve digits, as in Docker; then the parent groups are dropped; last, the middle of
- * the name.
+ * Shortens a group's path in up to three steps. First cuts a container's id to twelve digits, as Docker does. Then
+ * drops the parent groups, and last the middle of the name.
  */
 export function shortenPath(path: string, width: number): string {
   if (widthOf(path) <= width) return path
@@ -42,15 +42,15 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, left]
 }
 
-/** Returns the width of the terminal; undefined if standard output is not a terminal. */
+/** Returns the width of the terminal in columns. Returns undefined if stdout is not a terminal. */
 export function widthOfOutput(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || 80 : undefined
 }
 
 interface TableOptions {
-  /** Columns that are aligned right, such as numbers. */
+  /** Indexes of the columns that are aligned right, such as columns of numbers. */
   right?: ReadonlySet<number>
-  /** The column of names. Names are shortened, to at least 20 columns, if lines would be wider than `width`. */
+  /** Index of the column with names. If lines would be wider than `width`, the names are shortened, to at least 20 columns. */
   names?: number
   width?: number | undefined
 }
@@ -62,7 +62,7 @@ export function formatTable(
 ): string[] {
   const widths = rows[0]!.map((_, i) => rows.reduce((widest, row) => Math.max(widest, widthOf(row[i]!)), 0))
   if (names !== undefined && width !== undefined) {
-    // the last column, such as a command line, may be cut
+    // the last column, such as a command line, is cut if the line is too wide
     const others = widths.reduce(
       (sum, one, i) => sum + (i === names ? 0 : 3 + (i === widths.length - 1 ? Math.min(one, 20) : one)),
       0,

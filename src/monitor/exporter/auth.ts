@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides which requests are allowed. A request must name an address of this machine (against DNS rebinding), and must not come from
-// another site's page. It must contain the token, as a bearer token or in the cookie. Called by ui/dashboard/.
+// Decides which HTTP requests to the dashboard are allowed. A request must name an address of this machine (against DNS
+// rebinding), and must not come from another site's page. It must contain the token, as a bearer token or in the
+// cookie.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
 export interface Gate {
-  /** Token for the printed URL; 256 bits. */
+  /** The secret token in the printed URL, of 256 random bits. */
   readonly token: string
   isToken(text: string): boolean
-  /** Secret path for all requests except the page itself. The browser sends the cookie only to this path. */
+  /** Secret path prefix of every URL except that of the page itself. The browser sends the cookie only to URLs below it. */
   readonly base: string
   /** Returns the `Set-Cookie` value for a client that has sent the token. */
   cookie(): string
   /**
-   * Returns why a request is refused, regardless of the token; undefined if it is allowed. `opens` is a request for the page itself, which
-   * contains no secret.
+   * Returns the reason if a request is refused even with the token; undefined if it is allowed. `opens` is true for the
+   * page itself, which contains no secret.
    */
   refuse(headers: IncomingHttpHeaders, kind: { changes: boolean; opens: boolean }): string | undefined
   /** Returns true if the request contains the token. */
@@ -22,8 +23,8 @@ export interface Gate {
 }
 
 /**
- * Makes the checks for a port. Browsers send cookies to all ports of a host, so the cookie's name contains the port, and its path is
- * secret.
+ * Creates the access checks for a port. Browsers send a cookie to all ports of a host. The cookie's name therefore
+ * contains the port, and the cookie is limited to a secret path.
  */
 export function makeGate(port: number, listening: string): Gate {
   const token = randomBytes(32).toString('base64url')
@@ -41,11 +42,11 @@ export function makeGate(port: number, listening: string): Gate {
         return 'the Host header is not an address of this machine; open it by its address, or as localhost'
       if (origin !== undefined && origin !== `http://${host}`) return 'the request comes from another origin'
       const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
-      // for example a link to the page in a terminal that is a web page
+      // for example, a user follows a link to the dashboard in a terminal that itself is a web page
       const isOpened = opens && mode === 'navigate' && destination === 'document'
       if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isOpened)
         return 'the request comes from another site'
-      // a browser sends Origin with every POST; a program sends no cookie
+      // a browser sends Origin with every POST; a program that is not a browser sends no cookie
       if (changes && origin === undefined && headers.authorization === undefined) return 'the Origin header is missing'
       return undefined
     },
@@ -58,15 +59,15 @@ export function makeGate(port: number, listening: string): Gate {
   }
 }
 
-/** Compares two texts in constant time. */
+/** Compares two strings in constant time, so that the duration does not reveal a secret. */
 function isSame(a: string, b: string): boolean {
   const [left, right] = [a, b].map((text) => createHash('sha256').update(text).digest())
   return timingSafeEqual(left!, right!)
 }
 
 /**
- * Returns true if a Host header is an address or one of `names`. Anyone can point their own name at this machine, but not an address or
- * localhost.
+ * Returns true if a Host header is an IP address, localhost or one of `names`. An attacker's domain name may also point
+ * to this machine, and is refused (DNS rebinding).
  */
 export function namesMachine(host: string, names: readonly string[]): boolean {
   const [, six, name] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host) ?? []

@@ -9,8 +9,8 @@ import type { Sampler } from '../sampler.ts'
 import { addMachine, type MetricFamily, makeMetrics } from './metrics.ts'
 
 /**
- * Requests soon after a sample get the same answer, so that clients cannot keep a processor busy. The interval is twice the duration of
- * the sample, within these bounds.
+ * For how long a sample is reused for further requests, so that clients cannot keep a processor busy. Twice the
+ * duration of taking the sample, within these bounds.
  */
 const [minFreshMs, maxFreshMs] = [200, 1000]
 
@@ -38,15 +38,15 @@ export function openCollector(host: Host, survey: Sampler): () => MetricsSample 
   }
 }
 
-/** Returns a device's name in cAdvisor's form; the numbers of a removed device. */
+/** Returns the name of a block device in cAdvisor's form, such as `/dev/sda`. Returns its numbers if the device was removed. */
 function nameDevice(device: string): string {
   const name = /^DEVNAME=(.+)$/m.exec(readGroupFile(`/sys/dev/block/${device}`, 'uevent') ?? '')?.[1]
   return name === undefined ? device : `/dev/${name}`
 }
 
 /**
- * Returns when a group was created: the earliest timestamp of its directory. Each timestamp can be renewed: by a read, by a new child
- * group, or when the kernel drops its cache.
+ * Returns when a group was created: the earliest timestamp of its directory. A single timestamp can be newer: reading,
+ * a new child group, or dropped kernel caches update it.
  */
 function findStarts({ unified, v1 }: Host): (path: string) => number | undefined {
   const legacy = v1.memory ?? Object.values(v1)[0]
@@ -57,7 +57,7 @@ function findStarts({ unified, v1 }: Host): (path: string) => number | undefined
         const found = statSync(encodePath(`${mount}${path}`), { throwIfNoEntry: false })
         return found ? [found.atimeMs, found.mtimeMs, found.ctimeMs] : []
       } catch {
-        // the directory may not be read
+        // the directory may not be readable for this user
         return []
       }
     })

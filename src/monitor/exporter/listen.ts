@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens a listening server, and returns its address for messages.
+// Makes an HTTP server listen, and returns its address for messages.
 import type { Server } from 'node:http'
 import { fail } from '../../errors/errors.ts'
 
-/** Listens, and returns the address as it is in a URL: `127.0.0.1:7070`, `[::1]:7070`. Port 0 means any free port. @throws FILE_REFUSED */
+/**
+ * Listens on an address and port, and returns the address in the form used in a URL, such as `127.0.0.1:7070` or
+ * `[::1]:7070`. Port 0 means any free port.
+ *
+ * @throws FILE_REFUSED
+ */
 export async function listen(server: Server, address: string, port: number): Promise<{ port: number; place: string }> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -22,7 +27,7 @@ export async function listen(server: Server, address: string, port: number): Pro
     )
     server.listen(port, address, resolve)
   })
-  // for example a connection for which no descriptor is left
+  // for example, no descriptor is left for a new connection
   server.on('error', () => {})
   const bound = server.address()
   const own = typeof bound === 'object' && bound !== null ? bound.port : port

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a snapshot into metrics. Pure. If cAdvisor has the same figure, its names, units and labels are used; other names begin with
-// hutch_.
+// Turns a sample of all groups into metrics. Pure. Uses cAdvisor's name, unit and labels for a figure that cAdvisor
+// also has; other names begin with hutch_.
 import type { MetricOf } from '../../cgroup/controllers/figure.ts'
 import { type FigureName, type FigureValues, figures } from '../../cgroup/controllers/figures.ts'
 import { nameContainer } from '../container-name.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from '../sample.ts'
 
-/** A metric: name, type, help and points. */
+/** A metric in Prometheus' terms: a name, type, help text and points. */
 export interface MetricFamily {
-  /** Names of counters end in _total. */
+  /** The metric's name; the name of a counter ends in _total. */
   name: string
   kind: 'counter' | 'gauge'
   help: string
@@ -16,16 +16,16 @@ export interface MetricFamily {
 }
 
 export interface Point {
-  /** Labels; the same object for all points of a group without labels of their own. */
+  /** Labels of the point. All points of a group share one object unless a point has labels of its own. */
   labels: { readonly [name: string]: string }
   value: number
   /** Time at which the group's counter was 0, in milliseconds since 1970. */
   start?: number | undefined
 }
 
-/** Facts besides the snapshot. */
+/** Facts that a sample of the groups does not contain. */
 interface MetricsContext {
-  /** Duration of the sample in milliseconds. */
+  /** How long the sample took, in milliseconds. */
   tookMs: number
   machine: { cpus: number; memory: number }
   /** Returns the path of a block device: `8:0` → `/dev/sda`. */
@@ -34,7 +34,7 @@ interface MetricsContext {
   startOf?(path: string): number | undefined
 }
 
-/** A value, with the labels that its group does not have. */
+/** A metric's value, with the labels that it has in addition to its group's labels. */
 type Value = readonly [value: number | undefined, labels?: { device?: string; cpu?: string } | undefined]
 
 interface Row {
@@ -59,7 +59,7 @@ function makeMetricRow(figure: Named, metric: MetricOf): Row {
 
 type Named = (typeof figures)[number]
 
-/** Returns the conversion of a figure's value to the values of a metric, in seconds, bytes and counts. */
+/** Returns a function that converts a figure to a metric's values. Times become seconds and sizes bytes. */
 function readerOf({ kind, unit }: Named, { of, from, labels }: MetricOf): (value: unknown) => readonly Value[] {
   const scaled = (value: number | undefined) => (unit === 'µs' && value !== undefined ? value / 1e6 : value)
   switch (kind) {
@@ -74,7 +74,7 @@ function readerOf({ kind, unit }: Named, { of, from, labels }: MetricOf): (value
           { device },
         ])
     case 'limit':
-      // cAdvisor reports 0 if no limit is set
+      // cAdvisor reports 0 for a group without a limit
       return from
         ? (value) => [[value === 'max' ? undefined : from(value as number)]]
         : (value) => [[value === 'max' ? 0 : (value as number)]]
@@ -87,12 +87,12 @@ function isAboveZero(value: unknown): boolean {
   return typeof value === 'number' && value > 0
 }
 
-/** Rows of metrics: cAdvisor's names first, then hutch's own. */
+/** The metrics of a group: cAdvisor's names first, then hutch's own. */
 const rows: readonly Row[] = figures
   .flatMap((figure) => (figure.metrics ?? []).map((metric) => makeMetricRow(figure, metric)))
   .sort((a, b) => Number(a.name.startsWith('hutch_')) - Number(b.name.startsWith('hutch_')))
 
-/** Returns all metrics of all groups. An unknown figure has no point. */
+/** Returns all metrics of all groups. A figure that is unknown for a group has no point. */
 export function makeMetrics(snapshot: Snapshot, circumstances: MetricsContext): MetricFamily[] {
   const { tookMs, machine, nameOf = (device) => device, startOf = () => undefined } = circumstances
   const groups = labelGroups(snapshot).map(([id, labels, sample]) => ({ labels, sample, start: startOf(id) }))
@@ -133,8 +133,8 @@ export function makeMetrics(snapshot: Snapshot, circumstances: MetricsContext): 
 }
 
 /**
- * Returns the labels of each group. A container's group has the label `name`; groups inside it do not, so a sum over all names counts
- * nothing twice.
+ * Returns each group with its labels. Only a container's own group has the label `name`. Groups inside the container
+ * lack it, so that sums over all names count nothing twice.
  */
 function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels'], sample: GroupSample][] {
   const inContainer = new Set<string>()
@@ -147,8 +147,8 @@ function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels']
 }
 
 /**
- * Adds the machine's figures as those of the root, as cAdvisor does, because the root has no figures on v2. They come from the text of
- * /proc/meminfo. The root's limit is the machine's memory.
+ * Adds the machine's figures as figures of the root group, which has none on v2; cAdvisor does the same. They come from
+ * the text of /proc/meminfo. The root group's limit is the machine's memory.
  */
 export function addMachine(snapshot: Snapshot, meminfo: string | undefined): Snapshot {
   const root = snapshot.groups.get('/')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Determines where and how metrics are pushed: --otlp, and the variables of OpenTelemetry's exporters
-// (opentelemetry.io/docs/specs/otel/protocol/exporter, …/configuration/sdk-environment-variables). Pure.
-// As specified there, an empty variable counts as unset. An invalid number or word is reported and ignored.
+// (opentelemetry.io/docs/specs/otel/protocol/exporter, …/configuration/sdk-environment-variables). Pure. As that
+// specification requires, an empty variable counts as unset. An invalid number or word is reported and ignored.
 import { fail, quote } from '../../errors/errors.ts'
 
 type Env = { readonly [name: string]: string | undefined }
@@ -9,14 +9,14 @@ type Env = { readonly [name: string]: string | undefined }
 export interface OtlpTarget {
   url: URL
   headers: [string, string][]
-  /** Timeout of one push, in milliseconds. */
+  /** Timeout of one push (sending all metrics once), in milliseconds. */
   timeoutMs: number
   gzip: boolean
-  /** Attributes of the resource, which override hutch's own. */
+  /** Attributes of the OpenTelemetry resource, which override those that hutch sets. */
   attributes: { [name: string]: string }
   /** Milliseconds between two pushes; undefined if the environment does not set it. */
   intervalMs: number | undefined
-  /** Ignored variables, with the reason. */
+  /** The environment variables that are ignored, each with the reason. */
   warnings: string[]
 }
 
@@ -24,11 +24,11 @@ const anyHeaders = 'OTEL_EXPORTER_OTLP_HEADERS'
 const anyEndpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT'
 const ownEndpoint = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
 
-/** Reads the target of --otlp. `text` is a URL, or `env` for the environment. @throws OPTION_INVALID */
+/** Reads the argument of --otlp: a URL, or `env` to read the receiver from the environment variables. @throws OPTION_INVALID */
 export function readTarget(text: string | undefined, env: Env): OtlpTarget | undefined {
   if (text === undefined) return undefined
   const warnings: string[] = []
-  /** Returns the variable for metrics if it is set, otherwise the variable for all signals. */
+  /** Returns the name of the variable for metrics if it is set, otherwise of the variable for all signals. */
   const nameOf = (end: string) => (env[`OTEL_EXPORTER_OTLP_METRICS_${end}`] ? `METRICS_${end}` : end)
   const readOne = <T>(name: string, parse: (text: string) => T | undefined, accepted: string): T | undefined => {
     const text = env[name]
@@ -63,7 +63,9 @@ function parseMs(text: string): number | undefined {
 }
 
 /**
- * Returns the URL. The variable for metrics is the whole URL; the variable for all signals is the URL without the path of metrics.
+ * Reads the receiver's URL from the environment. The variable for metrics is used unchanged; to the variable for all
+ * signals, the path /v1/metrics is appended.
+ *
  * @throws OPTION_INVALID
  */
 function readEndpoint(env: Env): URL {
@@ -82,10 +84,10 @@ function readEndpoint(env: Env): URL {
   return url
 }
 
-/** Parses the URL of a receiver. @throws OPTION_INVALID */
+/** Parses the URL of an OTLP receiver. @throws OPTION_INVALID */
 export function readUrl(text: string): URL {
   const url = checkUrl(text, '--otlp')
-  // the default path of a receiver, unless a path is given
+  // a URL without a path gets the default path of OTLP receivers
   if (url.pathname === '/') url.pathname = '/v1/metrics'
   return url
 }
@@ -95,7 +97,7 @@ function checkUrl(text: string, name: string): URL {
   if (url?.username || url?.password)
     throw fail('OPTION_INVALID', {
       name,
-      // do not print the path and the query, which may contain a key
+      // the error leaves out the URL's path and query, which may contain a key
       value: `${url.protocol}//…@${url.host}`,
       why: name === '--otlp' ? 'keys on a command line can be read by all users' : 'an address cannot contain a key',
       accepted: `the key in ${anyHeaders}, such as authorization=Basic%20…`,
@@ -110,8 +112,9 @@ function checkUrl(text: string, name: string): URL {
 }
 
 /**
- * Parses `name=value,…` with percent-encoding, as OpenTelemetry's exporters do. Headers come from variables, because a command line is
- * visible to other users.
+ * Parses HTTP headers from `name=value,…` with percent-encoding, as OpenTelemetry's exporters do. They come from
+ * environment variables, because other users can see a command line.
+ *
  * @throws OPTION_INVALID
  */
 export function parseHeaders(text: string, variable = anyHeaders): [string, string][] {
@@ -121,14 +124,14 @@ export function parseHeaders(text: string, variable = anyHeaders): [string, stri
       return [name, value]
     throw fail('OPTION_INVALID', {
       name: variable,
-      // do not print the value, which may be a key
+      // the error leaves out the header's value, which may be a key
       value: `${/^\s*([\w-]+)\s*=/.exec(word)?.[1] ?? ''}…`,
       accepted: 'name=value,name=value, percent-encoded',
     })
   })
 }
 
-/** Parses all attributes; undefined if one of them is invalid. */
+/** Parses the resource attributes `name=value,…`. Returns undefined if one of them is invalid. */
 function parseAttributes(text: string): { [name: string]: string } | undefined {
   const pairs = wordsOf(text).map(parsePair)
   if (pairs.some((pair) => !pair?.[0])) return undefined
@@ -142,7 +145,7 @@ function wordsOf(text: string): string[] {
 function parsePair(word: string): [string, string] | undefined {
   const at = word.indexOf('=')
   try {
-    // throws if a percent sign does not begin an escape
+    // decodeURIComponent throws if a percent sign is not followed by two hexadecimal digits
     return at < 0 ? undefined : [word.slice(0, at).trim(), decodeURIComponent(word.slice(at + 1).trim())]
   } catch {
     return undefined

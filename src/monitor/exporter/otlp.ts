@@ -3,23 +3,23 @@
 import type { MetricFamily, Point } from './metrics.ts'
 import { decodeFields, encodeDouble, encodeNumber, encodeSubmessage, encodeText, encodeTime } from './protobuf.ts'
 
-/** Origin of the metrics. */
+/** Origin of the metrics: the host that sends them. */
 export interface Origin {
   host: string
   version: string
-  /** Attributes of the resource, which override hutch's own. */
+  /** Attributes of the OpenTelemetry resource, which override those that hutch sets. */
   attributes?: { readonly [name: string]: string }
 }
 
 const cumulative = 2
 
-/** Encodes an ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
+/** Encodes metrics as an OTLP request (ExportMetricsServiceRequest). `time` is in milliseconds since 1970. */
 export function encodeOtlp(
   families: readonly MetricFamily[],
   time: number,
   { host, version, attributes }: Origin,
 ): Buffer {
-  // points of one group share their labels, so encode these once
+  // points of one group share their labels object, so encode it only once
   const known = new Map<Point['labels'], Buffer>()
   const attributesOf = (labels: Point['labels']) => {
     const before = known.get(labels)
@@ -48,7 +48,7 @@ export function encodeOtlp(
         : encodeSubmessage(5, data),
     ])
   })
-  // Prometheus derives the labels `job` and `instance` from the first two
+  // Prometheus derives its labels `job` and `instance` from service.name and service.instance.id
   const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host, ...attributes }
   return encodeSubmessage(1, [
     encodeSubmessage(1, [encodeAttributes(resource, 1)]),
@@ -64,15 +64,18 @@ function encodeAttributes(labels: Point['labels'], field: number): Buffer {
   )
 }
 
-/** Returns the unit in UCUM notation; '' if the name contains no unit. A receiver would append a unit to such a name. */
+/**
+ * Returns a metric's unit in UCUM notation. Returns '' if the metric's name does not end in the unit, because a
+ * receiver would append it to the name.
+ */
 function unitOf(name: string): string {
   if (/_seconds(_total)?$/.test(name)) return 's'
   return /_bytes(_total)?$/.test(name) ? 'By' : ''
 }
 
 /**
- * Decodes an ExportMetricsServiceResponse: the number of points that a receiver rejected, and why. Returns undefined if it accepted all
- * points.
+ * Decodes an OTLP response (ExportMetricsServiceResponse). Returns how many points the receiver rejected, and why.
+ * Returns undefined if it accepted all points.
  */
 export function decodePartial(response: Buffer): { rejected: number; why: string } | undefined {
   const partial = decodeFields(response).get(1)
@@ -83,7 +86,7 @@ export function decodePartial(response: Buffer): { rejected: number; why: string
   return { rejected, why: Buffer.isBuffer(why) ? why.toString() : '' }
 }
 
-/** Returns the message of a refusal, a google.rpc.Status. */
+/** Returns the message of an OTLP error response, which is a google.rpc.Status. */
 export function decodeStatus(response: Buffer): string {
   const message = decodeFields(response).get(2)
   return Buffer.isBuffer(message) ? message.toString() : ''

@@ -10,7 +10,7 @@ export const contentTypes = {
 
 export type TextFormat = keyof typeof contentTypes
 
-/** Returns the format that an Accept header prefers; Prometheus' own format if it prefers none. */
+/** Returns the text format that an Accept header prefers. The default is Prometheus' own format. */
 export function chooseFormat(accept: string | undefined): TextFormat {
   const open = Math.max(
     ...(['', '0.0.1', '1.0.0'] as const).map((version) => weigh(accept, 'application/openmetrics-text', version)),
@@ -23,7 +23,10 @@ export function takesGzip(header: string | undefined): boolean {
   return weigh(header, 'gzip') > 0
 }
 
-/** Returns the weight q of a word in a header, with `version` if that is named; 0 if the word is missing (RFC 9110, 12.4.2). */
+/**
+ * Returns the quality value q (RFC 9110, 12.4.2) of a media type or encoding in a header. With `version`, only an entry
+ * with that version counts. Returns 0 if the header lacks it.
+ */
 function weigh(header: string | undefined, word: string, version?: string): number {
   const weights = (header ?? '').split(',').map((part) => {
     const [name, ...rest] = part.split(';').map((piece) =>
@@ -40,10 +43,13 @@ function weigh(header: string | undefined, word: string, version?: string): numb
   return Math.max(...weights)
 }
 
-/** Formats metrics. In OpenMetrics, a counter's family name lacks the _total of its points, units are stated, and an end marker follows. */
+/**
+ * Formats metrics as text. OpenMetrics differs: a counter's family name has no _total, units are stated, and an end
+ * marker follows.
+ */
 export function formatMetrics(families: readonly MetricFamily[], format: TextFormat): string {
   const open = format === 'openMetrics'
-  // points of one group share their labels, so format these once
+  // points of one group share their labels object, so format it only once
   const known = new Map<Point['labels'], string>()
   const textOf = (labels: Point['labels']) => {
     const before = known.get(labels)
@@ -71,8 +77,8 @@ function formatLabels(labels: Point['labels']): string {
 }
 
 /**
- * Escapes a label, which another user may have chosen: it must not end the quotes or the line, or control a terminal. Only newlines are
- * restored by the reader.
+ * Escapes a label's value, which another user may have chosen: it must not end the quotes or the line, or control a
+ * terminal. Readers restore only the newlines.
  */
 function escapeLabel(text: string): string {
   const lines = text.split('\n').map((line) => escapeText(line).replaceAll('\t', '\\x09'))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encodes and decodes the part of the protocol buffers wire format that OTLP needs. Pure. https://protobuf.dev/programming-guides/encoding/
+// Encodes and decodes the parts of the protocol buffers wire format that OTLP needs. Pure.
+// https://protobuf.dev/programming-guides/encoding/
 
 const fixed64 = 1
 const delimited = 2
@@ -10,12 +11,12 @@ function varint(value: number): number[] {
   return [...bytes, value]
 }
 
-/** Encodes a non-negative whole number, an enum or a flag. */
+/** Encodes a field with a non-negative whole number, an enum value or a flag. */
 export function encodeNumber(field: number, value: number): Buffer {
   return Buffer.from([...varint(field * 8), ...varint(value)])
 }
 
-/** Encodes a message from its encoded fields. */
+/** Encodes a field with a nested message, from the encoded fields of that message. */
 export function encodeSubmessage(field: number, parts: readonly Buffer[]): Buffer {
   let length = 0
   for (const part of parts) length += part.length
@@ -32,14 +33,17 @@ export function encodeDouble(field: number, value: number): Buffer {
   return bytes
 }
 
-/** Encodes milliseconds since 1970 as nanoseconds. */
+/** Encodes a field with a time. `ms` is in milliseconds since 1970; the wire format has nanoseconds. */
 export function encodeTime(field: number, ms: number): Buffer {
   const bytes = Buffer.alloc(9, field * 8 + fixed64)
   bytes.writeBigUInt64LE(BigInt(Math.round(ms * 1000)) * 1000n, 1)
   return bytes
 }
 
-/** Returns the last value of each field of a message, if it is a whole number, a text or a message. Stops at invalid bytes. */
+/**
+ * Decodes a message's fields that are whole numbers, texts or messages. Returns the last value of each field number.
+ * Stops at invalid bytes.
+ */
 export function decodeFields(bytes: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>()
   let at = 0

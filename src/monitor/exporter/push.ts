@@ -10,22 +10,23 @@ import { decodePartial, decodeStatus, encodeOtlp } from './otlp.ts'
 
 declare const HUTCH_VERSION: string
 
-/** Maximum bytes of an answer to read. */
+/** Maximum bytes to read of a receiver's HTTP response. */
 const maxBytes = 4096
-/** Status codes after which the push may be retried; it may also be retried if no answer came. */
+/** HTTP status codes after which a push may be retried. It may also be retried if no response came. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
-/** Delay in milliseconds after a first failure; it doubles with each further failure. */
+/** Delay in milliseconds after a first failed push; the delay doubles with each further failure. */
 const firstWaitMs = 1000
 const maxWaitMs = 60_000
-/** Maximum delay in milliseconds that a receiver can request. */
+/** Maximum delay in milliseconds that hutch accepts from a receiver's Retry-After header. */
 const longestRetryAfterMs = 3_600_000
 
 interface Push {
-  /** Pushes once. @throws FILE_REFUSED */
+  /** Sends all metrics once. @throws FILE_REFUSED */
   once(): Promise<void>
   /**
-   * Pushes at once, then after each interval, or when the delay for a failing receiver is over. Nothing is stored: figures are totals, and
-   * the next push has them all. A failure and its end are each reported once.
+   * Sends all metrics at once, then after each interval, or later while the receiver fails. Failed pushes are not
+   * stored: the figures are totals, so the next push has them all. The first failure and the recovery are each reported
+   * once.
    */
   start(interval: number): void
   stop(): void
@@ -113,8 +114,8 @@ export function openPush(takeSample: () => MetricsSample, target: OtlpTarget): P
 }
 
 /**
- * Returns the delay in milliseconds after this many failures in a row. It doubles each time, and is shortened at random by up to a half,
- * so that many senders do not retry at once.
+ * Returns the delay in milliseconds after this many failures in a row. The delay doubles each time. A random part of up
+ * to a half is subtracted, so that many senders do not retry at once.
  */
 export function backOff(failures: number, random: number): number {
   return Math.min(maxWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
@@ -124,7 +125,7 @@ function warn(text: string): void {
   try {
     writeStderr(`hutch: ${text}\n`)
   } catch {
-    // the body is not needed, so an error in it is ignored
+    // the response's body is not needed, so an error in it is ignored
   }
 }
 

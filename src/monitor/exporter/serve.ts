@@ -10,13 +10,13 @@ import type { MetricsSample } from './collect.ts'
 import { listen } from './listen.ts'
 import { chooseFormat, contentTypes, formatMetrics, type TextFormat, takesGzip } from './prometheus-text.ts'
 
-/** Maximum connections, so that idle clients cannot use up all descriptors. */
+/** Maximum number of connections, so that idle clients cannot use up all descriptors. */
 const maxConnections = 64
 const silentMs = 10_000
 
 const compress = promisify(gzip)
 
-/** Starts the server. @throws FILE_REFUSED */
+/** Starts the HTTP server for the metrics. `look` takes a sample. @throws FILE_REFUSED */
 export async function serve(sample: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
   const answer = makeAnswers(sample, host)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
@@ -60,7 +60,7 @@ function makeAnswers(sample: () => MetricsSample, listening: string) {
   }
 }
 
-/** Returns a cache: each text is made once for all requests that get the same sample. */
+/** Returns a cache of the formatted text: requests that get the same sample share one text. */
 function makeTexts() {
   let last: MetricsSample | undefined
   const texts = new Map<string, Promise<Buffer>>()
@@ -79,8 +79,8 @@ function makeTexts() {
 }
 
 /**
- * Returns true if a request is allowed. A page in a browser on this machine must not reach the metrics by a name that points here. Requests
- * from other machines are allowed, because only --listen makes them possible.
+ * Returns true if a request is allowed. A page in a local browser must not read the metrics through a domain name that
+ * points to this machine. Other machines are allowed, because only --listen makes their requests possible.
  */
 function mayAsk(host: string | undefined, localAddress: string, listening: string): boolean {
   if (host === undefined || !/^(::ffff:)?127\.|^::1$/.test(localAddress)) return true

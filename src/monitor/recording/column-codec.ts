@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encodes several samples of one group in few bytes, and decodes them. Pure. Numbers are varints (LEB128). A block contains the devices,
-// each as length and bytes; the first row; and one bit per column that is set if the column changes. Each changing column follows as zigzag
-// differences, where 0 stands for a run without change, followed by its length minus 1. If added columns are known, the block begins with
-// their number and `maxDevices`.
+// Encodes several samples of one group in few bytes, and decodes them. Pure.
+//
+// A block is a list of varints (LEB128). It begins with the number of devices, and each device's name as length and
+// bytes. Next come the first row, and one bit per column that is set if the column changes. Each changing column
+// follows as zigzag differences. There, 0 begins a run without change, and the run's length minus 1 follows. If the
+// block has columns of later versions, their number plus `maxDevices` comes first.
 import type { GroupSample } from '../sample.ts'
 import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
 
@@ -10,7 +12,7 @@ import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow
 const maxDevices = 512
 export const maxBlockSamples = 600
 
-/** Encodes the samples of one group, one per sample time; undefined if the group did not exist. */
+/** Encodes the samples of one group, in the order of their times. A sample is undefined if the group did not exist then. */
 export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
   const devices = devicesOf(samples).slice(0, maxDevices)
   const more = addedIn(samples)
@@ -50,14 +52,17 @@ export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint
   return out.end()
 }
 
-/** Number of figures that a reader may still decode. A run of equal rows takes no bytes in a file, and a changed row takes one byte. */
+/**
+ * Limit for decoding: the number of figures that may still be created. A hostile file could otherwise fill the memory,
+ * because a run of equal rows takes no bytes in it.
+ */
 export interface Budget {
   figures: number
 }
 
 /**
- * Decodes `count` samples of `encodeBlock`. Returns undefined if the bytes are invalid or `budget` is used up. Equal consecutive samples
- * are the same object. The figures of other samples are subtracted from the budget.
+ * Decodes `count` samples from the bytes of `encodeBlock`. Returns undefined if the bytes are invalid or `budget` is
+ * used up. Consecutive equal samples are one object, and their figures count once in the budget.
  */
 export function decodeBlock(
   bytes: Uint8Array,
@@ -139,7 +144,7 @@ export function encodeTimes(times: readonly number[]): Uint8Array {
   return out.end()
 }
 
-/** Decodes the times; undefined if the bytes are invalid or too many. */
+/** Decodes the bytes of `encodeTimes`. Returns undefined if they are invalid or contain too many times. */
 export function decodeTimes(bytes: Uint8Array): number[] | undefined {
   const read = makeReader(bytes)
   const times: number[] = []
@@ -170,7 +175,7 @@ function makeWriter() {
     byte,
     put(value: number) {
       let rest = value
-      // bit operators are limited to 31 bits
+      // JavaScript's bit operators work only on the lowest 31 bits of a positive number
       for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) byte((rest % 128) | 128)
       for (; rest >= 128; rest >>>= 7) byte((rest & 127) | 128)
       byte(rest)
@@ -180,7 +185,7 @@ function makeWriter() {
 }
 
 interface Reader {
-  /** Returns the next number; NaN at the end. */
+  /** Returns the next varint; NaN at the end of the bytes. */
   next(): number
   take(count: number): Uint8Array | undefined
   over(): boolean

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts a sample of one group to a row of whole numbers, and back. Pure. Unknown is 0, `max` is 1, a number n is n + 2. The table of
-// figures assigns the columns.
+// Converts a sample of one group to a row of whole numbers, and back. Pure. An unknown value is stored as 0, `max` as
+// 1, and a number n as n + 2. The table of figures assigns the columns.
 import { figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Stall } from '../sample.ts'
 
 /**
- * Number of columns in the first version of the format. The first column says whether the group existed. Four columns per device follow.
+ * Number of columns in the first version of the file format. The first column tells whether the group existed. After
+ * these columns come four for each device.
  */
 export const fixedColumns = 34
 /** Largest stored value, so that differences are exact: 2 PiB, or 71 years of microseconds. */
 export const largest = 2 ** 51
-/** Shares are stored in hundredths of a percent. */
+/** Percentages are stored in hundredths of a percent. */
 const shareParts = 100
 const ioFigures = ['readBytes', 'writtenBytes', 'reads', 'writes'] as const
 
 const recorded = figures.filter((row) => row.recorded !== undefined).sort((a, b) => a.recorded! - b.recorded!)
 const base = recorded.filter((row) => row.recorded! < fixedColumns)
-/** Figures of later versions. Their columns follow those of the devices, in this order, and only if one of them is known. */
+/**
+ * Figures that later versions of the file format added. Their columns follow those of the devices, in this order. They
+ * are absent if none of these figures is known.
+ */
 const added = recorded.filter((row) => row.recorded! >= fixedColumns)
 export const addedColumns = added.length
 
 const [devicesFigure] = namesOfKind('devices')
 
-/** Returns the devices of all samples, sorted. */
+/** Returns the block devices that occur in any of the samples, sorted. */
 export function devicesOf(samples: readonly (GroupSample | undefined)[]): string[] {
   const found = new Set<string>()
   for (const [i, sample] of samples.entries()) {
@@ -33,7 +37,7 @@ export function devicesOf(samples: readonly (GroupSample | undefined)[]): string
   return [...found].sort()
 }
 
-/** Returns the number of added columns that are needed: up to the last one with a known figure. */
+/** Returns how many columns of later versions the samples need: up to the last column with a known figure. */
 export function addedIn(samples: readonly (GroupSample | undefined)[]): number {
   return added.findLastIndex(({ name }) => samples.some((sample) => sample?.[name] !== undefined)) + 1
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies the file of a recording consistently, even while another process writes it.
+// Copies a recording's database file consistently, even while another process writes it.
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../../errors/errors.ts'
 
-/** Suffix of SQLite's write-ahead log. */
+/** Suffix of the name of SQLite's write-ahead log. */
 const log = '-wal'
-/** Maximum number of attempts; a recorder writes only once a minute, briefly. */
+/** Maximum number of attempts to copy the file without an interruption. A recorder writes only once a minute, briefly. */
 const tries = 20
 const wait = 50
-/** Maximum bytes that SQLite as WebAssembly accepts. */
+/** Maximum file size in bytes that SQLite as WebAssembly accepts. */
 const largestFile = 2 ** 31
 
 /**
- * Copies a database and its log. Repeats if another process wrote to them in the meantime.
+ * Copies a database and its write-ahead log. Starts again if another process wrote to them during the copy.
  *
  * @throws FILE_REFUSED, RECORD_INVALID
  */
@@ -30,7 +30,7 @@ export async function copyFile(path: string, to: string): Promise<void> {
   throw fail('RECORD_INVALID', { path, why: 'it changes too fast' })
 }
 
-/** Returns a text that changes when the file changes. */
+/** Returns a string that changes whenever the file changes. */
 function stateOf(path: string): string {
   const words = ['', log].map((end) => {
     const file = statSync(`${path}${end}`, { throwIfNoEntry: false, bigint: true })
@@ -72,7 +72,7 @@ function writeAll(out: number, bytes: Buffer, path: string): void {
   }
 }
 
-/** Opens a file without waiting for the other end of a pipe. */
+/** Opens a file. If it is a named pipe, does not wait for a writer. */
 function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

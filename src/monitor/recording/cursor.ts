@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves through the samples of a recording. Exports makeCursor and parseMoment; called by hutch replay and ui/top/.
+// Moves through the samples of a recording. Exports makeCursor and parseMoment; hutch replay and ui/top/ use them.
 import { fail } from '../../errors/errors.ts'
 import { parseDuration } from '../../text/units.ts'
 import type { Snapshot } from '../sample.ts'
 import type { Recording } from './recording.ts'
 
 export interface Cursor {
-  /** The sample at the cursor, and the previous one. */
+  /** The sample at the cursor. `before` is the previous sample. */
   readonly now: Snapshot
   readonly before: Snapshot
-  /** Milliseconds between two samples here. */
+  /** Milliseconds between two samples at the cursor's position. */
   readonly step: number
-  /** Moves forward or back by a number of samples. Returns false at the end. */
+  /** Moves forward or back by a number of samples. Returns false if the recording begins or ends there. */
   move(looks: number): boolean
-  /** Moves to the last sample that is not after this time, or to the first sample. */
+  /** Moves to the last sample that is not after this time. If all are after it, moves to the first sample. */
   seek(time: number): void
 }
 
-/** Maximum number of decoded spans in memory. */
+/** Maximum number of decoded spans in memory. A span is a group of samples that were written together. */
 const maxDecoded = 4
 
-/** Returns a cursor at the first sample. @throws RECORD_EMPTY, RECORD_INVALID */
+/** Returns a cursor at the recording's first sample. @throws RECORD_EMPTY, RECORD_INVALID */
 export function makeCursor(recording: Recording, path: string): Cursor {
   const { spans } = recording
   if (spans.length === 0) throw fail('RECORD_EMPTY', { path, what: 'anything' })
@@ -73,8 +73,8 @@ export function makeCursor(recording: Recording, path: string): Cursor {
 }
 
 /**
- * Parses a time in the machine's time zone, unless it names a zone. Returns milliseconds since 1970. A time of day means the last such time
- * before `end`.
+ * Parses a time, in the machine's time zone unless the text names a zone. Returns milliseconds since 1970. A time of
+ * day without a date means the last such time before `end`.
  */
 export function parseMoment(text: string, end: number): number | undefined {
   const ago = text.startsWith('-') ? parseDuration(text.slice(1), 1000) : undefined
@@ -88,7 +88,7 @@ export function parseMoment(text: string, end: number): number | undefined {
     if (moment.getTime() > end) moment.setDate(moment.getDate() - 1)
     return moment.getTime()
   }
-  // a date alone would be parsed as UTC
+  // JavaScript would parse a date without a time as UTC
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN
   return Number.isNaN(time) ? undefined : time
 }

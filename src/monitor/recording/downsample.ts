@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merges many samples into few, for old data. Pure. Counters stay exact, and figures with peaks keep their maximum.
+// Merges many samples into fewer, for old data. Pure. Counters stay exact, and figures that have peaks keep their
+// maximum.
 import { type FigureOf, figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { GroupSample, Pressure } from '../sample.ts'
 
@@ -14,7 +15,10 @@ export function lastOfEach(times: readonly number[], step: number): number[] {
   return last
 }
 
-/** Returns one merged sample for each index in `last`, of all samples since the previous index. It contains a group if any of them does. */
+/**
+ * Returns one merged sample for each index in `last`. It combines all samples after the previous index. It contains a
+ * group if any of those samples does.
+ */
 export function thin(
   samples: readonly (GroupSample | undefined)[],
   last: readonly number[],

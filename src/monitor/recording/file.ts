@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Returns the default file of recordings, and checks whether a file can contain data about a job.
+// Returns the default path of recordings, and tells whether a recording can contain data about an ended job.
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Result } from '../../verdict/result.ts'
 
-/** Returns the path of the recording if the user names no file. */
+/** Returns the path of the recording that is used if the user names no file. */
 export function defaultFile(): string {
   if (process.getuid?.() === 0) return '/var/lib/hutch/history.db'
   return `${process.env.XDG_STATE_HOME || `${homedir()}/.local/state`}/hutch/history.db`
 }
 
-/** Reasons for which a verdict reports recorded data. */
+/** Reasons of a job's end for which hutch also reports recorded data. */
 const byLimits = new Set<Result['reason']>(['oom', 'pids', 'timeout', 'cpu-time'])
 
 /** Returns true if a limit stopped or slowed a job, and the file or its log was written since the job began. */

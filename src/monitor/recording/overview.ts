@@ -9,14 +9,14 @@ import type { Recording } from './recording.ts'
 
 type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
 
-/** A column of the list: the maximum of all samples, or the number of events of a kind. */
+/** A column in the list of groups: the maximum of a figure over all samples, or the number of events of one kind. */
 export interface Listed extends ListedOf {
   name: RateName | FigureOf<'count'>
   read: Read | undefined
   event: string | undefined
 }
 
-/** Columns of the list, from the table of figures. */
+/** Columns in the list of groups, taken from the table of figures. */
 export const listed: readonly Listed[] = [
   ...figures.flatMap(({ name, listed }): Listed[] => {
     const count = name as FigureOf<'count'>
@@ -32,11 +32,11 @@ interface Overview {
   path: string
   from: number
   to: number
-  /** Values by the name of the figure or rate. */
+  /** Values by the name of the figure or of the rate. */
   figures: { [name: string]: number | undefined }
 }
 
-/** Returns the summary of all groups in the recording, parents first. */
+/** Returns a summary of each group in the recording, parents first. */
 export function summarize(recording: Recording): Overview[] {
   const groups = new Map<string, Overview>()
   let before: Snapshot | undefined
@@ -60,7 +60,7 @@ export function summarize(recording: Recording): Overview[] {
   return [...groups.values()].sort((a, b) => byTree(a.path, b.path))
 }
 
-/** Returns figures that are all unknown, without events. */
+/** Returns a summary in which every figure is unknown, and there are no events. */
 function noFigures(): Overview['figures'] {
   return Object.fromEntries(listed.map(({ name, event }) => [name, event === undefined ? undefined : 0]))
 }

@@ -7,26 +7,28 @@ import { formatTime } from '../../why/memory.ts'
 import type { GroupSample } from '../sample.ts'
 import { findGroups, openRecording } from './recording.ts'
 
-/** One group in a recording; times are milliseconds since 1970. */
+/** What a recording contains about one group. Times are in milliseconds since 1970. */
 export interface RecordedGroup {
   file: string
   group: string
   from: number
   to: number
-  /** Maximum of all samples, and its time. Bytes; tasks; percent of ten seconds in which some task waited for memory. */
+  /** Maximum of all samples, and its time. Memory in bytes; the number of tasks; memory pressure in percent of ten seconds. */
   memory?: { most: number; at: number }
   pids?: { most: number; at: number }
   memoryPressure?: { most: number; at: number }
-  /** Times of OOM kills, and numbers of killed processes. */
+  /** When the OOM killer killed processes of the group, and how many. */
   kills: { at: number; count: number }[]
-  /** Times of throttling by memory.high, and its count in the following minute. */
+  /** When memory.high throttled the group, and how often in the minute that followed. */
   slowed: { at: number; count: number }[]
-  /** Time of its removal; absent if it still exists. */
+  /** When the group was removed; absent if it still existed at the end. */
   gone?: number
 }
 
 /**
- * Finds a group by its path, or by an ending that only one path has. Returns undefined if the recording does not contain it.
+ * Finds a group by its path, or by the end of a path that only one group has. Returns undefined if the recording does
+ * not contain it.
+ *
  * @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING
  */
 export async function findRecorded(file: string, name: string): Promise<RecordedGroup | undefined> {
@@ -66,12 +68,12 @@ export async function findRecorded(file: string, name: string): Promise<Recorded
   }
 }
 
-/** Returns the sum of all counts. */
+/** Returns the sum of the counts of all events. */
 export function total(events: readonly { count: number }[]): number {
   return events.reduce((sum, { count }) => sum + count, 0)
 }
 
-/** Returns the data as lines of label and text. */
+/** Returns what the recording contains about the group, as lines with a label and a text. */
 export function recordedLines({
   file,
   from,

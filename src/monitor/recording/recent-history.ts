@@ -21,12 +21,15 @@ export interface RecentSample {
   sample: GroupSample
 }
 
-/** Maximum duration in milliseconds, because a disk can be slow and a file large. */
+/** Maximum duration of the search in milliseconds, because a disk can be slow and a file large. */
 const defaultPatience = 300
-/** Maximum bytes of the log, which is copied. A recorder keeps its log below 4 MiB. */
+/** Maximum bytes of the write-ahead log, which is copied. A recorder keeps its log below 4 MiB. */
 const largestLog = 16 * 2 ** 20
 
-/** Returns lines for a job that just ended; an empty array if the file contains nothing useful. Never throws. */
+/**
+ * Returns the recorded lines about a job that just ended. Returns an empty array if the file contains nothing useful.
+ * Never throws.
+ */
 export async function readRecentHistory(
   file: string,
   result: Result,
@@ -48,7 +51,7 @@ export async function readRecentHistory(
   }
 }
 
-/** Returns the job's group, and the ancestor whose limit was hit. */
+/** Returns the path of the job's group, and of the ancestor group whose limit the job reached. */
 function groupsOf({ cgroup, cause }: Result): string[] {
   const above = cause.limit?.level === 'ancestor' ? cause.limit.group : undefined
   return [cgroup.path, above].filter((path) => path !== undefined)
@@ -65,8 +68,9 @@ function readLooks(recording: Recording, group: string, from: number, until: num
 }
 
 /**
- * A recorder holds its file. The file is therefore opened read-only under another name, beside a copy of its log. A file of another user
- * than root, or writable by others, is not opened. Data written during the read is not used.
+ * Opens a recording that another process may be writing, and returns what `look` finds in it. The file is opened
+ * read-only under another name, beside a copy of its log. It is refused unless root or this user owns it and no other
+ * user can write it. Data written during the read is not used.
  */
 async function lookInto<T>(path: string, sample: (recording: Recording) => T[]): Promise<T[]> {
   const fd = openOwn(path)
@@ -120,7 +124,7 @@ function stateOf(path: string, fd: number): string {
   return [size, mtimeNs, ahead?.ino, ahead?.size, ahead?.mtimeNs].join(' ')
 }
 
-/** Opens the log. Returns undefined if it does not exist because its recorder has ended. */
+/** Opens the write-ahead log. Returns undefined if the log does not exist, because the recorder has ended. */
 function openLog(path: string): number | undefined {
   try {
     return openOwn(path)
@@ -144,8 +148,8 @@ function copyLog(path: string, to: string): void {
 }
 
 /**
- * Describes the samples: their time span, since when memory rose, and the longest waiting time. `group` is given unless it is the job's
- * own.
+ * Describes the samples before a job's end: their time span, since when memory rose, and the longest wait for memory.
+ * `group` is undefined for the job's own group.
  */
 export function describeSamples(group: string | undefined, looks: readonly RecentSample[]): EvidenceLine[] {
   const [first, last] = [looks[0], looks.at(-1)]
@@ -159,10 +163,13 @@ export function describeSamples(group: string | undefined, looks: readonly Recen
   ]
 }
 
-/** A change below this share of the whole does not count as a rise. */
+/** A rise by less than this share of the peak is not reported. */
 const noRise = 0.1
 
-/** Returns the line about a rise: from the last sample with at most a tenth of the increase, to the peak. */
+/**
+ * Returns the line about a rise in memory use. It describes the time from the last sample with at most a tenth of the
+ * increase, to the peak.
+ */
 function riseLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const known = looks.flatMap(({ time, sample: { memory } }) => (memory === undefined ? [] : [{ time, memory }]))
   const [first] = known
@@ -186,7 +193,7 @@ const waits = [
   ['a CPU', ({ cpuPressure }: GroupSample) => cpuPressure],
   ['a disk', ({ ioPressure }: GroupSample) => ioPressure],
 ] as const
-/** Percent of ten seconds below which waiting is not reported. */
+/** Memory pressure in percent of ten seconds below which nothing is reported. */
 const littleWait = 5
 
 function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {

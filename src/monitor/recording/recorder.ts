@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples all groups, and writes the samples to a file every minute. If the recorder is killed, at most one minute is lost. Called by hutch
-// record.
+// Samples all groups, and writes the samples to a file every minute. If the recorder is killed, at most the last minute
+// is lost. hutch record uses it.
 import { type FigureOf, rateRows } from '../../cgroup/controllers/figures.ts'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
@@ -11,22 +11,22 @@ import { removeForgotten, removeOld, thinOld } from './retention.ts'
 import { checkTables, type Database, makeTables, openDatabase, tuneForWriting } from './sqlite.ts'
 import { takeFile } from './writer-lock.ts'
 
-/** Maximum number of samples, and of milliseconds, that are written together. */
+/** Maximum number of samples to collect before they are written. */
 const looksTogether = 60
 const timeTogether = 60_000
 
 interface Recorder {
-  /** Adds a sample; writes if enough samples are collected. */
+  /** Adds a sample. Writes all collected samples if there are enough. */
   add(snapshot: Snapshot): void
-  /** Writes the remaining samples. */
+  /** Writes the samples that are not yet written, and closes the file. */
   close(): void
 }
 
 interface RecorderOptions {
   interval: number
-  /** Milliseconds after which a sample is deleted. */
+  /** Age in milliseconds at which a sample is deleted. */
   keep: number
-  /** Maximum bytes of the file. */
+  /** Maximum size of the file in bytes. */
   size: number
 }
 
@@ -56,7 +56,7 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   let looks: Snapshot[] = []
   let last: Snapshot | undefined
   let happened: Happened[] = []
-  /** a group may be throttled in every sample: write one event per minute, so that other events are kept */
+  /** a group may be throttled in every sample: record only one event a minute for it, so that events of other kinds are kept */
   const slowed = new Map<string, Happened>()
   let flushes = 0
   const flush = () => {
@@ -105,7 +105,7 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   }
 }
 
-/** Counts whose rises are recorded as events. */
+/** Counters whose increase is recorded as an event. */
 const counted = rateRows.flatMap(({ event, figure }) =>
   event ? [{ ...event, name: figure.name as FigureOf<'count'> }] : [],
 )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a recording. It opens a private copy of the file, so that the recorder is never blocked. A hostile file is treated as data only.
+// Reads a recording from a private copy of its file, so that reading never blocks the recorder. The file may be
+// hostile: its content is only treated as data.
 import { rmSync } from 'node:fs'
 import { fail } from '../../errors/errors.ts'
 import { ownDirectory, removeAbandoned } from '../../host/own-directory.ts'
@@ -9,18 +10,18 @@ import { type Budget, decodeBlock, decodeTimes } from './column-codec.ts'
 import { copyFile } from './copy.ts'
 import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
 
-/** Samples that were written together. */
+/** A span: several samples that were written together. */
 interface Span {
   id: number
-  /** Planned milliseconds between two samples. */
+  /** The intended milliseconds between two samples. */
   step: number
   start: number
   end: number
 }
 
 /**
- * An event of a group: created, removed, processes killed by the OOM killer (oom), or throttled by memory.high (high). The time of `high`
- * is the first in a minute.
+ * An event of a group: `created`, `removed`, `oom` (the OOM killer killed processes) or `high` (throttled by
+ * memory.high). `high` is recorded once a minute, with the time of its first occurrence.
  */
 interface RecordedEvent {
   time: number
@@ -35,16 +36,19 @@ export interface Recording {
   read(span: Span): Snapshot[]
   paths(): string[]
   events(): RecordedEvent[]
-  /** Returns the samples of one group between two times, both included; only from the spans in `among`, if given. */
+  /**
+   * Returns the samples of one group between two times, including samples at these times. If `among` is given, only
+   * samples of these spans.
+   */
   history(path: string, from: number, to: number, among?: readonly Span[]): { time: number; sample: GroupSample }[]
   close(): void
 }
 
-/** Maximum number of samples in a span, enough for 100,000 groups. */
+/** Maximum number of values in one span: enough for 100,000 groups. */
 const maxAtOnce = 10_000_000
 /**
- * Maximum number of figures per query; they use at most 128 MiB. It is enough for a minute of 140,000 idle or 2,400 busy groups. It is also
- * enough for 40 hours of one group, sampled every second.
+ * Maximum number of figures that one query may decode; they use at most 128 MiB. This is enough for one minute of
+ * 140,000 idle or 2,400 busy groups, or for 40 hours of one group sampled every second.
  */
 const maxFigures = 5_000_000
 
@@ -57,25 +61,25 @@ export async function openRecording(path: string): Promise<Recording> {
   try {
     const copy = `${directory}/copy`
     await copyFile(path, copy)
-    // open for writing: SQLite merges the log of the recorder into the copy
+    // opened for writing, because SQLite merges the recorder's write-ahead log into this copy
     const db = await openDatabase(copy, false, path)
     guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN; SELECT 1 FROM sqlite_schema'))
     checkTables(db, path)
     return makeRecording(db, path)
   } finally {
-    // the file stays open, but its name is no longer needed
+    // SQLite keeps the copy open, so its name can be deleted now
     process.off('exit', removeAtExit)
     removeAtExit()
   }
 }
 
-/** Returns the paths of groups that match a path, or the end of one. */
+/** Returns the paths of the recorded groups that equal a path or end with it. */
 export function findGroups(recording: Recording, name: string): string[] {
   const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
   return ends.includes(name) ? [name] : ends
 }
 
-/** Returns one group's samples and events between two times, for a single query. */
+/** Opens a recording for a single query. Returns one group's samples and events between two times. */
 export async function history(path: string, group: string, from: number, to: number) {
   const recording = await openRecording(path)
   try {
@@ -85,7 +89,7 @@ export async function history(path: string, group: string, from: number, to: num
   }
 }
 
-/** Returns a recording over an open database. `path` is the name in errors. @throws RECORD_INVALID */
+/** Returns a recording that reads an open database. `path` is the file name used in errors. @throws RECORD_INVALID */
 export function makeRecording(db: Database, path: string): Recording {
   const invalid = (why: string) => fail('RECORD_INVALID', { path, why })
   const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Retention: every sample for an hour, one in ten seconds for a day, then one a minute. Samples that are too old or too large in total are
-// deleted.
+// Merges and deletes old samples. Every sample is kept for an hour, one in ten seconds for a day, then one a minute.
+// Samples are deleted when they are too old, or when the file is too large.
 import { decodeBlock, decodeTimes, encodeBlock, encodeTimes } from './column-codec.ts'
 import { lastOfEach, thin } from './downsample.ts'
 import type { Database } from './sqlite.ts'
@@ -9,9 +9,9 @@ const tiers = [
   { after: 3_600_000, step: 10_000 },
   { after: 86_400_000, step: 60_000 },
 ]
-/** Number of samples in a merged span. */
+/** Number of samples in a span after merging. */
 const looks = 60
-/** Maximum number of spans merged at once. */
+/** Maximum number of spans that one merge combines. */
 const maxSpans = 64
 
 interface Old {
@@ -21,16 +21,16 @@ interface Old {
   times: number[]
 }
 
-/** Merges old samples. Must run in a transaction. */
+/** Merges samples that are old enough to be kept less densely. Must run in a transaction. */
 export function thinOld(db: Database, now: number): void {
-  // one merge per write, which makes room for at least ten writes
+  // one merge in each write of the recorder is enough: it makes room for at least ten writes
   for (const tier of tiers) {
     const spans = selectSpans(db, now - tier.after, tier.step)
     if (spans.length > 0) mergeSpans(db, spans, tier.step)
   }
 }
 
-/** Returns the spans that can be merged into one of `looks` samples; an empty array until there are enough. */
+/** Returns the spans that can be merged into one span of `looks` samples. Returns an empty array until there are enough. */
 function selectSpans(db: Database, before: number, step: number): Old[] {
   const rows = db
     .all('SELECT id, start, end, times FROM spans WHERE step < ? AND end < ? ORDER BY start LIMIT ?', [
@@ -46,7 +46,7 @@ function selectSpans(db: Database, before: number, step: number): Old[] {
     (row, i) => i === maxSpans || (i > 0 && (row.end - first.start > reach || row.start <= rows[i - 1]!.end)),
   )
   if (end > 0) return rows.slice(0, end)
-  // nothing followed them for a long time, because the recorder did not run
+  // if the recorder did not run for a long time, no further spans follow these, so merge them now
   return before - first.start > 2 * reach ? rows : []
 }
 
@@ -86,7 +86,7 @@ function mergeSpans(db: Database, spans: readonly Old[], step: number): void {
 export function removeOld(db: Database, now: number, keep: number, size: number): void {
   for (const { id } of db.all('SELECT id FROM spans WHERE end < ? ORDER BY start LIMIT 64', [now - keep]))
     removeSpan(db, id as number)
-  // SQLite needs a few more pages than are in use
+  // SQLite needs a few more pages than those in use, so keep 3 % free
   while (usedBytes(db) > size * 0.97) {
     const oldest = db.get('SELECT id FROM spans ORDER BY start LIMIT 1')
     if (!oldest) break
@@ -98,7 +98,7 @@ export function removeOld(db: Database, now: number, keep: number, size: number)
   ])
 }
 
-/** Deletes groups without samples. */
+/** Deletes groups that have no samples left. */
 export function removeForgotten(db: Database): void {
   db.exec('DELETE FROM groups WHERE id NOT IN (SELECT member FROM blocks) AND id NOT IN (SELECT member FROM events)')
 }

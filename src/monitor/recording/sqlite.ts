@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The database of a recording: its tables, and SQLite as WebAssembly. Only hutch record and hutch replay load it.
+// Opens and checks the database of a recording: its tables, in SQLite as WebAssembly. Only hutch record and hutch
+// replay load it.
 import type { Database, SQLite3Error } from 'node-sqlite3-wasm'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 
 export type { Database }
 
-/** The text `hutc` in SQLite's field for the application. */
+/** Identifies the file as a recording: the text `hutc` in SQLite's field `application_id`. */
 const applicationId = 0x68757463
 const version = 1
 
 /**
- * Tables. A span is the times of several samples; a block is the data of one group in a span. A file with any other object is refused,
- * because a view or a trigger would be an untrusted program.
+ * The tables. A span has the times of several samples; a block has the data of one group in a span. A file with other
+ * objects is refused, because a view or a trigger from an untrusted file could run its own SQL.
  */
 const schema = [
   'CREATE TABLE spans (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, times BLOB NOT NULL)',
@@ -24,19 +25,21 @@ const schema = [
   'CREATE TABLE events (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, member INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL)',
 ]
 
-/** Opens a database. @throws RECORD_LIBRARY_MISSING, RECORD_INVALID */
+/** Opens a database file with SQLite. @throws RECORD_LIBRARY_MISSING, RECORD_INVALID */
 export async function openDatabase(path: string, readOnly: boolean, origin = path): Promise<Database> {
   const sqlite = await import('node-sqlite3-wasm').catch((error: Error) => {
     throw fail('RECORD_LIBRARY_MISSING', { why: error.message.split('\n')[0]! }, error)
   })
-  // the module has a default export, but the bundle does not
+  // Node puts the module's exports in `default`; the bundle does not
   const { Database } = (sqlite as unknown as { default?: typeof sqlite }).default ?? sqlite
   return guard(origin, () => new Database(path, { readOnly, fileMustExist: true }))
 }
 
 /**
- * Creates the tables in an empty file; another file is not changed. It uses a write-ahead log and holds the file. This SQLite takes its
- * own lock for another process's, and could not roll back a rollback journal.
+ * Creates the tables in an empty file; leaves any other file unchanged.
+ *
+ * Uses a write-ahead log and locks the file exclusively. This build of SQLite would take its own lock for that of
+ * another process, and could not restore a rollback journal.
  */
 export function makeTables(db: Database): void {
   db.exec('PRAGMA locking_mode=exclusive')
@@ -45,14 +48,14 @@ export function makeTables(db: Database): void {
   db.exec(`BEGIN; ${schema.join(';')}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}; COMMIT`)
 }
 
-/** Sets options of a database that a recorder writes. */
+/** Sets the options of a database that a recorder writes to. */
 export function tuneForWriting(db: Database): void {
   db.exec(
     'PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA journal_size_limit=4194304; PRAGMA cache_size=-8000',
   )
 }
 
-/** Checks that the tables are those of a recording. @throws RECORD_INVALID */
+/** Checks that the database has exactly the tables of a recording. @throws RECORD_INVALID */
 export function checkTables(db: Database, path: string): void {
   guard(path, () => {
     db.exec('PRAGMA trusted_schema=off; PRAGMA cell_size_check=on')
@@ -66,13 +69,13 @@ export function checkTables(db: Database, path: string): void {
   })
 }
 
-/** Runs a read. Errors of SQLite and of its memory mean that the file is invalid. */
+/** Runs a function that reads the database. Turns errors of SQLite, and of its memory, into RECORD_INVALID. */
 export function guard<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
     if (HutchError.is(error)) throw error
-    // the message may contain a name from the file
+    // escape SQLite's message, which may contain a name from the untrusted file
     throw fail('RECORD_INVALID', { path, why: escapeUnsafe((error as SQLite3Error).message) }, error)
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prevents two recorders from writing the same file. SQLite's own lock is a directory that remains after kill -9. The kernel instead knows
-// which processes have the file open for writing.
+// Prevents two recorders from writing the same file. SQLite's own lock is a directory that remains after kill -9. This
+// module instead searches /proc for another process that has the file open for writing.
 import {
   closeSync,
   constants,
@@ -15,11 +15,12 @@ import {
 import { dirname } from 'node:path'
 import { fail } from '../../errors/errors.ts'
 
-/** Bits of the open flags that contain the access mode. */
+/** Bits of the open flags in /proc/PID/fdinfo that contain the access mode. */
 const accessMode = 3
 
 /**
- * Creates the file if necessary and opens it for writing, which other processes can see, until `release`.
+ * Opens the file for writing until `release`, and creates it if necessary. Other recorders can see the open descriptor
+ * in /proc.
  *
  * @throws FILE_REFUSED, RECORD_BUSY
  */
@@ -28,7 +29,7 @@ export function takeFile(path: string): { release(): void } {
   try {
     const file = fstatSync(fd)
     if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'not a regular file' })
-    // open first, then search: of two simultaneous recorders, at least one sees the other
+    // the file is opened before the search, so that of two recorders that start at the same time, at least one finds the other
     const other = writerOf(file.dev, file.ino)
     if (other !== undefined) throw fail('RECORD_BUSY', { path, pid: other })
     rmdirSync(`${path}.lock`)
@@ -53,7 +54,7 @@ function openForWriting(path: string): number {
   }
 }
 
-/** Returns a visible process, other than this one, that has the file open for writing. */
+/** Returns the id of another process that has the file open for writing. Sees only processes that this user may examine. */
 function writerOf(dev: number, ino: number): number | undefined {
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
@@ -67,13 +68,13 @@ function writerOf(dev: number, ino: number): number | undefined {
         )
         if ((flags & accessMode) !== constants.O_RDONLY) return Number(pid)
       } catch {
-        // the descriptor was closed in the meantime
+        // ignored: the other process closed the descriptor during the search
       }
   }
   return undefined
 }
 
-/** Returns the entries of a directory; an empty array for a process that has ended or may not be examined. */
+/** Returns the names in a directory below /proc. Returns an empty array if the process has ended, or may not be examined. */
 function entries(directory: string): string[] {
   try {
     return readdirSync(directory)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of other tools that `hutch run` accepts because an option of its own does the same. Read by translate.ts. Pure, except for calls
-// of `Reads`.
+// Maps options of other tools that `hutch run` accepts, because it has an option with the same effect. Read by
+// translate.ts. Pure, except for calls of `Reads`.
 import { weightFromShares } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { parseSize } from '../../text/units.ts'
 
-/** Inputs that an option of another tool can depend on. */
+/** How the translation of an option reads further input: other options, and files. */
 export interface Reads {
   /** Returns the last value of another option on the same command line. `name` includes the dashes. */
   lastValue(name: string): string | undefined
@@ -13,7 +13,7 @@ export interface Reads {
   readText(path: string): string
 }
 
-/** Number of values after the option, and the equivalent words of `hutch run`. */
+/** The number of values that follow the option, and the equivalent arguments of `hutch run`. */
 export interface Accepted {
   values: 0 | 1 | 2
   words(values: readonly string[], reads: Reads): string[]
@@ -41,7 +41,7 @@ const deviceLimit =
       return ['--io-max', `${value.slice(0, at)}:${key}=${value.slice(at + 1)}`]
     })
 
-/** Accepted options by name, with dashes. Options of `hutch run` itself are not in this table. */
+/** Accepted options by name, including the dashes. Options that `hutch run` has itself are not in this table. */
 export const accepted: { readonly [name: string]: Accepted } = {
   // docker run, podman run
   '--interactive': ignored,
@@ -151,7 +151,10 @@ export const accepted: { readonly [name: string]: Accepted } = {
   '--share-net': switched('--network', 'host'),
 }
 
-/** Returns the swap limit. Docker counts memory and swap together; hutch counts swap alone, as cgroup v2 does. */
+/**
+ * Converts the value of Docker's --memory-swap. Docker counts memory and swap together; hutch counts only swap, as
+ * cgroup v2 does.
+ */
 function swapOf(total: string, memory: string | undefined): string {
   if (total === '-1') return 'max'
   const both = parseSize(total)
@@ -182,7 +185,7 @@ function ioWeight(weight: string): string {
 
 const colons = (path: string) => path.replace(/[\\:]/g, '\\$&')
 
-/** Converts a value of --mount, such as `type=bind,source=A,target=B,readonly`. */
+/** Converts a value of Docker's --mount, such as `type=bind,source=A,target=B,readonly`. */
 function readMount(value: string): string[] {
   const parts = new Map(
     value.split(',').map((part) => {
@@ -227,7 +230,7 @@ function readMount(value: string): string[] {
   ]
 }
 
-/** Returns the variables of an environment file: lines of NAME=VALUE or NAME. `#` begins a comment. */
+/** Returns the variables in an environment file. A line is NAME=VALUE or NAME; `#` begins a comment. */
 function readEnvFile(text: string): string[] {
   return text
     .split(/\r?\n/)

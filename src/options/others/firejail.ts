@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of firejail, and the options of `hutch run` that do the same. Pure.
+// Lists the options of firejail, each with the equivalent option of `hutch run`. Pure.
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [
@@ -33,6 +33,6 @@ export const rows: readonly OtherRow[] = [
   ['`--hostname=NAME`', '`--hostname NAME`'],
   ['`--env=NAME=VALUE`, `--rmenv=NAME`', '`--env NAME=VALUE`'],
   ['`--quiet`', '`--quiet`'],
-  ['`--x11`, `--nosound`, `--no3d`, `--novideo`, `--dbus-user=…`', '–', 'a `--sandbox` has no display, sound or bus'],
+  ['`--x11`, `--nosound`, `--no3d`, `--novideo`, `--dbus-user=…`', '–', 'a `--sandbox` has no display, sound or D-Bus'],
   ['`--name=NAME`, `--join=NAME`, `--list`, `--shutdown=NAME`', '–', 'a job has no name'],
 ]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of execa, child_process and dockerode, and hutch's options of other calls: what to use instead of each. Pure.
+// Finds what to use instead of an option that hutch does not know. Covers options of execa, child_process and
+// dockerode, and options of hutch's other calls. Pure.
 
 import { runOptionKeys } from '../table.ts'
 
-/** The calls and objects that take options. */
+/** Calls and objects of the library that take options. */
 export type OptionPlace =
   | 'run'
   | 'start'
@@ -17,7 +18,7 @@ export type OptionPlace =
   | 'openSampler'
   | 'why'
 
-/** Limits by the words of others, in lower case; the key in `limits`, and what differs. */
+/** Limits under the names of other libraries, in lower case. The value is the key in `limits`, and a note on what differs. */
 export const foreignLimits: { readonly [word: string]: readonly [key: string, note?: string] } = {
   memory: ['memory'],
   mem: ['memory'],
@@ -52,7 +53,7 @@ export const foreignLimits: { readonly [word: string]: readonly [key: string, no
   blkiodevicewriteiops: ['ioMax', "'/dev/sda:wiops=100'"],
 }
 
-/** Options of execa and child_process, in lower case. */
+/** Options of execa and child_process in lower case, with what to use instead in hutch. */
 export const foreignWords: { readonly [word: string]: string } = {
   shell: "hutch uses no shell: give run('sh', ['-c', 'a | b'])",
   preferlocal: "add the directory to PATH: env: { PATH: './node_modules/.bin:…' }",
@@ -86,7 +87,7 @@ export const foreignWords: { readonly [word: string]: string } = {
   username: 'give user',
   windowshide: 'leave it out: hutch runs on Linux',
   windowsverbatimarguments: 'leave it out: hutch runs on Linux',
-  // options of hutch in other spellings
+  // from here: options of hutch in other spellings
   envextend: 'give extendEnv',
   workingdirectory: 'give cwd',
   maxoutputsize: 'give maxOutput',
@@ -143,19 +144,19 @@ export const foreignWords: { readonly [word: string]: string } = {
   isolation: 'give isolate, or sandbox: true',
 }
 
-/** hutch's own options, for words of dockerode that differ in upper case only. */
+/** The options of the library in lower case, for a word of dockerode that differs from one only in case. */
 const sameWords = new Map(runOptionKeys.map((word): [string, string] => [word.toLowerCase(), word]))
 
 const collected = ['lines', 'stripfinalnewline', 'maxbuffer']
 const perJob = ['input', 'stdio', 'encoding', 'all', 'reject', 'signal', 'onevent', ...collected]
 const perOrder = ['limits', 'timeout', 'cputime', 'maxoutput', 'env', 'workdir', 'cwd']
 
-/** Returns what to use instead of an unknown option; undefined if the word belongs to no known library. */
+/** Returns what to use instead of an unknown option. Returns undefined if no known library has such an option. */
 export function findInstead(place: OptionPlace, word: string): string | undefined {
   const name = word.toLowerCase().replace(/[_-]/g, '')
   if (place === 'limits') return ofLimits(name)
   if (place === 'openSampler')
-    return 'leave it out: openSampler samples all groups; call sample() again after the interval'
+    return 'leave it out: openSampler always samples all groups; call sample() again after the interval'
   if (place === 'why') return 'give a process id, the path or name of a group, or a result of run'
   if (place.startsWith('Cgroup.')) return ofGroup(place, word, name)
   const limit = limitOf(name)
@@ -166,7 +167,7 @@ export function findInstead(place: OptionPlace, word: string): string | undefine
   if (place !== 'createPool' && (name === 'size' || name === 'plan')) return 'give it to createPool'
   const same = sameWords.get(name)
   if (same !== undefined && place === 'pool.run' && !perOrder.includes(name))
-    return `give ${same} to createPool: its sandboxes are there before the job`
+    return `give ${same} to createPool: its sandboxes are created before the job`
   return wordOf(name) ?? (same !== undefined && same !== word ? `give ${same}` : undefined)
 }
 
@@ -190,7 +191,10 @@ function ofLimits(name: string): string | undefined {
   return undefined
 }
 
-/** A group has limits and controllers, and no processes of its own to start. */
+/**
+ * Returns what to use instead of an unknown option of the class Cgroup. A group has limits and controllers, but starts
+ * no processes.
+ */
 function ofGroup(place: OptionPlace, word: string, name: string): string | undefined {
   const limit = limitOf(name)
   if (place === 'Cgroup.create') {

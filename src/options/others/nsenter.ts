@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of nsenter, and the options of `hutch run` that do the same. Pure.
+// Lists the options of nsenter, each with the equivalent option of `hutch run`. Pure.
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [

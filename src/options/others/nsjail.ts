@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of nsjail, and the options of `hutch run` that do the same. Pure.
+// Lists the options of nsjail, each with the equivalent option of `hutch run`. Pure.
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of systemd-run, and the options of `hutch run` that do the same. Pure.
+// Lists the options of systemd-run, each with the equivalent option of `hutch run`. Pure.
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [
   ['`--scope`, `--service-type=TYPE`, `--pipe`, `--pty`, `--wait`, `--collect`', 'default'],
-  ['`--user`', 'default', 'hutch uses the user manager by itself; `--user NAME` is a user here'],
+  ['`--user`', 'default', 'hutch chooses the user manager itself; in hutch, `--user NAME` names a user'],
   ['`--unit=NAME`, `--description=TEXT`', '–', 'a job has no name; use `--report FILE`'],
   ['`--slice=SLICE`, `--slice-inherit`', '`--parent GROUP`'],
   [

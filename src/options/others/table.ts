@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables of other tools' options by tool, for errors and for docs/options-of-others.md. Pure.
+// Joins the tables of other tools' options, for errors and for docs/options-of-others.md. Pure.
 import { rows as bubblewrap } from './bubblewrap.ts'
 import { rows as docker } from './docker.ts'
 import { rows as firejail } from './firejail.ts'
@@ -10,7 +10,7 @@ import type { OtherRow } from './row.ts'
 import { rows as systemdRun } from './systemd-run.ts'
 import { rows as unshare } from './unshare.ts'
 
-/** Tools in the order of the docs. If two tools have the same option, the first tool is used. */
+/** The tools in the order of the docs. If several tools have an option of the same name, the first of them is used. */
 export const otherTools: { readonly [tool: string]: readonly OtherRow[] } = {
   'docker run': docker,
   'systemd-run': systemdRun,
@@ -22,7 +22,7 @@ export const otherTools: { readonly [tool: string]: readonly OtherRow[] } = {
   isolate,
 }
 
-/** Returns the first tool that has an option of this name, with its row. */
+/** Returns the first tool that has an option with this name, and the option's row. */
 export function findOther(name: string): { tool: string; row: OtherRow } | undefined {
   const named = new RegExp(`(^|[\`\\s])${name.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&')}(?![\\w-])`)
   for (const [tool, rows] of Object.entries(otherTools)) {

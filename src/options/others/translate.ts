@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rewrites a command line of `hutch run` that contains options of other tools. Loaded only for such a command line. Pure, except for calls
-// of `Reads`.
+// Rewrites a command line that contains options of other tools to options of `hutch run`. Loaded only for such a
+// command line. Pure, except for calls of `Reads`.
 import { fail } from '../../errors/errors.ts'
 import { nearest } from '../../text/nearest.ts'
 import type { OptionRow } from '../row.ts'
@@ -14,13 +14,14 @@ for (const row of optionRows) {
   if (row.short) ownRows.set(`-${row.short}`, row)
 }
 
-/** Matches a value of Docker's -v: a path, a colon, another path. */
+/** Returns true if a word can be the value of Docker's -v: a path, a colon and another path. */
 const isVolume = (word: string | undefined) => word !== undefined && /^(\/|\.\/|\.:|~)/.test(word) && word.includes(':')
 
 /**
- * Returns the arguments as words of `hutch run`. `own` names further options of the command, with dashes.
+ * Returns the arguments with other tools' options replaced by those of `hutch run`. `own` are options that the hutch
+ * command has besides those in the table. Their names include the dashes.
  *
- * @throws OPTION_UNKNOWN for an option that neither hutch nor a known tool has, or that has no equivalent; OPTION_INVALID
+ * @throws OPTION_UNKNOWN for an option of no known tool, or without equivalent; OPTION_INVALID
  */
 export function translateOptions(
   args: readonly string[],
@@ -63,7 +64,7 @@ function translate(name: string, inline: string | undefined, next: (name: string
   const { values, words }: Accepted = accepted[name]!
   if (values === 0 && inline === 'false') throw unknown(`${name}=false`)
   if (values === 0) return words([], reads)
-  // bubblewrap's option takes two words; with `=` it takes one value
+  // some options of bubblewrap take two values; written with `=`, these are separated by a comma
   if (inline !== undefined) {
     const [first, ...rest] = values === 2 ? inline.split(',') : [inline]
     return words([first!, ...rest], reads)
@@ -74,7 +75,7 @@ function translate(name: string, inline: string | undefined, next: (name: string
   )
 }
 
-/** Splits combined short options such as `-it`: switches, and at the end at most one option with a value. */
+/** Splits a word of combined short options, such as `-it`: switches, of which only the last option can take a value. */
 function splitCluster(word: string, next: (name: string) => string, reads: Reads): string[] {
   const words: string[] = []
   for (let at = 1; at < word.length; at++) {
@@ -109,7 +110,7 @@ function hostName(name: string) {
   })
 }
 
-/** Short options of docker run that have no equivalent. */
+/** Long names of those short options of docker run that hutch has no equivalent for. */
 const longNames: { [short: string]: string } = { '-d': '--detach', '-P': '--publish-all', '-l': '--label' }
 
 function unknown(name: string) {
@@ -122,7 +123,7 @@ function unknown(name: string) {
   const [, hutch, note] = row
   const plain = (text: string) => text.replaceAll('`', '')
   const use =
-    hutch === '–' ? '' : hutch === 'default' ? 'leave it out: hutch does so by default' : `use ${plain(hutch)}`
+    hutch === '–' ? '' : hutch === 'default' ? 'leave it out: hutch does this by default' : `use ${plain(hutch)}`
   const known = [use, note === undefined ? '' : plain(note)].filter(Boolean).join('; ')
   return fail('OPTION_UNKNOWN', { name, known: `${known} (${tool} has ${name})` })
 }

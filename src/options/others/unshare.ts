@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of unshare, and the options of `hutch run` that do the same. Pure.
+// Lists the options of unshare, each with the equivalent option of `hutch run`. Pure.
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [
   ['`--mount` `--uts` `--ipc` `--net` `--pid` `--user` `--cgroup` `--time`', '`--isolate KINDS`'],
-  ['`--mount=FILE` and the others with a file', '–', 'for a namespace that stays, use `hutch unshare`'],
+  ['`--mount=FILE`, `--net=FILE` and so on', '–', 'for a namespace that stays, use `hutch unshare`'],
   ['`--fork`, `--forward-signals`', 'default'],
   ['`--kill-child`', 'default', 'always SIGKILL'],
   ['`--map-user UID`, `--map-group GID`', '`--map-users UID:OUTSIDE:1`'],

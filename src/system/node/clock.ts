@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Implements ../clock.ts on Node. It does not use `performance`, which loads node:perf_hooks and takes a tenth of a start of the CLI.
+// Implements ../clock.ts on Node. Does not use `performance`: it would load node:perf_hooks, which takes a tenth of the
+// start time of the command line.
 
 /** Returns milliseconds since a fixed moment in the past. */
 export function monotonicMs(): number {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../errors.ts.
+// Implements ../errors.ts on Node.
 
-/** Returns an error as Node's streams emit it. */
+/** Returns an error of a system call in the form that Node's streams emit. */
 export function systemError(syscall: string, code: string, errno: number): NodeJS.ErrnoException {
   return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall })
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types of the JSON between the server and the page. Types only.
+// Defines the types of the JSON that the dashboard's server and page exchange. Types only.
 import type { FigureValues, PageFigure, PageRate } from '../../cgroup/controllers/figures.ts'
 
-/** Figures and rates of one group that the table marks for the page. A figure that the host does not report is absent. */
+/**
+ * The figures and rates of a group that the page shows; the table of figures marks them. A figure that the host does
+ * not report is absent.
+ */
 export type GroupRow = {
   [name in keyof FigureValues as name extends PageFigure ? name : never]?: FigureValues[name]
 } & {
   [name in PageRate]?: number | undefined
 }
 
-/** An event of a group. */
+/** An event of a group, such as an OOM kill, at a time. */
 export interface Mark {
   id: number
   /** Milliseconds since 1970. */
@@ -19,7 +22,7 @@ export interface Mark {
   count: number
 }
 
-/** The event `all`: the complete state for a page that connects. */
+/** The content of the server-sent event `all`: the complete state, for a page that has just connected. */
 export interface All {
   time: number
   host: { name: string; memory: number; cpus: number; layout: string }
@@ -28,7 +31,7 @@ export interface All {
   marks: Mark[]
 }
 
-/** The event `change`: the differences from the state a second ago. */
+/** The content of the server-sent event `change`: the differences from the state a second ago. */
 export interface Change {
   time: number
   rows: { [path: string]: GroupRow }
@@ -36,7 +39,7 @@ export interface Change {
   marks: Mark[]
 }
 
-/** Figures in the history. */
+/** Figures that the history of a group contains. */
 export const tracks = [
   'cpus',
   'cpuMax',
@@ -53,13 +56,16 @@ export const tracks = [
 ] as const
 export type Track = (typeof tracks)[number]
 
-/** The answer of /history. Times in seconds since 1970. An unknown figure or a missing limit is null. */
+/**
+ * The answer to a request of /history. Times are in seconds since 1970. A figure that is unknown is null, as is a limit
+ * that is not set.
+ */
 export interface Past {
   times: number[]
   tracks: { [track in Track]: (number | null)[] }
 }
 
-/** A process in the answer of /processes. */
+/** A process in the answer to a request of /processes. */
 export interface ProcessRow {
   pid: number
   group: string
@@ -71,18 +77,18 @@ export interface ProcessRow {
   command: string
 }
 
-/** The answer of /processes. `more`: number of omitted processes. */
+/** The answer to a request of /processes. `more` is the number of processes that were left out. */
 export interface Processes {
   processes: ProcessRow[]
   more: number
 }
 
-/** The answer of /session: the path below which all other requests go. */
+/** The answer to a request of /session: the path prefix that all further requests must have. */
 export interface Session {
   base: string
 }
 
-/** The request of /change. */
+/** The content of a request of /change. */
 export type ActionRequest =
   | { action: 'limit'; group: string; file: string; value: string }
   | { action: 'kill' | 'freeze' | 'thaw'; group: string }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples all groups once a second while a page is open, otherwise rarely, and sends the changes.
+// Samples all groups for the dashboard and sends the changes to the open pages. Samples once a second while a page is
+// open, otherwise rarely.
 
 import { availableParallelism, hostname, totalmem } from 'node:os'
 import type { Host } from '../../host/host.ts'
@@ -13,22 +14,22 @@ import { openAlarms } from './kernel-events.ts'
 import { makeMarks } from './markers.ts'
 
 interface Feed {
-  /** Starts or stops frequent sampling. */
+  /** Switches frequent sampling on or off: on while a page is open. */
   watched(by: boolean): void
   all(): All
   history(path: string): Past
   has(path: string): boolean
-  /** Samples everything at once, after a limit was changed. */
+  /** Takes a sample at once, because a limit was changed. */
   refresh(): void
   close(): void
 }
 
 const second = 1000
 
-/** Maximum share of a processor for sampling while no page is open. */
+/** Maximum share of one processor that sampling may use while no page is open. */
 const idleShare = 1 / 200
 
-/** Maximum share of a processor up to which new or removed groups trigger early samples. */
+/** Maximum share of one processor that sampling may use for early samples, which new or removed groups trigger. */
 const hurriedShare = 1 / 50
 
 export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
@@ -52,7 +53,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
       const known = rows.get(path)
       const same = known !== undefined && before?.groups.get(path) === sample && isQuiet(known, sample)
       if (!same) moving.set(path, sample)
-      // keep its position, so that parents stay first
+      // insert the group now to keep its position, so that parents precede their children
       next.set(path, known ?? {})
     }
     const rate = before === undefined ? undefined : rates(before, { time: now.time, groups: moving })
@@ -64,7 +65,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
     marks.take(now.time, change.rows, (path) => old.size === 0 || old.has(path))
     marks.forget(change.gone)
     change.marks = marks.fresh()
-    // early samples are not part of the history
+    // early samples, less than a second after the last, are not added to the history
     if (now.time - kept > 900) {
       history.add(now.time, next)
       kept = now.time
@@ -83,7 +84,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
       plan(pause())
     }, ms)
   }
-  // computed from the clock, so that samples do not drift
+  // computed from the clock, so that the times of samples do not drift
   const pause = () =>
     isWatched ? second - (Date.now() % second) || second : Math.min(30 * second, Math.max(second, cost / idleShare))
   const alarms = openAlarms(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts a group's sample and rates to the row that the page receives. Pure.
+// Converts a group's sample and rates to the row that the dashboard's page receives. Pure.
 import { figures, type PageFigure, type PageRate, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
@@ -12,7 +12,7 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Gro
   const row: { [name: string]: unknown } = {}
   for (const name of shown) row[name] = sample[name]
   for (const { name, page } of shownRates) row[name] = round(rates?.[name], page!)
-  // leave the field out for the many groups that are not frozen
+  // leave out the field `frozen` for the many groups that are not frozen
   row.frozen ||= undefined
   return row
 }
