@@ -30,6 +30,7 @@ for (const as of ['root', 'user'] as const)
       sampled(
         cases.filter((one, i) => turns(one, as, i)).map((one) => [String(one.line), one] as const),
         true,
+        6,
       ),
     )('%s', async ([, one], context) => {
       requires(context, 'root', 'bubblewrap', 'setpriv(1)')

@@ -21,6 +21,8 @@ const titled = sampled(
   cases
     .map((one, i) => [`${i} ${one.argv.join(' ')} ${one.files?.conf ?? ''}`.replace(/\s+/g, ' '), one] as const)
     .filter(([, one]) => mine.includes(one)),
+  true,
+  process.env.VM ? 8 : 2,
 )
 
 async function compare([, one]: (typeof titled)[number], context: TestContext): Promise<void> {

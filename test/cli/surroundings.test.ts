@@ -6,6 +6,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { requires } from '../support/requires.ts'
+import { sampled } from '../support/sample.ts'
 import { cli, collect, type Ended } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-test-surroundings-`)
@@ -162,7 +163,7 @@ function startIn({ shell }: Surroundings, before: string[], command: string[]): 
   return collect(program!, args, { env: { PATH: process.env.PATH, HOME: '/tmp' }, cwd: '/' })
 }
 
-test.for(table)('$name', { timeout: 120_000 }, async (surroundings, context) => {
+test.for(sampled(table, true))('$name', { timeout: 120_000 }, async (surroundings, context) => {
   const { name, control, ends = () => [works], root, only = /./ } = surroundings
   requires(context, 'root', 'setpriv(1)', 'python3')
   const { stdout, stderr } = await startIn(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Long tables in a VM, where everything takes ten times as long: a part of the rows, chosen by the day, in `npm test`; all in `npm run test:kernels`.
+// Sizes of long tests: `npm test` tries a part of the rows, chosen by the day, and few repetitions. `npm run test:kernels` tries all.
 
 /** The day since 1970, or SAMPLE_SEED: which rows are tried. */
 const seed = Number(process.env.SAMPLE_SEED ?? Math.floor(Date.now() / 86_400_000))
@@ -8,4 +8,10 @@ const seed = Number(process.env.SAMPLE_SEED ?? Math.floor(Date.now() / 86_400_00
 export function sampled<Row>(rows: readonly Row[], everywhere = false, every = 3): readonly Row[] {
   if ((process.env.VM === undefined && !everywhere) || process.env.WHOLE === '1') return rows
   return rows.filter((_, i) => (i + seed) % every === 0)
+}
+
+/** Returns how many times a test repeats: `all` with WHOLE=1 on the host, `daily` in `npm test`, `vm` in a VM. */
+export function repetitions(all: number, daily: number, vm = daily): number {
+  if (process.env.VM !== undefined) return vm
+  return process.env.WHOLE === '1' ? all : daily
 }

@@ -189,6 +189,7 @@ describe.concurrent('beside the real nsenter', () => {
     sampled(
       cases.map((one, i) => [`${i} ${one.as ?? ''} ${one.target} ${one.argv.slice(1).join(' ')}`, one] as const),
       true,
+      6,
     ),
   )('%s', ([, one], context) => compare(one, context))
 })

@@ -202,7 +202,7 @@ async function compare(one: Case, context: TestContext): Promise<void> {
 }
 
 describe.concurrent('beside the real unshare', () => {
-  test.for(sampled(titled, true))('%s', ([, one], context) => compare(one, context))
+  test.for(sampled(titled, true, 6))('%s', ([, one], context) => compare(one, context))
 })
 
 test('enough is compared', () => {

@@ -19,6 +19,7 @@ import { readHost } from '../../../src/host/host.ts'
 import { cli, collect, hutch } from '../../cli/hutch.ts'
 import { compileProgram } from '../../support/compile.ts'
 import { requires } from '../../support/requires.ts'
+import { repetitions } from '../../support/sample.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-rules-test-`)
 const base = `hutch-test-${process.pid}-rules`
@@ -341,7 +342,7 @@ test('of many programs at once under load every one is found', async (context) =
   requires(context, 'root', 'process connector')
   await watch(conf(`${nobodys} cpu BASE/a\n`))
   // each waits until it was moved, half a minute at most: how soon that is depends on what else the machine does
-  const [count, parallel] = process.env.VM ? [40, 4] : [1000, 16]
+  const [count, parallel] = [repetitions(1000, 300, 40), process.env.VM ? 4 : 16]
   const look = `while read -r l; do case $l in */${base}/a) echo in; exit;; esac; done < /proc/self/cgroup`
   const say = `i=0; while [ $i -lt 300 ]; do ${look}; sleep 0.1; i=$((i + 1)); done; echo out`
   const line = `seq ${count} | xargs -P ${parallel} -n 1 setpriv --reuid ${nobodys} --clear-groups sh -c '${say}'`

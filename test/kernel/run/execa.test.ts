@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { createPool, run, start } from '../../../src/index.ts'
+import { repetitions } from '../../support/sample.ts'
 
 /** A development dependency: a checkout that was installed before it was added lacks it. */
 const name = 'execa'
@@ -104,8 +105,8 @@ test('execa and hutch agree on input streams, iteration, cancellation and pipes'
 })
 
 const descriptors = () => readdirSync('/proc/self/fd').length
-const atOnce = process.env.VM ? 10 : process.env.WHOLE ? 500 : 60
-const inARow = process.env.VM ? 20 : process.env.WHOLE ? 10_000 : 150
+const atOnce = repetitions(500, 60, 10)
+const inARow = repetitions(10_000, 150, 20)
 
 test(`${atOnce} jobs at once and ${inARow} in a row leave no descriptor, listener or memory`, {
   timeout: 900_000,

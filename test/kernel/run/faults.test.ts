@@ -15,6 +15,7 @@ import { buildFaulty, type Faulty } from '../../fault/build.ts'
 import { hostMounts, makeImage, tree, workplace } from '../../support/image.ts'
 import { children, leftGroups } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
+import { sampled } from '../../support/sample.ts'
 
 const { path: work, remove } = workplace()
 const image = makeImage(`${work}/image`)
@@ -261,8 +262,7 @@ async function pooled(options: RunOptions) {
   return [start, program] as const
 }
 
-// where everything is slower one errno has to do
-const errnos = process.env.VM ? (['EPERM'] as const) : (['EPERM', 'ENOSPC', 'ENOMEM'] as const)
+const errnos = sampled(['EPERM', 'ENOSPC', 'ENOMEM'] as const, true)
 const jobs: [name: string, options: RunOptions, least: number, job: typeof pooled][] = [
   ['everything of its own', full, 400, job],
   ['namespaces that are joined', joining, 100, job],

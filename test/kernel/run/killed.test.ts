@@ -5,11 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { leftBy } from '../../support/leaks.ts'
+import { repetitions } from '../../support/sample.ts'
 import { killAfter } from '../../support/sleeper.ts'
 
 const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 /** `npm run test:kernels` sets KILLS to 1,000, and to 100 in VMs. */
-const rounds = Number(process.env.KILLS ?? (process.env.VM ? 10 : 100))
+const rounds = Number(process.env.KILLS ?? repetitions(1000, 40, 10))
 /** KILL_SEED repeats the moments and options of an earlier run. */
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32)
 const batch = 5

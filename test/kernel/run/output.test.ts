@@ -9,10 +9,11 @@ import { pathToFileURL } from 'node:url'
 import { array, assert, asyncProperty, boolean, constantFrom, uint8Array } from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { type Encoding, HutchError, RunError, run, start } from '../../../src/index.ts'
+import { repetitions } from '../../support/sample.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-output-test-`)
 afterAll(() => rmSync(work, { recursive: true }))
-const runs = process.env.VM ? 3 : process.env.WHOLE ? 300 : 25
+const runs = repetitions(300, 25, 3)
 
 /** Passes stdin on to stdout, and to stderr, too. */
 const both = ['-c', 'exec tee /dev/stderr']
@@ -69,7 +70,7 @@ test('a limit between the bytes of a character cuts before it, and says so', asy
   expect(cut).toMatchObject({ stdout: 'a\ufffdb', replaced: { stdout: 1 } })
 })
 
-const mebibytes = process.env.VM ? 1 : process.env.WHOLE ? 300 : 8
+const mebibytes = repetitions(300, 8, 1)
 
 test(`${mebibytes} MiB come back whole`, { timeout: 300_000 }, async () => {
   const bytes = randomBytes(2 ** 20)

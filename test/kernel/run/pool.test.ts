@@ -19,6 +19,7 @@ import { createPool, type JobOptions, type Pool, type RunOptions, run } from '..
 import { makeImage, workplace } from '../../support/image.ts'
 import { children, leftGroups } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
+import { repetitions } from '../../support/sample.ts'
 
 const { path: work, remove } = workplace()
 afterAll(remove)
@@ -61,7 +62,7 @@ const nosy = `ls -A /tmp /dev/shm 2>&1
   (trap '' TERM; sleep 4713) >/dev/null 2>&1 </dev/null &
   exec 9</etc/passwd; export LEFT=behind`
 
-const soakJobs = process.env.VM ? 8 : 400
+const soakJobs = repetitions(400, 80, 8)
 
 test(`${soakJobs} jobs, 8 at once, see nothing of each other, and leave nothing`, { timeout: 300_000 }, async () => {
   await run('true')
