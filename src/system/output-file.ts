@@ -3,6 +3,7 @@
 // the write.
 
 import { encodePath } from '../text/non-utf8.ts'
+import { pauseSync } from './clock.ts'
 import {
   closeSync,
   fchmodSync,
@@ -138,7 +139,7 @@ function writeAll(fd: number, content: string | Uint8Array): void {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() - stalled > maxStall) throw error
       const came = native().forward(0) & ~before
       for (const signal of endings) if (came & (1 << signal)) native().dieBy(signal)
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+      pauseSync(5)
     }
   }
 }

@@ -2,6 +2,7 @@
 // Writes hutch's own messages to stderr. A closed or blocked stderr neither ends nor delays hutch.
 
 import { escapeText, escapeUnsafe } from '../text/quote.ts'
+import { pauseSync } from './clock.ts'
 import { writeSync } from './files.ts'
 
 const pauseMs = 5
@@ -31,7 +32,7 @@ function write(text: string): void {
       waited = 0
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+      pauseSync(pauseMs)
       waited += pauseMs
     }
 }

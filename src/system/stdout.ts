@@ -3,7 +3,7 @@
 
 import { fail } from '../errors/errors.ts'
 import { escapeText } from '../text/quote.ts'
-import { pause } from './clock.ts'
+import { pause, pauseSync } from './clock.ts'
 import { writeSync } from './files.ts'
 
 /** Writes a text, with control characters escaped. */
@@ -14,7 +14,7 @@ export function print(text: string): void {
   ) {
     const left: number = bytes.length
     bytes = write(bytes)
-    if (bytes?.length === left) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    if (bytes?.length === left) pauseSync(5)
   }
 }
 

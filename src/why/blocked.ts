@@ -5,6 +5,7 @@ import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany } from '../cgroup/files.ts'
 import type { Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
+import { pauseSync } from '../system/clock.ts'
 import { readFileSync } from '../system/files.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import type { EvidenceLine } from '../verdict/limit-words.ts'
@@ -47,7 +48,7 @@ export function readWaiting(processes: readonly ProcessFacts[]): { process: Proc
     .filter(({ state }) => state === 'D')
     .map((process) => ({ process, seen: readBlockedState(process) }))
   if (first.length === 0) return []
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, shortWait)
+  pauseSync(shortWait)
   return first
     .filter(({ process, seen }) => seen.startsWith('D ') && readBlockedState(process) === seen)
     .map(({ process, seen }) => ({ process, where: seen.split(' ')[1] ?? '' }))

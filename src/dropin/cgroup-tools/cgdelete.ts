@@ -4,6 +4,7 @@ import { isGroup, readChildren, readWords, removeDirectory, walkGroups, writeGro
 import { explainRemove } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
+import { pauseSync } from '../../system/clock.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 import type { ParsedOptions } from '../getopt.ts'
 import { complain, ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
@@ -87,6 +88,6 @@ function removeOne(group: string, parent: string): void {
     const errno = removeDirectory(group)
     if (errno === undefined || errno === 'ENOENT') return
     if (errno !== 'EBUSY' || tries === 50) throw withStatus(statuses.refused, explainRemove(group, errno))
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    pauseSync(2)
   }
 }

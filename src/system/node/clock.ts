@@ -8,4 +8,9 @@ export function monotonicMs(): number {
   return seconds * 1000 + nanoseconds / 1e6
 }
 
+/** Blocks the thread for this many milliseconds. */
+export function pauseSync(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 export { setTimeout as pause } from 'node:timers/promises'
