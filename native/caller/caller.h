@@ -17,28 +17,29 @@ int legacy_eventfd(const char *group, const char *file, const char *argument);
 #define MAX_GROUPS 64
 
 /*
- * The caller's terminal, if it is one of the job's streams, and the settings of the streams that
- * are restored at the end.
+ * The caller's terminal, if one of the job's streams is a terminal, and the settings that are
+ * restored when the job has ended.
  */
 struct terminal {
 	int fd;			/* copy of the terminal's stream, -1: no stream is the terminal */
-	int stream;		/* number of that stream, -1: no stream is the terminal */
+	int stream;		/* number of the stream that is the terminal, -1: no stream is the terminal */
 	int own_group;		/* hutch's process group */
-	int had;		/* the foreground group at the start was hutch's */
-	int foreground;		/* the job was made the foreground group */
-	int left;		/* hutch was continued in the background */
-	int saved;		/* `settings` holds the settings of the start */
+	int had;		/* 1 if hutch's process group was the foreground group at the start */
+	int foreground;		/* 1 if the job's process group was made the foreground group */
+	int left;		/* 1 if a shell continued hutch in the background */
+	int saved;		/* 1 if `settings` holds the terminal's settings at the start */
 	int typed;		/* SIGINT or SIGQUIT that the terminal sent to the job, as hutch-init reported it */
 	u8 settings[36];	/* struct termios of the kernel */
-	int flags[3];		/* file status flags, -1: not restored */
+	int flags[3];		/* file status flags of the streams; -1: not restored */
 };
 
 struct outer {
 	struct cursor ops;	/* remaining ops */
 	u32 step;		/* index of the current op */
-	const struct launch_files *files;	/* only while outer_start runs */
-	const char *made[MAX_GROUPS];	/* groups created by this run, in order */
-	int lock[MAX_GROUPS];		/* descriptor that holds the lock of each, or negative; see stale.c */
+	const struct launch_files *files;	/* set only while outer_start runs */
+	const char *made[MAX_GROUPS];	/* paths of the groups created by this run, in order of creation */
+	/* descriptor that holds the lock of each created group, or negative; see stale.c */
+	int lock[MAX_GROUPS];
 	u32 made_count;
 	int pid;
 	int pidfd;
@@ -48,14 +49,17 @@ struct outer {
 	u32 session;		/* enum session */
 	struct terminal terminal;
 	u32 reaps;		/* the child stays as PID 1 and forwards signals itself */
-	/* the child reports when it is ready and then waits for a request: no time limit runs yet */
+	/*
+	 * 1 if the child reports READY and then waits for a job request. No time limit runs until
+	 * the request.
+	 */
 	u32 takes_order;
 	u32 timeout_ms;
 	u32 kill_after_ms, stop_signal;
 	u32 cpu_ms;		/* CPU time limit of the whole job, 0: no limit */
-	u32 cpu_extra_ms;	/* CPU time beyond the limit after which the job is killed */
+	u32 cpu_extra_ms;	/* CPU time beyond cpu_ms at which the job is killed */
 	const char *cpu_file;	/* file with the group's CPU time */
-	struct strings procs;	/* files that list the group's processes, to signal all of them */
+	struct strings procs;	/* files that list the group's processes, so that all of them can be signalled */
 	const char *kill_file;
 	u32 watches;
 	struct watch {
@@ -63,25 +67,28 @@ struct outer {
 		int fd;			/* eventfd of v1, or -1 */
 		int descriptor;		/* watch descriptor of inotify, or -1 */
 		const char *path;	/* file to read on the event, or NULL */
-		const char *kill;	/* v1 oom group: file to write on the event */
+		const char *kill;	/* with v1 and memory.oom.group: file to write when the event comes */
 	} watch[MAX_WATCHES];
-	int inotify_fd;		/* borrowed from the reactor */
-	/* answers of the profile's filter, for the listener that will arrive: see node/supervisor.c */
+	int inotify_fd;		/* the reactor's descriptor; this run does not close it */
+	/*
+	 * the profile's filter, which the listener runs to find the answer to a call: see
+	 * node/supervisor.c
+	 */
 	struct numbers answers;
 	struct numbers arguments;	/* for each call number: which arguments are strings or plain numbers */
 	u32 supervises, learns;
 	int ids_fd;		/* holds the lock on the reserved ids, or -1; see ids.c */
 	u32 first_user, first_group, id_count;	/* the reserved ids; count 0: none were reserved */
 	struct numbers keep;	/* numbers of the caller's descriptors that the command also gets */
-	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
+	/* figures that were read: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
 	u32 figures_length;
 	u32 failed;		/* the job was stopped, or its exit status was not 0 */
 };
 
-/* The descriptors that a launch takes from its caller besides the program. */
+/* The descriptors that a launch takes from its caller, and the program of operations. */
 struct launch_files {
-	int stdio[3];		/* the child's 0, 1, 2; -1 is /dev/null */
+	int stdio[3];		/* the child's descriptors 0, 1 and 2; -1 stands for /dev/null */
 	int init_fd;		/* sealed memfd that holds hutch-init */
 	int inotify_fd;
 	const u8 *program;
@@ -106,30 +113,37 @@ void kill_below(int root);
 
 struct run {
 	struct outer outer;
-	u64 deadline;		/* monotonic ms, 0: none */
-	/* deadline for the remaining processes to end after SIGTERM, 0: they are killed at once */
+	u64 deadline;		/* monotonic time of the timeout in ms, 0: no timeout */
+	/*
+	 * monotonic time in ms until which processes may end after SIGTERM, 0: they are killed at
+	 * once
+	 */
 	u64 grace;
-	int empty_fd;		/* cgroup.events during the grace, or -1: POLLPRI says to call run_finish again */
-	u64 cpu_check_at;		/* time of the next CPU time check, 0: never */
-	u64 cpu_usec;		/* CPU time at the last check */
-	u32 cpu_idle_ms;	/* pause between checks while the CPU time does not grow */
+	/*
+	 * cgroup.events of the job's group, open until `grace`, or -1. On POLLPRI, run_finish is
+	 * called again.
+	 */
+	int empty_fd;
+	u64 cpu_check_at;		/* monotonic time of the next CPU time check in ms, 0: never */
+	u64 cpu_usec;		/* CPU time that the job had used at the last check */
+	u32 cpu_idle_ms;	/* pause between CPU time checks while the CPU time does not grow */
 	u32 cpus;		/* number of CPUs that may work for the job */
 	int stop_stage;		/* 0: running, 1: stop signal sent, 2: SIGKILL sent */
-	int ending;		/* its process was reaped: no signal may be sent any more */
-	int ready;		/* it waits for its job request */
-	int unread;		/* it ended before it read a message from hutch */
+	int ending;		/* 1 if the cloned process was reaped: its pid may no longer be signalled */
+	int ready;		/* 1 if hutch-init waits for a job request */
+	int unread;		/* 1 if hutch-init ended before it read a message from hutch */
 	u32 retries;
-	u32 pauses;		/* how many times its clean-up had to wait */
-	int command_status;	/* reported by hutch-init, -1: not reported */
+	u32 pauses;		/* 1 if the clean-up had to wait at least once */
+	int command_status;	/* status of the command, reported by hutch-init; -1: not reported */
 	int own_status;
 	int failed_step, failed_errno, failed_call;	/* the first failed clean-up op; its system call, 0: unknown */
-	u32 max_rss;		/* KiB, 0: not reported by hutch-init */
+	u32 max_rss;		/* peak resident memory in KiB, 0: not reported by hutch-init */
 	u32 full_spaces;	/* full file systems in memory, reported by PID 1: see init/tmpfs-usage.c */
 	u32 full_tables;	/* processes without a free descriptor when the job was stopped */
 	u32 table_limit;	/* descriptor limit of each of these processes */
 	u32 stopped_processes;	/* processes stopped by a signal when hutch stopped the job */
-	int frozen;		/* its v2 group was frozen then */
-	u64 user_usec, system_usec;	/* of the cloned child and the processes that it waited for */
+	int frozen;		/* 1 if the job's v2 group was frozen when hutch stopped the job */
+	u64 user_usec, system_usec;	/* CPU time of the cloned child and of the processes that it waited for */
 	u64 voluntary, forced;	/* its context switches */
 };
 

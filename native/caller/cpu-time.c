@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Enforces the CPU time limit of a whole job. The kernel does not notify when a group has used a
- * given CPU time. So hutch reads the group's CPU time when the limit could be reached at the
- * earliest, with all CPUs working for the group.
+ * given CPU time. hutch therefore reads the group's CPU time at the earliest time at which all CPUs
+ * together could have used up the limit.
  */
 #include <linux/errno.h>
 

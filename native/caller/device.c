@@ -9,7 +9,10 @@
 
 #include "../hutch.h"
 
-/* Attaches the program in addition to those of the ancestors: an access needs the consent of all. */
+/*
+ * Attaches the program in addition to those of the groups above: a device access must be allowed by
+ * all programs.
+ */
 static long attach_program(int group, long program)
 {
 	union bpf_attr attr = {

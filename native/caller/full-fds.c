@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds what held a job up, before it is stopped: exhausted resources, processes stopped by a
- * signal, a frozen group. The kernel does not count failed descriptor allocations, so this process
- * inspects the descriptor tables. PID 1 reports the other resources.
+ * Before hutch stops a job at its deadline, finds what may have delayed the job: exhausted
+ * resources, processes stopped by a signal, a frozen group. The kernel does not count failed
+ * descriptor allocations, so this process inspects the descriptor tables. PID 1 reports the other
+ * resources.
  */
 #include <linux/fcntl.h>
 #include <linux/resource.h>
@@ -10,7 +11,10 @@
 
 #include "../hutch.h"
 
-/* Processes that are inspected at most. A fork bomb has more, and they are not worth the time. */
+/*
+ * Maximum number of processes that are inspected. A fork bomb has more, and inspecting all would
+ * delay the stop.
+ */
 #define LOOKS_AT_MOST 128
 
 /*
@@ -30,7 +34,10 @@ static int has_last(u64 pid, u64 limit)
 	return 1;
 }
 
-/* Returns the letter of a process's state (proc_pid_stat(5)), or 0. Its name may contain any byte. */
+/*
+ * Returns the letter of a process's state (proc_pid_stat(5)), or 0. The process name in the line
+ * may contain any byte.
+ */
 static char state_of(u64 pid)
 {
 	char path[80], text[256] = { 0 };
@@ -56,7 +63,10 @@ static void look_at(struct run *run, u64 pid)
 	run->table_limit = (u32)limit.rlim_cur;
 }
 
-/* Returns true if the job's v2 group is frozen, also by a group above. `procs` is the path of its cgroup.procs. */
+/*
+ * Returns true if the job's v2 group is frozen, even if a group above was frozen. `procs` is the
+ * path of its cgroup.procs.
+ */
 static int is_frozen(const char *procs)
 {
 	static const char file[] = "cgroup.events", frozen[] = "frozen 1";
@@ -94,7 +104,7 @@ static void look_at_all(struct run *run, const char *list, long length)
 	}
 }
 
-/* Without a group, a command below a hutch-init that stays is among the children of that. */
+/* If the job has no group and hutch-init stays, the command is one of the children of hutch-init. */
 static void look_at_tree(struct run *run)
 {
 	char path[80], list[4096], *end;

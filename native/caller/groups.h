@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Declares look-ups in groups, walks over the groups below a group, and the locks that show whether
- * a group's hutch is alive.
+ * the hutch process of a group still runs.
  */
 #ifndef HUTCH_GROUPS_H
 #define HUTCH_GROUPS_H
@@ -26,7 +26,7 @@ int kill_group(int group);
 int walk_groups_below(int top, enum walk mode, u64 until);
 void clear_below(const char *path);
 
-/* caller/stale.c: groups whose hutch was killed */
+/* caller/stale.c: groups whose hutch process was killed */
 
 int lock_group(const char *path);
 int sweep_directory(const char *directory, u64 own_space, u64 until);

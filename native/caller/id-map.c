@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parent's side of the handshake in wire/program.h: writes the id maps of the user namespace in
- * which the child was born. The child waits, and is not reaped before its end is reported, so its
- * process id stays its own.
+ * which the child was born. The child waits meanwhile. It is not reaped before its end is reported,
+ * so its process id is not reused.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,7 +11,7 @@
 #include "../hutch.h"
 
 #define MAP_SIZE 4096	/* the kernel accepts less than a page */
-#define EXEC_TRIES 2000	/* of at least 50 us each: 0.1 s in total */
+#define EXEC_TRIES 2000	/* retries of at least 50 us each: 0.1 s in total */
 #define MAX_WORDS (340 * 3)	/* the kernel accepts at most 340 extents (user_namespaces(7)) */
 
 static char *append(char *to, const char *text)
@@ -156,8 +156,8 @@ static void unbind(const char *file, u32 count)
 
 /*
  * Mounts files of namespaces to keep the namespaces. The mounts are made in the caller's mount
- * namespace, while the child waits in its own. The child has forked by then: a pid namespace can be
- * mounted only after it has a first process.
+ * namespace, while the child waits in its own. The child has forked before: a pid namespace can be
+ * mounted only after its first process exists.
  */
 int op_bind_namespaces(struct outer *o, struct cursor *c)
 {
@@ -196,7 +196,7 @@ int op_map_ids(struct outer *o, struct cursor *c)
 
 	if (err || users.count % 3 || groups.count % 3)
 		return -EPROTO;
-	/* a user namespace created by the clone exists already, so the child need not be awaited */
+	/* the clone has created the user namespace, so there is no need to wait for the child */
 	err = o->cloned & CLONE_NEWUSER ? 1 : await_ready(o->report_fd);
 	if (err <= 0)
 		return (int)err;
@@ -238,7 +238,8 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 
 	if (err)
 		return (int)err;
-	if (has_failed(o->report_fd))	/* without this check, the error would be about unmapped ids */
+	/* without this check, a later step would fail with an error about unmapped ids */
+	if (has_failed(o->report_fd))
 		return 0;
 	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
 	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);

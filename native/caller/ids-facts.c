@@ -12,7 +12,7 @@
 #define TABLE_SIZE 65536
 #define LAST_ID 1879048191	/* the end of systemd's range for containers */
 #define FRESH_MS 60000
-#define NEW_PIDS 256	/* beyond this number, a full scan is as cheap */
+#define NEW_PIDS 256	/* with more new processes than this, a full scan is as cheap */
 
 /* Where the ranges begin: first systemd's ids for containers, then lower, in a namespace with fewer ids. */
 static const u32 floors[] = { 524288, 32768, 1 };
@@ -113,7 +113,7 @@ static void take_ids(enum kind kind, u64 start, u64 count)
 /* Describes the id fields of passwd(5), group(5), subuid(5) and subgid(5), whose fields are separated by colons. */
 struct field {
 	enum kind kind;
-	int start, count;	/* count 0: one id */
+	int start, count;	/* fields of the first id and of the number of ids; count 0: the line has one id */
 };
 
 static int field_number(const char *line, int field, u64 *number)
@@ -164,7 +164,7 @@ static void add_roots_line(const char *line, const void *to)
 		add_range((struct ranges *)to, start, start + count);
 }
 
-/* Reads the ids that exist in this user namespace. If its map cannot be read, all ids count. */
+/* Reads the ids that exist in this user namespace; all ids if the namespace's map cannot be read. */
 static void read_existing(const char *path, struct ranges *out)
 {
 	const char *at = table;
@@ -311,7 +311,7 @@ static int take_new(void)
 	return 1;
 }
 
-/* Reads the key of the facts: a different namespace or account file means a different host. */
+/* Reads the key of the cached facts, which identifies the namespaces and the account files. */
 static void read_key(u64 key[KEY_LENGTH])
 {
 	static const char *const files[] = {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reserves host ids for the user namespace of one sandbox. No account, other sandbox or other user
- * namespace uses them. So the kernel's limits and signals by user stay within this sandbox.
- * A range is reserved by a lock on the bytes of /run/hutch/ids whose offsets are the ids. The
- * kernel releases the lock whenever its holder ends. If /run is not writable, or another mount
- * namespace has another /run, two weaker means remain. They are the random choice and the user
- * namespaces visible in /proc.
+ * namespace uses these ids. The kernel's per-user limits and signals therefore stay within this
+ * sandbox. A range is reserved by a lock on the bytes of /run/hutch/ids whose offsets are the ids.
+ * The kernel releases the lock whenever its holder ends. If /run is not writable, or another mount
+ * namespace has another /run, two weaker means remain. These are a random choice of ids, and the
+ * ids of the user namespaces that are visible in /proc.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

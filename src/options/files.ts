@@ -71,7 +71,7 @@ export const fileRows = [
     kind: 'texts',
     value: 'PATH',
     section: 'files',
-    help: 'Do not mask this path of /proc or /sys, or all.',
+    help: 'Leave this path of /proc or /sys unmasked. all: every path.',
   },
   {
     flag: 'workdir',

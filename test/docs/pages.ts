@@ -154,7 +154,7 @@ ${rows.join('\n')}
 
 ## Rates
 
-\`rates()\` and \`hutch stats --json\` have these between two samples.
+\`rates()\` and \`hutch stats --json\` give these rates between two samples.
 
 | Rate | Figure | Meaning | hutch top |
 | --- | --- | --- | --- |

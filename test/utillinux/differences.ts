@@ -10,20 +10,24 @@ export const version = Number(
 export const differences = {
   words: 'messages on stderr and the text of --help and --version are hutch’s own',
   'options of 2.42':
-    '2.38 does not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps, --net-socket of nsenter',
-  'own maps': 'root needs no line in /etc/subuid for --map-users, as in 2.39 and later; 2.38 calls newuidmap',
+    'unshare and nsenter 2.38 do not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps, --net-socket of nsenter',
+  'own maps':
+    'root needs no line in /etc/subuid for --map-users, as in util-linux 2.39 and later; 2.38 calls newuidmap',
   'ids out of range':
-    'an id below 0 or above 4294967294 is an error here; 2.38 converts it to another id or ignores it',
+    'in hutch an id below 0 or above 4294967294 is an error; util-linux 2.38 converts it to another id or ignores it',
   'kept user namespace':
-    'with --user=FILE, unshare mounts with the rights of the new namespace, which the kernel refuses; here with the caller’s rights',
+    "with --user=FILE, util-linux's unshare mounts with the rights of the new namespace, which the kernel refuses; hutch mounts with the caller’s rights",
   'killed child':
-    'if SIGKILL ends its child, unshare --fork ends with status 1; here it ends by SIGKILL, as by any other signal',
-  'no first line': 'bubblewrap runs a script without #! with /bin/sh; in hutch bwrap this is an error, as in hutch run',
-  'later options': 'unshare of 2.42 does not know --clear-env and --whitelist-env yet',
-  'no namespace': 'nsenter of 2.42 ends with status 1 if no namespace is given; here it runs the program, as 2.38 does',
+    "if SIGKILL ends its child, util-linux's unshare --fork ends with status 1; hutch ends by SIGKILL, as by any other signal",
+  'no first line':
+    'unshare and nsenter of util-linux run a script without #! with /bin/sh; in hutch this is an error, as in hutch run',
+  'later options': 'unshare of util-linux 2.42 does not know --clear-env and --whitelist-env yet; hutch has them',
+  'no namespace':
+    'nsenter of util-linux 2.42 ends with status 1 if no namespace is given; hutch runs the program, as 2.38 does',
   'separate --wdns':
-    '2.42 takes the word after -W as the program; here it is the directory, as in 2.38; both accept -WDIR',
-  'user parent': 'nsenter --user-parent of 2.42 fails if another namespace is given without a file; here it works',
+    'nsenter 2.42 takes the word after -W as the program; in hutch it is the directory, as in 2.38; both accept -WDIR',
+  'user parent':
+    "nsenter --user-parent of util-linux 2.42 fails if another namespace is given without a file; hutch's accepts it",
   'not here': '--follow-context of nsenter is refused',
 } as const
 

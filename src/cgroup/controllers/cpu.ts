@@ -161,7 +161,7 @@ export const cpuFigures = {
     v1: { file: 'cpu.stat', key: 'nr_periods' },
     controller: 'cpu',
     unit: 'count',
-    meaning: 'Quota periods in which something ran',
+    meaning: 'Quota periods in which a task of the group ran',
     metrics: [{ name: 'container_cpu_cfs_periods_total', help: 'Elapsed quota periods.', ifAny: quota }],
     recorded: 8,
     report: 'periods',
@@ -172,7 +172,7 @@ export const cpuFigures = {
     v1: { file: 'cpu.stat', key: 'nr_throttled' },
     controller: 'cpu',
     unit: 'count',
-    meaning: 'Quota periods in which it was stopped',
+    meaning: 'Quota periods in which the quota stopped tasks of the group',
     metrics: [
       {
         name: 'container_cpu_cfs_throttled_periods_total',
@@ -185,7 +185,7 @@ export const cpuFigures = {
         name: 'throttled',
         by: 'share',
         share: 'periods',
-        meaning: 'Share of the quota periods in which its tasks were stopped: 0 to 1',
+        meaning: 'Share of the quota periods in which the quota stopped tasks of the group: 0 to 1',
         page: 1000,
         column: {
           name: 'throttled',

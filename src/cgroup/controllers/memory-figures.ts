@@ -49,7 +49,7 @@ export const memoryFigures = {
     v2: { file: 'memory.high' },
     v1: 'none',
     unit: 'bytes',
-    meaning: 'Memory above which it is slowed',
+    meaning: 'Memory above which the group is slowed',
     page: true,
   },
   memoryHighEvents: {
@@ -57,12 +57,12 @@ export const memoryFigures = {
     v2: { file: 'memory.events', key: 'high' },
     v1: 'none',
     unit: 'count',
-    meaning: 'How often it, or a group below, was slowed for being above memory.high',
+    meaning: 'How often the group, or a group below it, was slowed because it exceeded memory.high',
     rates: [
       {
         name: 'memoryHighEvents',
         by: 'sum',
-        meaning: 'How often it was slowed for memory.high between the two samples',
+        meaning: 'How often the group was slowed because it exceeded memory.high, between the two samples',
         listed: { title: 'SLOWED', order: 5, text: 'count' },
         // v1 has no such count, and the file can appear when a controller is enabled: an unknown previous count is not 0
         event: { kind: 'high' },

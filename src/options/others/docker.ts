@@ -53,7 +53,7 @@ export const rows: readonly OtherRow[] = [
   [
     '`--ip`, `--ip6`, `--link`, `--link-local-ip`, `--mac-address`, `--network-alias`',
     '`--network cni:NAME`',
-    'configure it in the CNI network',
+    'configure this in the CNI network',
   ],
   ['`--ipc host`, `--uts host`, `--pid host`', '`--isolate` with only the other namespaces'],
   ['`--ipc container:ID`, `--pid container:ID`', '`--join ipc=PID`, `--join pid=PID`'],
@@ -64,7 +64,7 @@ export const rows: readonly OtherRow[] = [
   ['`--memory-swap SIZE`', '`--swap SIZE`', 'swap only; Docker counts memory and swap'],
   ['`--mount type=bind,…`, `--mount type=tmpfs,…`', '`--volume`, `--tmpfs`'],
   ['`--network none`, `host`, `bridge`, `container:ID`', '`--network none`, `host`, `private`, `--join net=PID`'],
-  ['`--oom-kill-disable`', '–', 'only on cgroup v1; the job would hang'],
+  ['`--oom-kill-disable`', '–', 'only on cgroup v1, where the job would then hang'],
   ['`--oom-score-adj N`', '`--oom-score-adj N`'],
   ['`--pids-limit N`', '`--pids N`'],
   ['`--privileged`', '–', 'use `--cap-add ALL --volume /dev:/dev:dev`'],

@@ -17,7 +17,7 @@ export const rows: readonly OtherRow[] = [
   ['`--chroot=DIR`', '`--rootfs DIR`'],
   ['`--overlay`, `--overlay-tmpfs`', '`--overlay LOWER:DST`'],
   ['`--net=none`, `--netns=NAME`', '`--network none`, `--join net=NAME`'],
-  ['`--net=INTERFACE`, `--ip=ADDRESS`', '`--network cni:NAME`', 'configure it in the CNI network'],
+  ['`--net=INTERFACE`, `--ip=ADDRESS`', '`--network cni:NAME`', 'configure this in the CNI network'],
   ['`--dns=ADDRESS`', '`--dns ADDRESS`'],
   ['`--caps.drop=all`, `--caps.keep=CAP`', '`--cap-drop ALL`, `--cap-add CAP`'],
   ['`--seccomp`, `--seccomp.drop=…`', '`--seccomp PROFILE`'],

@@ -59,7 +59,7 @@ export const rows: readonly OtherRow[] = [
   ['`--cgroup_…_mount`, `--use_cgroupv2`, `--detect_cgroupv2`, `--cgroupv2_mount`', 'default', 'hutch detects it'],
   ['`--cgroup_…_parent GROUP`', '`--parent GROUP`'],
   ['`--iface_no_lo`', '–', 'lo is always up in a net namespace'],
-  ['`--iface_own`, `--macvlan_…`', '`--network cni:NAME`', 'configure it in the CNI network'],
+  ['`--iface_own`, `--macvlan_…`', '`--network cni:NAME`', 'configure this in the CNI network'],
   ['`--user_net`, `--use_pasta`', '`--network private`'],
   ['`--disable_tsc`', '–', 'not supported'],
   ['`--forward_signals`', 'default'],

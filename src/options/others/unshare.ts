@@ -16,7 +16,7 @@ export const rows: readonly OtherRow[] = [
   ['`--mount-proc`', 'default', 'with pid and mount namespaces'],
   ['`--mount-binfmt`, `--load-interp`', '–', 'use `hutch unshare`'],
   ['`--propagation KIND`', '–', 'always private; use `hutch unshare`'],
-  ['`--setgroups allow`', '`--map-groups`', "allowed if the map has more than the caller's group"],
+  ['`--setgroups allow`', '`--map-groups`', "setgroups is allowed if the map has more than the caller's group"],
   ['`--keep-caps`', '`--cap-add ALL`'],
   ['`--root DIR`', '`--rootfs DIR`', 'with pivot_root'],
   ['`--wd DIR`', '`--workdir DIR`'],

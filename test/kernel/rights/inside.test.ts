@@ -61,9 +61,12 @@ const bwrap = [
 /** The first column of the page's table, and what is run there. */
 const surroundings: [name: string, command: () => string[]][] = [
   ["Docker's default profile and capabilities", () => runc('docker', {})],
-  ['the same, with clone, unshare and mount allowed', () => runc('namespaces', { allowsNamespaces: true })],
-  ['the same, with CAP_SYS_ADMIN, without /dev/shm', () => runc('admin', { isAdmin: true, lacksShm: true })],
-  ['the same, /proc uncovered, /sys/fs/cgroup writable', () => runc('open', { isAdmin: true, isOpen: true })],
+  ["Docker's profile, with clone, unshare and mount allowed", () => runc('namespaces', { allowsNamespaces: true })],
+  ["Docker's profile and CAP_SYS_ADMIN, without /dev/shm", () => runc('admin', { isAdmin: true, lacksShm: true })],
+  [
+    "Docker's profile and CAP_SYS_ADMIN, /proc uncovered, /sys/fs/cgroup writable",
+    () => runc('open', { isAdmin: true, isOpen: true }),
+  ],
   ['a rootless map, 0:100000:65536', () => runc('rootless', { isAdmin: true, isOpen: true, isRootless: true })],
   ['a user namespace with one id (`unshare -r`)', () => ['unshare', '-rm', ...inside]],
   ['`bwrap --unshare-all`', () => [...bwrap, ...inside]],
