@@ -42,7 +42,7 @@ export type {
   Remedy,
   SideEvent,
 } from './verdict/cause.ts'
-export type { JudgeStatus } from './verdict/contest-status.ts'
+export type { ContestStatus } from './verdict/contest-status.ts'
 export type { JobEvent, Output, Reason, Result, StreamCounts, Verdict } from './verdict/result.ts'
 export type { Usage } from './verdict/usage.ts'
 export type { Explanation, Victim, WhyCause } from './why/explanation.ts'

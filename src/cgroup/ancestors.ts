@@ -3,7 +3,7 @@
 import type { Host } from '../host/host.ts'
 import { parseCpuCount } from '../text/units.ts'
 import { readMany, walkGroups } from './files.ts'
-import { hierarchies, type Place } from './group-paths.ts'
+import { type GroupPaths, hierarchies } from './group-paths.ts'
 import { readStats } from './group-stats.ts'
 import { isFull, parseMemory } from './memory.ts'
 import { parseRefusedHere, pidsLevelFile } from './pids.ts'
@@ -100,8 +100,8 @@ const resources = ['memory', 'cpu', 'io']
 const maxBelow = 5000
 
 /** Reads all levels once. A group removed in the meantime has no figures. */
-export function readAncestors(host: Host, place: Place): Ancestors {
-  const at = (controller: string) => findLevels(host, place, controller)
+export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
+  const at = (controller: string) => findLevels(host, paths, controller)
   const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: FileTexts) => L): L[] => {
     const figures = readMany(
       levels.map(({ directory }) => directory),
@@ -120,7 +120,7 @@ export function readAncestors(host: Host, place: Place): Ancestors {
   }
   const [memory, pids] = [at('memory'), at('pids')]
   const memoryFiles = host.v1.memory ? files.memory.v1 : files.memory.v2
-  const unified = place.directories['']
+  const unified = paths.directories['']
   const stalls =
     unified === undefined
       ? undefined
@@ -130,7 +130,7 @@ export function readAncestors(host: Host, place: Place): Ancestors {
         )[0]
   const cpu = read(at('cpu'), files.cpu, parseCpuLevel)
   // v1 counts used time and throttled time in different hierarchies
-  const used = readStats([place])[0]?.cpu?.cpuUsec
+  const used = readStats([paths])[0]?.cpu?.cpuUsec
   if (cpu[0] && used !== undefined) cpu[0].cpuUsec ??= used
   return {
     memory: read(memory, memoryFiles, parseMemoryLevel),
@@ -159,9 +159,9 @@ export function readAncestors(host: Host, place: Place): Ancestors {
 }
 
 /** Returns the group and its ancestors up to the mount, in a controller's hierarchy; '' is the v2 tree. */
-export function findLevels(host: Host, place: Place, controller: string): Level[] {
+export function findLevels(host: Host, paths: GroupPaths, controller: string): Level[] {
   const key = host.v1[controller] ? controller : ''
-  const directory = place.directories[key]
+  const directory = paths.directories[key]
   const mount = hierarchies(host).find(([name]) => name === key)?.[1].mount
   if (directory === undefined || mount === undefined) return []
   const levels: Level[] = []

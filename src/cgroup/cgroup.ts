@@ -7,19 +7,27 @@ import { type Host, readHost } from '../host/host.ts'
 import { EventEmitter, on } from '../system/streams.ts'
 import { type Limit, parseSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
-import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './create.ts'
+import { createGroup, delegateGroup, removeDefaultParent, removeGroup } from './create.ts'
 import type { GroupEvent } from './event-sources.ts'
 import type { FileInputs, FileValues } from './file-values.ts'
 import { readWords, writeGroupFileAsync } from './files.ts'
-import { freezePlace, killPlace } from './freeze-kill.ts'
-import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './group-paths.ts'
+import { freezeGroup, killGroup } from './freeze-kill.ts'
+import {
+  childGroupPaths,
+  findGroupPaths,
+  type GroupPaths,
+  groupPathsBelow,
+  groupPathsOf,
+  newGroupPaths,
+  present,
+} from './group-paths.ts'
 import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
 import { checkGroupOptions, fileOfLimit, filesOfLimits, type Limits, type LimitValues } from './limit-words.ts'
 import { parseFileName } from './path.ts'
 import { assignFiles, directoryOf, readFile, type SetOptions } from './set-file.ts'
 import { controllerOf } from './v1/translate.ts'
 import { parseValue } from './value-read.ts'
-import { type WatchOptions, watchPlaces } from './watch.ts'
+import { type WatchOptions, watchGroups } from './watch.ts'
 import { explainWrite } from './write-errors.ts'
 
 /** Options of `Cgroup.create`. */
@@ -56,10 +64,10 @@ export class Cgroup {
   readonly directories: { readonly [controller: string]: string }
   readonly #host: Host
 
-  private constructor(host: Host, place: Place) {
+  private constructor(host: Host, paths: GroupPaths) {
     this.#host = host
-    this.path = place.path
-    this.directories = place.directories
+    this.path = paths.path
+    this.directories = paths.directories
   }
 
   /**
@@ -73,13 +81,15 @@ export class Cgroup {
     checkGroupOptions(options, createKeys, 'Cgroup.create')
     const host = readHost()
     if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `make the group ${name}` })
-    const place =
-      options.parent === undefined ? newPlace(host, name) : placeBelow(placeOf(host, options.parent, 'parent'), name)
-    const existed = present(place) !== undefined
+    const paths =
+      options.parent === undefined
+        ? newGroupPaths(host, name)
+        : groupPathsBelow(groupPathsOf(host, options.parent, 'parent'), name)
+    const existed = present(paths) !== undefined
     if (existed && !options.mayExist)
       throw fail('CGROUP_REFUSED', {
         what: 'make the group',
-        path: place.path,
+        path: paths.path,
         errno: 'EEXIST',
         remedy: 'open it, or say that it may exist (mayExist: true)',
       })
@@ -88,11 +98,11 @@ export class Cgroup {
       .filter(([file]) => file.includes('.'))
       .map(([file]) => describeFile(file)?.controller ?? controllerOf(file))
       .filter((name) => name !== 'cgroup')
-    const group = new Cgroup(host, makePlace(host, place, options.controllers, options.evacuate, needed))
+    const group = new Cgroup(host, createGroup(host, paths, options.controllers, options.evacuate, needed))
     try {
       await assignFiles(group, files)
     } catch (error) {
-      if (!existed) await removePlace(place, true).catch(() => {})
+      if (!existed) await removeGroup(paths, true).catch(() => {})
       throw error
     }
     return group
@@ -105,7 +115,7 @@ export class Cgroup {
   static open(name: string): Cgroup {
     const host = readHost()
     if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `open the group ${name}` })
-    return new Cgroup(host, findPlace(host, name))
+    return new Cgroup(host, findGroupPaths(host, name))
   }
 
   /**
@@ -173,7 +183,7 @@ export class Cgroup {
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
     checkGroupOptions(options, ['recursive', 'pressure', 'signal'], 'Cgroup.events')
     const source = new EventEmitter()
-    const close = watchPlaces(
+    const close = watchGroups(
       [this],
       options,
       (event) => source.emit('event', event),
@@ -221,19 +231,19 @@ export class Cgroup {
 
   /** Kills all processes of the group and its descendants, even frozen ones, and waits until they have ended. @throws CGROUP_REFUSED */
   async kill(): Promise<void> {
-    await killPlace(this)
+    await killGroup(this)
   }
 
   /**
    * Freezes all tasks of the group and its descendants, and waits until they are frozen. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED
    */
   async freeze(): Promise<void> {
-    await freezePlace(this, true)
+    await freezeGroup(this, true)
   }
 
   /** Thaws the group and waits until it is thawed. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
   async thaw(): Promise<void> {
-    await freezePlace(this, false)
+    await freezeGroup(this, false)
   }
 
   /**
@@ -260,7 +270,7 @@ export class Cgroup {
 
   /** Returns the child groups. */
   children(): Cgroup[] {
-    return childPlaces(this).map((place) => new Cgroup(this.#host, place))
+    return childGroupPaths(this).map((paths) => new Cgroup(this.#host, paths))
   }
 
   /** Returns the process ids in the group itself; 0 for a process of another pid namespace. */
@@ -286,7 +296,7 @@ export class Cgroup {
    * @throws CGROUP_REFUSED
    */
   async delegate(uid: number, gid: number): Promise<void> {
-    delegatePlace(this, uid, gid)
+    delegateGroup(this, uid, gid)
   }
 
   /**
@@ -297,7 +307,7 @@ export class Cgroup {
     checkGroupOptions(options, ['recursive', 'kill'], 'Cgroup.remove')
     const { recursive = false, kill = false } = options
     if (kill) await this.kill()
-    await removePlace(this, recursive)
+    await removeGroup(this, recursive)
     removeDefaultParent(this.#host, this)
   }
 

@@ -17,7 +17,7 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
-import { defaultParent, type Place, placeOf } from './group-paths.ts'
+import { defaultParent, type GroupPaths, groupPathsOf } from './group-paths.ts'
 import { describeProcesses, isUnified, shortenList } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
@@ -37,15 +37,15 @@ export type Undo = () => unknown
  *
  * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
-export function makePlace(
+export function createGroup(
   host: Host,
-  place: Place,
+  paths: GroupPaths,
   controllers?: readonly string[],
   moves = false,
   needed: readonly string[] = [],
-): Place {
-  const wanted = chooseHierarchies(host, place, controllers, needed)
-  const directories = Object.fromEntries(wanted.keys.map((key) => [key, place.directories[key]!]))
+): GroupPaths {
+  const wanted = chooseHierarchies(host, paths, controllers, needed)
+  const directories = Object.fromEntries(wanted.keys.map((key) => [key, paths.directories[key]!]))
   withUndo((undo) => {
     const done = new Set<string>()
     for (const [key, directory] of Object.entries(directories)) {
@@ -55,18 +55,18 @@ export function makePlace(
       addLevels(mount, directory, key === '' ? wanted.unified : [], undo, moves)
     }
   })
-  return { path: place.path, directories }
+  return { path: paths.path, directories }
 }
 
 /** Returns the hierarchies of the new group, and the controllers to enable on its path in the v2 tree. */
 function chooseHierarchies(
   host: Host,
-  place: Place,
+  paths: GroupPaths,
   controllers: readonly string[] | undefined,
   needed: readonly string[],
 ): { keys: string[]; unified: string[] } {
   // without root, only controllers that were delegated are available
-  const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(place.directories['']!))
+  const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(paths.directories['']!))
   const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
   const unified: string[] = []
@@ -181,9 +181,9 @@ const delegatedFiles = ['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_contro
  *
  * @throws CGROUP_REFUSED
  */
-export function delegatePlace(place: Place, uid: number, gid: number): void {
+export function delegateGroup(paths: GroupPaths, uid: number, gid: number): void {
   const listed = readWords('/sys/kernel/cgroup', 'delegate')
-  for (const directory of new Set(Object.values(place.directories))) {
+  for (const directory of new Set(Object.values(paths.directories))) {
     const files = isUnified(directory) ? (listed.length > 0 ? listed : delegatedFiles) : ['cgroup.procs', 'tasks']
     for (const path of [directory, ...files.map((file) => `${directory}/${file}`)]) {
       const errno = changeOwner(path, uid, gid)
@@ -203,17 +203,18 @@ export function delegatePlace(place: Place, uid: number, gid: number): void {
  *
  * @throws CGROUP_REFUSED
  */
-export async function removePlace(place: Place, recursive: boolean): Promise<void> {
-  const directories = [...new Set(Object.values(place.directories))].filter(isGroup)
+export async function removeGroup(paths: GroupPaths, recursive: boolean): Promise<void> {
+  const directories = [...new Set(Object.values(paths.directories))].filter(isGroup)
   if (!recursive)
     for (const directory of directories) if (readChildren(directory).length > 0) throw explainRemove(directory, 'EBUSY')
   for (const directory of directories) await removeGroups(directory, recursive)
 }
 
 /** Removes the group `hutch` at the root with its last child; hutch creates it with the first one. */
-export function removeDefaultParent(host: Host, place: Place): void {
-  if (!place.path.startsWith(`/${defaultParent}/`)) return
-  for (const directory of new Set(Object.values(placeOf(host, defaultParent).directories))) removeDirectory(directory)
+export function removeDefaultParent(host: Host, paths: GroupPaths): void {
+  if (!paths.path.startsWith(`/${defaultParent}/`)) return
+  for (const directory of new Set(Object.values(groupPathsOf(host, defaultParent).directories)))
+    removeDirectory(directory)
 }
 
 async function removeGroups(directory: string, recursive: boolean): Promise<void> {

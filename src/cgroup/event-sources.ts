@@ -5,7 +5,7 @@ import { errnoName } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { parseDuration } from '../text/units.ts'
 import { readFileNames, readGroupFile, watchPath } from './files.ts'
-import type { Place } from './group-paths.ts'
+import type { GroupPaths } from './group-paths.ts'
 import { parseFlat } from './stats.ts'
 import { explainWrite } from './write-errors.ts'
 
@@ -59,8 +59,8 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
 const states = new Set(['populated', 'frozen'])
 
 /** Returns an event with the current time. */
-export function makeEvent(place: Place, file: string, kind: string, count: number, total?: number): GroupEvent {
-  return { at: Date.now(), group: place.path, file, kind, count, ...(total !== undefined && { total }) }
+export function makeEvent(paths: GroupPaths, file: string, kind: string, count: number, total?: number): GroupEvent {
+  return { at: Date.now(), group: paths.path, file, kind, count, ...(total !== undefined && { total }) }
 }
 
 /** Open event sources of one group. */
@@ -81,26 +81,26 @@ export interface Watch {
 }
 
 /** Opens all event sources of one group. `late` means that the group was created during the watch. */
-export function openSources(place: Place, { local, pressure, emit, changed }: Watch, late: boolean): Sources {
+export function openSources(paths: GroupPaths, { local, pressure, emit, changed }: Watch, late: boolean): Sources {
   const closers: (() => void)[] = []
   const readers: (() => void)[] = []
   try {
-    for (const [directory, file] of eventFiles(place, local)) {
+    for (const [directory, file] of eventFiles(paths, local)) {
       // all counts of a group created during the watch are new
-      const read = counter(place, directory, file, emit, late)
+      const read = counter(paths, directory, file, emit, late)
       const stop = watchPath(`${directory}/${file}`, () => changed(read))
       if (stop) closers.push(stop)
       readers.push(read)
       if (!late) read()
     }
     if (late) for (const read of readers) read()
-    const memory = place.directories.memory
+    const memory = paths.directories.memory
     if (memory !== undefined) {
-      const read = counter(place, memory, 'memory.oom_control', emit, late)
+      const read = counter(paths, memory, 'memory.oom_control', emit, late)
       closers.push(openTrigger(memory, 'memory.oom_control', '', () => changed(read)))
       readers.push(read)
     }
-    for (const trigger of pressure) closers.push(openPressure(place, trigger, emit))
+    for (const trigger of pressure) closers.push(openPressure(paths, trigger, emit))
   } catch (error) {
     for (const close of closers) close()
     throw error
@@ -119,9 +119,9 @@ export function openSources(place: Place, { local, pressure, emit, changed }: Wa
  * Returns the files of a group that count events. If every group is watched, each reports only its own (.local); otherwise it includes its
  * descendants.
  */
-function eventFiles(place: Place, local: boolean): [directory: string, file: string][] {
+function eventFiles(paths: GroupPaths, local: boolean): [directory: string, file: string][] {
   const found: [string, string][] = []
-  for (const directory of new Set(Object.values(place.directories))) {
+  for (const directory of new Set(Object.values(paths.directories))) {
     const names = readFileNames(directory).filter((name) => /\.events(\.local)?$/.test(name))
     for (const name of names) {
       const both = name.endsWith('.local') || names.includes(`${name}.local`)
@@ -133,7 +133,7 @@ function eventFiles(place: Place, local: boolean): [directory: string, file: str
 
 /** Returns a function that emits the differences of a file's counters. The caller calls it when the file may have changed. */
 function counter(
-  place: Place,
+  paths: GroupPaths,
   directory: string,
   file: string,
   emit: (event: GroupEvent) => void,
@@ -153,7 +153,7 @@ function counter(
       if (key === 'oom_kill_disable' || key === 'under_oom') continue
       const known = before[key] ?? 0
       if (states.has(key) ? value !== known : value > known)
-        emit(states.has(key) ? makeEvent(place, name, key, value) : makeEvent(place, name, key, value - known, value))
+        emit(states.has(key) ? makeEvent(paths, name, key, value) : makeEvent(paths, name, key, value - known, value))
     }
     // a group that is being removed reads as empty: keep the last values
     before = { ...before, ...now }
@@ -184,18 +184,18 @@ function openTrigger(
   }
 }
 
-function openPressure(place: Place, trigger: PressureTrigger, emit: (event: GroupEvent) => void): () => void {
-  const directory = place.directories['']
+function openPressure(paths: GroupPaths, trigger: PressureTrigger, emit: (event: GroupEvent) => void): () => void {
+  const directory = paths.directories['']
   const file = `${trigger.resource}.pressure`
   if (directory === undefined)
     throw fail('CGROUP_FILE_MISSING', {
       file,
-      group: place.path,
+      group: paths.path,
       evidence: ['pressure is counted only in a v2 tree, and the group is not in one'],
       remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, and create the group there too',
     })
   const text = `${trigger.kind} ${trigger.stallUsec} ${trigger.windowUsec}`
   return openTrigger(`${directory}/${file}`, '', text, (_count, gone) => {
-    if (!gone) emit(makeEvent(place, file, trigger.kind, 1))
+    if (!gone) emit(makeEvent(paths, file, trigger.kind, 1))
   })
 }

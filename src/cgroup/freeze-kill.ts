@@ -7,7 +7,7 @@ import { systemConstants } from '../system/constants.ts'
 import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
-import type { Place } from './group-paths.ts'
+import type { GroupPaths } from './group-paths.ts'
 import { describeProcesses, shortenList } from './group-state.ts'
 import { makeWrites } from './restore.ts'
 import { planFreeze } from './set-file.ts'
@@ -21,8 +21,8 @@ async function waitFor(done: () => boolean): Promise<boolean> {
   return done()
 }
 
-function directoriesOf(place: Place): string[] {
-  return [...new Set(Object.values(place.directories))]
+function directoriesOf(paths: GroupPaths): string[] {
+  return [...new Set(Object.values(paths.directories))]
 }
 
 /**
@@ -32,21 +32,21 @@ function directoriesOf(place: Place): string[] {
  *
  * @throws CGROUP_REFUSED if a process survives or cannot be killed
  */
-export async function killPlace(place: Place): Promise<void> {
-  const unified = place.directories['']
+export async function killGroup(paths: GroupPaths): Promise<void> {
+  const unified = paths.directories['']
   if (unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1')
-  await makeWrites(planFreeze(place, false).filter(({ file }) => file === 'freezer.state'))
-  if (unified !== undefined && Object.keys(place.directories).length === 1)
+  await makeWrites(planFreeze(paths, false).filter(({ file }) => file === 'freezer.state'))
+  if (unified !== undefined && Object.keys(paths.directories).length === 1)
     writeGroupFile(unified, 'cgroup.freeze', '0')
   let forbidden = false
   const gone = await waitFor(() => {
-    const left = directoriesOf(place).flatMap((directory) => walkGroups(directory).map(killListed))
+    const left = directoriesOf(paths).flatMap((directory) => walkGroups(directory).map(killListed))
     const listed = left.filter((count) => count !== 0)
     forbidden = listed.length > 0 && listed.every((count) => count < 0 && errnoName(count) === 'EPERM')
     return listed.length === 0 || forbidden
   })
   if (gone && !forbidden) return
-  const directory = directoriesOf(place)[0]!
+  const directory = directoriesOf(paths)[0]!
   throw fail('CGROUP_REFUSED', {
     what: 'kill all processes of',
     path: directory,
@@ -71,14 +71,14 @@ function signalList(directory: string, file: string): number {
 }
 
 /** Freezes or thaws a group and waits until the kernel confirms it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */
-export async function freezePlace(place: Place, frozen: boolean): Promise<void> {
-  const unified = place.directories['']
-  const legacy = place.directories.freezer
-  const writes = planFreeze(place, frozen)
+export async function freezeGroup(paths: GroupPaths, frozen: boolean): Promise<void> {
+  const unified = paths.directories['']
+  const legacy = paths.directories.freezer
+  const writes = planFreeze(paths, frozen)
   if (writes.length === 0)
     throw fail('CGROUP_FILE_MISSING', {
       file: 'cgroup.freeze',
-      group: place.path,
+      group: paths.path,
       evidence: ['the group is not in a v2 tree or in the freezer hierarchy'],
       remedy: 'create it with the controller freezer',
     })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the limits of many groups at once, in v2's terms. Called by `hutch cgroup tree`.
 import { readMany } from './files.ts'
-import type { Place } from './group-paths.ts'
+import type { GroupPaths } from './group-paths.ts'
 import { type FileTexts, parseNumber } from './stats.ts'
 import { readLegacy } from './v1/read.ts'
 
@@ -22,18 +22,18 @@ const legacyFiles: { [controller: string]: string[] } = {
   cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
 }
 
-/** Returns the limits, in the order of `places`. */
-export function readLimits(places: readonly Place[]): GroupLimits[] {
+/** Returns the limits, in the order of `groups`. */
+export function readLimits(groups: readonly GroupPaths[]): GroupLimits[] {
   const figures = new Map<string, FileTexts>()
-  for (const key of new Set(places.flatMap((place) => Object.keys(place.directories)))) {
+  for (const key of new Set(groups.flatMap((paths) => Object.keys(paths.directories)))) {
     const files = key === '' ? unifiedFiles : legacyFiles[key]
-    const directories = files ? places.flatMap((place) => place.directories[key] ?? []) : []
+    const directories = files ? groups.flatMap((paths) => paths.directories[key] ?? []) : []
     for (const [i, figure] of readMany(directories, files ?? []).entries())
       figures.set(`${key}\0${directories[i]}`, figure)
   }
-  return places.map((place) => {
+  return groups.map((paths) => {
     const at = (key: string, file: string) => {
-      const directory = place.directories[key]
+      const directory = paths.directories[key]
       return directory === undefined ? undefined : figures.get(`${key}\0${directory}`)?.(file)?.trimEnd()
     }
     return parseLimits((file) => at('', file) ?? readLegacy(file, at))

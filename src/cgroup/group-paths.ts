@@ -10,7 +10,7 @@ import { isGroup, readChildren, walkGroups } from './files.ts'
 import { parseGroupPath } from './path.ts'
 
 /** A group's directories by controller; '' is the v2 tree. Controllers that share a v1 hierarchy have the same directory. */
-export interface Place {
+export interface GroupPaths {
   /** Path from the root, with a leading slash. If the hierarchies differ, the path in the first one. */
   readonly path: string
   readonly directories: { readonly [controller: string]: string }
@@ -19,7 +19,7 @@ export interface Place {
 /** Group below which root's groups are created if no parent is given. */
 export const defaultParent = 'hutch'
 
-/** Returns every hierarchy with its key in `Place.directories`. */
+/** Returns every hierarchy with its key in `GroupPaths.directories`. */
 export function hierarchies(host: Host): [controller: string, hierarchy: Hierarchy][] {
   return [...(host.unified ? [['', host.unified] as [string, Hierarchy]] : []), ...Object.entries(host.v1)]
 }
@@ -33,8 +33,8 @@ export function pathOfDirectory(host: Host, name: string): string {
   return mount === undefined ? name : name.slice(mount.length) || '/'
 }
 
-/** Returns the place of a path in every hierarchy, even if the group does not exist. @throws CGROUP_PATH_INVALID */
-export function placeOf(host: Host, path: string, origin = 'the group'): Place {
+/** Returns the paths of a group in every hierarchy, even if the group does not exist. @throws CGROUP_PATH_INVALID */
+export function groupPathsOf(host: Host, path: string, origin = 'the group'): GroupPaths {
   const below = parseGroupPath(path, origin)
   const directories = Object.fromEntries(
     hierarchies(host).map(([controller, { mount }]) => [controller, below === '' ? mount : `${mount}/${below}`]),
@@ -43,7 +43,7 @@ export function placeOf(host: Host, path: string, origin = 'the group'): Place {
 }
 
 /** Returns the group that contains this process, in every hierarchy. */
-export function ownPlace(host: Host): Place {
+export function ownGroupPaths(host: Host): GroupPaths {
   const all = hierarchies(host)
   const first = all[0]?.[1]
   return {
@@ -52,8 +52,8 @@ export function ownPlace(host: Host): Place {
   }
 }
 
-/** Returns the place of a group below another. @throws CGROUP_PATH_INVALID */
-export function placeBelow(parent: Place, name: string, origin = 'the group'): Place {
+/** Returns the paths of a group below another. @throws CGROUP_PATH_INVALID */
+export function groupPathsBelow(parent: GroupPaths, name: string, origin = 'the group'): GroupPaths {
   const below = parseGroupPath(name, origin)
   if (below === '') return parent
   return {
@@ -68,32 +68,32 @@ export function placeBelow(parent: Place, name: string, origin = 'the group'): P
  * Returns where a new group of this name is created. A leading slash means from the root. Otherwise root's groups are created below
  * `hutch`, and those of other users below the caller's own group.
  */
-export function newPlace(host: Host, name: string, origin = 'the group'): Place {
-  if (name.startsWith('/')) return placeOf(host, name, origin)
+export function newGroupPaths(host: Host, name: string, origin = 'the group'): GroupPaths {
+  if (name.startsWith('/')) return groupPathsOf(host, name, origin)
   if (host.home !== undefined)
-    return placeBelow(placeOf(host, host.home.slice(host.unified!.mount.length)), name, origin)
-  return placeBelow(host.uid === 0 ? placeOf(host, defaultParent) : ownPlace(host), name, origin)
+    return groupPathsBelow(groupPathsOf(host, host.home.slice(host.unified!.mount.length)), name, origin)
+  return groupPathsBelow(host.uid === 0 ? groupPathsOf(host, defaultParent) : ownGroupPaths(host), name, origin)
 }
 
-/** Returns the place with only those hierarchies in which the group exists; undefined if it exists in none. */
-export function present(place: Place): Place | undefined {
+/** Returns the paths with only those hierarchies in which the group exists; undefined if it exists in none. */
+export function present(paths: GroupPaths): GroupPaths | undefined {
   const directories = Object.fromEntries(
-    Object.entries(place.directories).filter(([, directory]) => isGroup(directory)),
+    Object.entries(paths.directories).filter(([, directory]) => isGroup(directory)),
   )
-  return Object.keys(directories).length > 0 ? { path: place.path, directories } : undefined
+  return Object.keys(directories).length > 0 ? { path: paths.path, directories } : undefined
 }
 
 /**
  * Finds the group that a user names: by its path, by its name below the default parent or the root, or by a unique name.
  * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
  */
-export function findPlace(host: Host, name: string, origin = 'the group'): Place {
-  const there = present(newPlace(host, name, origin)) ?? present(placeOf(host, name, origin))
+export function findGroupPaths(host: Host, name: string, origin = 'the group'): GroupPaths {
+  const there = present(newGroupPaths(host, name, origin)) ?? present(groupPathsOf(host, name, origin))
   if (there) return there
   const known = allPaths(host)
   const wanted = parseGroupPath(name, origin)
   const found = name.startsWith('/') ? [] : known.filter((path) => path.endsWith(`/${wanted}`))
-  if (found.length === 1) return present(placeOf(host, found[0]!))!
+  if (found.length === 1) return present(groupPathsOf(host, found[0]!))!
   if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
   const where = host.unified?.mount ?? Object.values(host.v1)[0]?.mount ?? '/sys/fs/cgroup'
   throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearestGroup(name, wanted, known) })
@@ -109,12 +109,12 @@ function nearestGroup(name: string, wanted: string, known: readonly string[]): s
 }
 
 /** Returns the children of a group, in all hierarchies. */
-export function childPlaces(place: Place): Place[] {
-  const names = new Set(Object.values(place.directories).flatMap(readChildren))
+export function childGroupPaths(paths: GroupPaths): GroupPaths[] {
+  const names = new Set(Object.values(paths.directories).flatMap(readChildren))
   return [...names].sort().map((name) => ({
-    path: place.path === '/' ? `/${name}` : `${place.path}/${name}`,
+    path: paths.path === '/' ? `/${name}` : `${paths.path}/${name}`,
     directories: Object.fromEntries(
-      Object.entries(place.directories)
+      Object.entries(paths.directories)
         .map(([key, directory]) => [key, `${directory}/${name}`] as const)
         .filter(([, directory]) => isGroup(directory)),
     ),

@@ -2,7 +2,7 @@
 // Reads statistics of groups, in the same form for v2 and v1. A figure that the host does not report is absent, never 0.
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
-import type { Place } from './group-paths.ts'
+import type { GroupPaths } from './group-paths.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts'
@@ -66,8 +66,8 @@ export interface StatsReader {
 }
 
 /** Opens a reader that keeps the files open if the process may open that many. */
-export function openStats(places: readonly Place[]): StatsReader {
-  const parts = figureFiles(places, statsFiles).map(({ key, members, directories, files }) => ({
+export function openStats(groups: readonly GroupPaths[]): StatsReader {
+  const parts = figureFiles(groups, statsFiles).map(({ key, members, directories, files }) => ({
     key,
     members,
     reader: openReader(directories, files),
@@ -75,7 +75,7 @@ export function openStats(places: readonly Place[]): StatsReader {
   return {
     read: () =>
       merge(
-        places,
+        groups,
         parts.map(({ key, members, reader }) => ({ key, members, figures: reader.read() })),
       ).map(parseGroupStats),
     close: () => {
@@ -85,15 +85,15 @@ export function openStats(places: readonly Place[]): StatsReader {
 }
 
 /** Returns the statistics of many groups, with one native call per hierarchy. */
-export function readStats(places: readonly Place[]): GroupStats[] {
-  return readFigures(places, statsFiles).map(parseGroupStats)
+export function readStats(groups: readonly GroupPaths[]): GroupStats[] {
+  return readFigures(groups, statsFiles).map(parseGroupStats)
 }
 
 /** Returns the pressure of many groups; empty if the kernel does not count it. */
-export function readPressures(places: readonly Place[]): GroupPressure[] {
+export function readPressures(groups: readonly GroupPaths[]): GroupPressure[] {
   const resources = ['cpu', 'memory', 'io', 'irq'] as const
   const files = resources.map((name) => `${name}.pressure`)
-  return readFigures(places, (key) => (key === '' ? files : [])).map((figures) =>
+  return readFigures(groups, (key) => (key === '' ? files : [])).map((figures) =>
     Object.fromEntries(
       resources.flatMap((name) => {
         const text = figures(`${name}.pressure`)
@@ -114,30 +114,30 @@ function statsFiles(key: string, keys: ReadonlySet<string>): readonly string[] {
 }
 
 /** Returns the groups of each hierarchy, and the files to read there. */
-function figureFiles(places: readonly Place[], filesOf: FilesOf) {
-  const keys = new Set(places.flatMap((place) => Object.keys(place.directories)))
+function figureFiles(groups: readonly GroupPaths[], filesOf: FilesOf) {
+  const keys = new Set(groups.flatMap((paths) => Object.keys(paths.directories)))
   return [...keys].flatMap((key) => {
     const files = filesOf(key, keys)
     if (files.length === 0) return []
-    const members = places.flatMap((place, i) => (place.directories[key] === undefined ? [] : [i]))
-    return [{ key, members, files, directories: members.map((i) => places[i]!.directories[key]!) }]
+    const members = groups.flatMap((paths, i) => (paths.directories[key] === undefined ? [] : [i]))
+    return [{ key, members, files, directories: members.map((i) => groups[i]!.directories[key]!) }]
   })
 }
 
-function readFigures(places: readonly Place[], filesOf: FilesOf): FileTexts[] {
-  const parts = figureFiles(places, filesOf)
+function readFigures(groups: readonly GroupPaths[], filesOf: FilesOf): FileTexts[] {
+  const parts = figureFiles(groups, filesOf)
   return merge(
-    places,
+    groups,
     parts.map(({ key, members, directories, files }) => ({ key, members, figures: readMany(directories, files) })),
   )
 }
 
 /** Merges the figures of all hierarchies. Only cpu.stat has the same name in two of them, so v1's becomes `limited:cpu.stat`. */
 function merge(
-  places: readonly Place[],
+  groups: readonly GroupPaths[],
   parts: { key: string; members: number[]; figures: FileTexts[] }[],
 ): FileTexts[] {
-  const found: FileTexts[][] = places.map(() => [])
+  const found: FileTexts[][] = groups.map(() => [])
   for (const { key, members, figures } of parts)
     for (const [n, i] of members.entries()) found[i]!.push(key === 'cpu' ? limited(figures[n]!) : figures[n]!)
   return found.map((all) => (all.length === 1 ? all[0]! : (file) => firstOf(all, file)))

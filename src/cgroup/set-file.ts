@@ -7,7 +7,7 @@ import { checkMayEnable, isPopulated } from './create.ts'
 import { evacuate } from './evacuate.ts'
 import { readGroupFile, readWords, tryRead } from './files.ts'
 import { formatFile } from './format-file.ts'
-import type { Place } from './group-paths.ts'
+import type { GroupPaths } from './group-paths.ts'
 import { parseFileName } from './path.ts'
 import { type Journal, makeWrites, orNone } from './restore.ts'
 import { orderQuota } from './v1/cpu-quota.ts'
@@ -33,73 +33,73 @@ export interface FileWrite {
  * Returns the directory in which a file exists without translation: a v2 name in the v2 tree, a v1 name in that controller's hierarchy.
  * Returns undefined otherwise.
  */
-export function directoryOf(place: Place, file: string): string | undefined {
-  const unified = place.directories['']
+export function directoryOf(paths: GroupPaths, file: string): string | undefined {
+  const unified = paths.directories['']
   const controller = controllerOf(file)
   if (controller === 'cgroup' || !file.includes('.'))
     return unified !== undefined && describeFile(file, 'v2')
       ? unified
-      : (Object.entries(place.directories).find(([key]) => key !== '')?.[1] ?? unified)
-  return place.directories[controller] ?? (!hasLegacy(place) || isOnUnified(place, controller) ? unified : undefined)
+      : (Object.entries(paths.directories).find(([key]) => key !== '')?.[1] ?? unified)
+  return paths.directories[controller] ?? (!hasLegacy(paths) || isOnUnified(paths, controller) ? unified : undefined)
 }
 
 /** Returns true if the controller is in the v2 tree; on a hybrid host, some are. */
-function isOnUnified({ directories: { '': unified } }: Place, controller: string): boolean {
+function isOnUnified({ directories: { '': unified } }: GroupPaths, controller: string): boolean {
   return unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)
 }
 
-function hasLegacy(place: Place): boolean {
-  return Object.keys(place.directories).some((key) => key !== '')
+function hasLegacy(paths: GroupPaths): boolean {
+  return Object.keys(paths.directories).some((key) => key !== '')
 }
 
 /** Returns true if the name needs translation: a v2 name whose controller is on v1 here. */
-function isTranslated(place: Place, file: string): boolean {
+function isTranslated(paths: GroupPaths, file: string): boolean {
   const controller = controllerOf(file)
   if (!file.includes('.')) return false
-  if (controller === 'cgroup') return place.directories[''] === undefined
-  if (isOnUnified(place, controller)) return false
-  return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
+  if (controller === 'cgroup') return paths.directories[''] === undefined
+  if (isOnUnified(paths, controller)) return false
+  return hasLegacy(paths) && describeFile(file, 'v2') !== undefined && !isPlain(paths, file)
 }
 
 /** Returns true if both versions use the same name, such as pids.max. */
-function isPlain(place: Place, file: string): boolean {
-  const directory = place.directories[controllerOf(file)]
+function isPlain(paths: GroupPaths, file: string): boolean {
+  const directory = paths.directories[controllerOf(file)]
   return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
 }
 
 /** Returns a file's text; a v1 text is returned in v2's format. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
-export function readFile(place: Place, file: string): string {
-  if (isTranslated(place, file)) {
+export function readFile(paths: GroupPaths, file: string): string {
+  if (isTranslated(paths, file)) {
     const text = readLegacy(file, (controller, name) => {
-      const directory = place.directories[controller]
+      const directory = paths.directories[controller]
       return directory === undefined ? undefined : readGroupFile(directory, name)
     })
     if (text !== undefined) return text
-    throw missing(place, file)
+    throw missing(paths, file)
   }
-  const directory = directoryOf(place, file)
-  if (directory === undefined) throw missing(place, file)
+  const directory = directoryOf(paths, file)
+  if (directory === undefined) throw missing(paths, file)
   const { text, errno } = tryRead(directory, file)
   if (errno !== undefined) throw explainRead(directory, file, errno)
   // either hierarchy may have frozen the group
-  const { freezer } = place.directories
+  const { freezer } = paths.directories
   if (file === 'cgroup.freeze' && text === '0' && freezer !== undefined)
     return readLegacy(file, (_, name) => readGroupFile(freezer, name)) ?? text
   return text
 }
 
-function missing(place: Place, file: string) {
+function missing(paths: GroupPaths, file: string) {
   return fail('CGROUP_FILE_MISSING', {
     file,
-    group: place.path,
+    group: paths.path,
     evidence: [
-      `the group is in the hierarchies ${Object.keys(place.directories)
+      `the group is in the hierarchies ${Object.keys(paths.directories)
         .map((key) => key || 'v2')
         .join(', ')}`,
     ],
     remedy:
       describeFile(file, 'v1') || isOnLegacy(file)
-        ? `create it there too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${place.path}`
+        ? `create it there too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${paths.path}`
         : 'cgroup v1 has no equivalent: leave it out',
   })
 }
@@ -112,7 +112,7 @@ function isOnLegacy(file: string): boolean {
 /**
  * Returns the writes that freeze or thaw a group in each hierarchy that supports it. Returns an empty list if none does.
  */
-export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[] {
+export function planFreeze({ directories }: GroupPaths, frozen: boolean): FileWrite[] {
   const { '': unified, freezer } = directories
   return [
     ...(unified === undefined ? [] : [{ directory: unified, file: 'cgroup.freeze', value: frozen ? '1' : '0' }]),
@@ -125,14 +125,14 @@ export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[]
 /**
  * Returns the writes that set a file, in an order that the kernel accepts. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING
  */
-export function planWrites(place: Place, file: string, value: string): FileWrite[] {
-  if (file === 'cgroup.freeze' && place.directories.freezer !== undefined) return planFreeze(place, value === '1')
-  if (!isTranslated(place, file)) {
-    const directory = directoryOf(place, file)
-    if (directory === undefined) throw missing(place, file)
+export function planWrites(paths: GroupPaths, file: string, value: string): FileWrite[] {
+  if (file === 'cgroup.freeze' && paths.directories.freezer !== undefined) return planFreeze(paths, value === '1')
+  if (!isTranslated(paths, file)) {
+    const directory = directoryOf(paths, file)
+    if (directory === undefined) throw missing(paths, file)
     return [{ directory, file, value }]
   }
-  const memory = place.directories.memory
+  const memory = paths.directories.memory
   // the two values are added, so 10M must be converted to bytes first
   const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
@@ -142,8 +142,8 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
   const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
   const planned = writes.map((write): FileWrite => {
-    const directory = place.directories[write.controller]
-    if (directory === undefined) throw missing(place, file)
+    const directory = paths.directories[write.controller]
+    if (directory === undefined) throw missing(paths, file)
     return { directory, file: write.file, value: write.value }
   })
   if (file === 'cpu.max') return orderShare(planned)
@@ -162,23 +162,23 @@ function orderShare(writes: FileWrite[]): FileWrite[] {
  * Returns the writes for a text that a drop-in passes unchanged. A keyed file accepts its lines one by one.
  * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would truncate at its suffix
  */
-export function planRaw(place: Place, file: string, text: string): FileWrite[] {
+export function planRaw(paths: GroupPaths, file: string, text: string): FileWrite[] {
   const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
   return text
     .split('\n')
     .filter(Boolean)
     .flatMap((line) => formatRaw(words, line))
     .flatMap((line) =>
-      file === 'cpu.weight' && /^\d+$/.test(line) && isTranslated(place, file)
-        ? planWrites(place, 'cpu.shares', String(proportionalShares(Number(line))))
-        : planWrites(place, file, line),
+      file === 'cpu.weight' && /^\d+$/.test(line) && isTranslated(paths, file)
+        ? planWrites(paths, 'cpu.shares', String(proportionalShares(Number(line))))
+        : planWrites(paths, file, line),
     )
 }
 
 /** Returns a file's text in a drop-in's form, in which cpu.weight uses libcgroup's proportion. @throws the same errors as `readFile` */
-export function readRawFile(place: Place, file: string): string {
-  if (file !== 'cpu.weight' || !isTranslated(place, file)) return readFile(place, file)
-  return String(proportionalWeight(Number(readFile(place, 'cpu.shares'))))
+export function readRawFile(paths: GroupPaths, file: string): string {
+  if (file !== 'cpu.weight' || !isTranslated(paths, file)) return readFile(paths, file)
+  return String(proportionalWeight(Number(readFile(paths, 'cpu.shares'))))
 }
 
 /** Smallest value that means "no limit" on v1, which writes the largest number of whole pages. */
@@ -207,9 +207,9 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
  * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
  * CGROUP_THREADED
  */
-export function planFile(place: Place, file: string, value: unknown, force = false): FileWrite[] {
+export function planFile(paths: GroupPaths, file: string, value: unknown, force = false): FileWrite[] {
   const name = parseFileName(file, 'the file')
-  const writes = formatFile(name, value).flatMap((text) => planWrites(place, name, text))
+  const writes = formatFile(name, value).flatMap((text) => planWrites(paths, name, text))
   if (!force) for (const write of writes) checkWrite(write)
   return writes
 }
@@ -231,26 +231,26 @@ export type FileSetting = readonly [file: string, value: unknown]
  * @throws the errors of `planFile`, and CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED
  */
 export async function assignFiles(
-  place: Place,
+  paths: GroupPaths,
   files: readonly FileSetting[],
   options: SetOptions = {},
 ): Promise<void> {
   await orNone(async (journal) => {
-    for (const [file, value] of files) await assignFile(place, file, value, options, journal)
+    for (const [file, value] of files) await assignFile(paths, file, value, options, journal)
   })
 }
 
 async function assignFile(
-  place: Place,
+  paths: GroupPaths,
   file: string,
   value: unknown,
   options: SetOptions,
   journal: Journal,
 ): Promise<void> {
-  const unified = place.directories['']
+  const unified = paths.directories['']
   if (options.evacuate && file === 'cgroup.subtree_control' && unified !== undefined && isPopulated(unified))
     evacuate(unified)
-  await makeWrites(planFile(place, file, value, options.force), journal)
+  await makeWrites(planFile(paths, file, value, options.force), journal)
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
-import { childPlaces, hierarchies, type Place } from './group-paths.ts'
+import { childGroupPaths, type GroupPaths, hierarchies } from './group-paths.ts'
 import { parseFileName, parseGroupPath } from './path.ts'
 import { explainMake, explainWrite } from './write-errors.ts'
 
@@ -47,19 +47,19 @@ const noSettings =
 const doubles = new Set(['cpu.weight.nice', 'cpuset.cpu_exclusive.effective'])
 
 /** Saves these groups and all groups below them, parents first. */
-export function takeSnapshot(host: Host, places: readonly Place[]): SavedState {
+export function takeSnapshot(host: Host, allPaths: readonly GroupPaths[]): SavedState {
   const groups: SavedGroup[] = []
   const keys = new Map(hierarchies(host).map(([key, { mount }]) => [key, mount]))
-  const visit = (place: Place) => {
+  const visit = (paths: GroupPaths) => {
     const seen = new Set<string>()
-    for (const [key, directory] of Object.entries(place.directories)) {
+    for (const [key, directory] of Object.entries(paths.directories)) {
       if (seen.has(directory)) continue
       seen.add(directory)
       groups.push(saveGroup(key, directory, keys.get(key)!))
     }
-    for (const child of childPlaces(place)) visit(child)
+    for (const child of childGroupPaths(paths)) visit(child)
   }
-  for (const place of places) visit(place)
+  for (const paths of allPaths) visit(paths)
   return { hutch: 'cgroups 1', groups }
 }
 

@@ -9,7 +9,7 @@ import {
   type Watch,
 } from './event-sources.ts'
 import { isGroup, readFileNames, watchPath } from './files.ts'
-import { childPlaces, type Place } from './group-paths.ts'
+import { childGroupPaths, type GroupPaths } from './group-paths.ts'
 
 /** What to watch besides the groups' own event files. */
 export interface WatchOptions {
@@ -27,13 +27,13 @@ const settleMs = 250
  *
  * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
  */
-export function watchPlaces(
-  places: readonly Place[],
+export function watchGroups(
+  allPaths: readonly GroupPaths[],
   options: WatchOptions,
   emit: (event: GroupEvent) => void,
   ended: () => void = () => {},
 ): () => void {
-  const groups = new Map<string, { place: Place; sources: Sources }>()
+  const groups = new Map<string, { paths: GroupPaths; sources: Sources }>()
   const directories = new Map<string, () => void>()
   let settling: NodeJS.Timeout | undefined
 
@@ -62,22 +62,22 @@ export function watchPlaces(
     group.sources.read()
     group.sources.close()
     groups.delete(path)
-    for (const directory of Object.values(group.place.directories)) {
+    for (const directory of Object.values(group.paths.directories)) {
       directories.get(directory)?.()
       directories.delete(directory)
     }
-    emit(makeEvent(group.place, '', 'removed', 1))
+    emit(makeEvent(group.paths, '', 'removed', 1))
     if (groups.size > 0) return
     close()
     ended()
   }
-  const enter = (place: Place, late: boolean) => {
-    if (groups.has(place.path)) return
-    groups.set(place.path, { place, sources: openSources(place, watch, late) })
-    if (late) emit(makeEvent(place, '', 'created', 1))
+  const enter = (paths: GroupPaths, late: boolean) => {
+    if (groups.has(paths.path)) return
+    groups.set(paths.path, { paths, sources: openSources(paths, watch, late) })
+    if (late) emit(makeEvent(paths, '', 'created', 1))
     if (!options.recursive) return
-    for (const directory of new Set(Object.values(place.directories))) watchDirectory(directory)
-    for (const child of childPlaces(place)) enter(child, late)
+    for (const directory of new Set(Object.values(paths.directories))) watchDirectory(directory)
+    for (const child of childGroupPaths(paths)) enter(child, late)
   }
   /** Opens one watch per directory, however many watched groups are below it. The watch also reports changes of files. */
   const watchDirectory = (directory: string) => {
@@ -86,23 +86,23 @@ export function watchPlaces(
     const stop = watchPath(directory, (name) => {
       if (files.has(name)) return
       const path = `${directory}/${name}`
-      for (const { place } of groups.values())
-        if (Object.values(place.directories).includes(path)) {
-          if (!Object.values(place.directories).some(isGroup)) leave(place.path)
+      for (const { paths } of groups.values())
+        if (Object.values(paths.directories).includes(path)) {
+          if (!Object.values(paths.directories).some(isGroup)) leave(paths.path)
           return
         }
       if (!options.recursive || !isGroup(path)) return
-      const parent = [...groups.values()].find(({ place }) => Object.values(place.directories).includes(directory))
-      const child = parent && childPlaces(parent.place).find((one) => one.path.endsWith(`/${name}`))
+      const parent = [...groups.values()].find(({ paths }) => Object.values(paths.directories).includes(directory))
+      const child = parent && childGroupPaths(parent.paths).find((one) => one.path.endsWith(`/${name}`))
       if (child) enter(child, true)
     })
     if (stop) directories.set(directory, stop)
   }
 
   try {
-    for (const place of places) {
-      enter(place, false)
-      for (const directory of new Set(Object.values(place.directories)))
+    for (const paths of allPaths) {
+      enter(paths, false)
+      for (const directory of new Set(Object.values(paths.directories)))
         watchDirectory(directory.slice(0, directory.lastIndexOf('/')))
     }
   } catch (error) {

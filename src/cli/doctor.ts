@@ -5,7 +5,7 @@ import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
 import { commandLineNames } from '../options/names.ts'
 import { print } from '../system/stdout.ts'
-import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
+import { findSystemdParent, inspectSystemd } from '../systemd/doctor.ts'
 import { formatJson } from '../text/quote.ts'
 import { wantsColor } from '../verdict/format-result.ts'
 import type { Command } from './command.ts'
@@ -28,7 +28,7 @@ export const command: Command = {
 
 async function main({ values }: Parsed): Promise<number> {
   const host = readHost()
-  const place = findSystemdPlace(host)
+  const place = findSystemdParent(host)
   const systemd = await inspectSystemd(host, commandLineNames)
   const findings = inspectHost(place === undefined ? host : { ...host, home: place }).flatMap((finding) =>
     finding.title === 'delegation' ? [...systemd, ...(place === undefined ? [finding] : [])] : [finding],

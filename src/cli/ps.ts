@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch ps: lists the processes of groups, or prints them in the tree of groups.
 
-import { findPlace } from '../cgroup/group-paths.ts'
+import { findGroupPaths } from '../cgroup/group-paths.ts'
 import { readHost } from '../host/host.ts'
 import { readIds } from '../host/passwd.ts'
 import { type Member, readMembers } from '../monitor/processes.ts'
@@ -41,7 +41,7 @@ export const command: Command = {
 
 function main({ values, rest: names }: Parsed): number {
   const host = readHost()
-  const tops = names.length === 0 ? ['/'] : names.map((name) => findPlace(host, name).path)
+  const tops = names.length === 0 ? ['/'] : names.map((name) => findGroupPaths(host, name).path)
   const { userNames } = readIds()
   const userOf = (uid: number) => userNames.get(uid) ?? String(uid)
   const groups = new Map<string, Shown[]>()

@@ -9,7 +9,7 @@ import { formatTarget, isMade, type MoveResult } from '../rules/move.ts'
 import { parseWho, type Rule } from '../rules/parse.ts'
 import { readPids, readWatchedProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
-import { placeAll, startWatch } from '../rules/watch.ts'
+import { moveAll, startWatch } from '../rules/watch.ts'
 import { setPriority } from '../system/processes.ts'
 import { writeStderr } from '../system/stderr.ts'
 import { print as printText } from '../system/stdout.ts'
@@ -82,7 +82,7 @@ function apply({ values, rest }: Parsed): number {
   const all: MoveResult[] = []
   const pids = rest.length > 0 ? rest.map(parsePid) : readPids()
   const dry = values['dry-run'] !== undefined
-  placeAll(rules, pids, dry, (placed) => {
+  moveAll(rules, pids, dry, (placed) => {
     all.push(placed)
     if (!values.json) print(placed, dry ? 'would move' : 'moved')
   })

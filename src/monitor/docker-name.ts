@@ -2,7 +2,7 @@
 // Reads the names of Docker containers from Docker's state, which only root can read, because a group's path contains only the id. The
 // state is untrusted: no link is followed, the read size is limited, and an invalid name is ignored.
 
-import { allPaths, findPlace } from '../cgroup/group-paths.ts'
+import { allPaths, findGroupPaths } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
@@ -43,7 +43,7 @@ export function readDockerNames(directory = containers): ContainerNames {
  */
 export function findGroup(host: Host, name: string, names: ContainerNames): string {
   try {
-    return findPlace(host, asPrinted(name)).path
+    return findGroupPaths(host, asPrinted(name)).path
   } catch (error) {
     const path =
       HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND' ? findContainer(host, name, names) : undefined

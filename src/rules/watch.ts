@@ -22,16 +22,16 @@ interface Watch {
 const slackUsec = 10_000_000
 
 /** Applies the rules to these processes once. Leaves out this process and PID 1. */
-export function placeAll(
+export function moveAll(
   rules: readonly Rule[],
   pids: Iterable<number>,
   dry: boolean,
   report: (placed: MoveResult) => void,
 ): void {
-  for (const pid of pids) placeOne(rules, readWatchedProcess(pid), dry, report)
+  for (const pid of pids) moveOne(rules, readWatchedProcess(pid), dry, report)
 }
 
-function placeOne(
+function moveOne(
   rules: readonly Rule[],
   seen: WatchedProcess | undefined,
   dry: boolean,
@@ -64,7 +64,7 @@ export function startWatch(
   const looked = new Map<number, number>()
 
   const check = (pid: number) => {
-    if (!sticky.has(pid)) placeOne(rules, readWatchedProcess(pid), false, report)
+    if (!sticky.has(pid)) moveOne(rules, readWatchedProcess(pid), false, report)
     looked.delete(pid)
     looked.set(pid, Number(process.hrtime.bigint() / 1000n))
   }

@@ -24,16 +24,16 @@ interface Keys {
 }
 
 /** Returns the value that a seccomp filter returns for this action. @throws SECCOMP_PROFILE_INVALID */
-export function readAnswer(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number {
-  const at = inside(place, keys.action)
+export function readAnswer(from: { [key: string]: unknown }, cursor: JsonCursor, keys: Keys): number {
+  const at = inside(cursor, keys.action)
   const action = names[readWord(from[keys.action], at, Object.keys(names))]!
   if (action === actions.notify)
     throw refuse(at, from[keys.action], 'hutch does not forward notifications to another program', 'another action')
-  const number = readErrno(from, place, keys)
+  const number = readErrno(from, cursor, keys)
   if (action !== actions.errno && action !== actions.trace) {
     if (number !== undefined && number !== 0)
       throw refuse(
-        inside(place, keys.number),
+        inside(cursor, keys.number),
         number,
         `${from[keys.action]} has no number`,
         'SCMP_ACT_ERRNO, or leave it out',
@@ -44,17 +44,21 @@ export function readAnswer(from: { [key: string]: unknown }, place: JsonCursor, 
 }
 
 /** Reads an errno: a number as in the OCI specification, or a name as in Podman's files. */
-function readErrno(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number | undefined {
+function readErrno(from: { [key: string]: unknown }, cursor: JsonCursor, keys: Keys): number | undefined {
   const [number, name] = [from[keys.number] ?? undefined, from[keys.name] ?? undefined]
-  const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))
+  const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(cursor, keys.number), 0xffffn))
   if (name === undefined) return byNumber
   const byName =
     systemConstants.errno[
-      readWord(name, inside(place, keys.name), Object.keys(systemConstants.errno)) as keyof typeof systemConstants.errno
+      readWord(
+        name,
+        inside(cursor, keys.name),
+        Object.keys(systemConstants.errno),
+      ) as keyof typeof systemConstants.errno
     ]
   if (byNumber !== undefined && byNumber !== byName)
     throw refuse(
-      inside(place, keys.name),
+      inside(cursor, keys.name),
       name,
       `${keys.number} says ${byNumber}, and this is ${byName}`,
       'one of them',

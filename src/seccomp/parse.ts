@@ -69,29 +69,29 @@ export function parseProfileText(text: string, origin: string): Profile {
 
 /** Parses a profile from an object. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfile(value: unknown, origin: string): Profile {
-  const place: JsonCursor = { origin, at: '' }
-  const profile = readObject(value, place, keys)
+  const cursor: JsonCursor = { origin, at: '' }
+  const profile = readObject(value, cursor, keys)
   for (const key of ['listenerPath', 'listenerMetadata'] as const)
     if (profile[key] !== undefined && profile[key] !== '')
       throw refuse(
-        inside(place, key),
+        inside(cursor, key),
         profile[key],
         'hutch does not forward notifications to another program',
         'a profile without it',
       )
-  const defaultAction = readAnswer(profile, place, {
+  const defaultAction = readAnswer(profile, cursor, {
     action: 'defaultAction',
     number: 'defaultErrnoRet',
     name: 'defaultErrno',
   })
-  const architectures = readMachines(profile.architectures, inside(place, 'architectures'))
-  const architecturesOf = readMap(profile.archMap, inside(place, 'archMap'))
+  const architectures = readMachines(profile.architectures, inside(cursor, 'architectures'))
+  const architecturesOf = readMap(profile.archMap, inside(cursor, 'archMap'))
   if (architectures.length > 0 && Object.keys(architecturesOf).length > 0)
-    throw refuse(inside(place, 'archMap'), undefined, 'architectures is given, too', 'one of them')
-  const flags = readList(profile.flags, inside(place, 'flags')).map(
-    (flag, i) => filterFlags[readWord(flag, inside(inside(place, 'flags'), i), Object.keys(filterFlags))]!,
+    throw refuse(inside(cursor, 'archMap'), undefined, 'architectures is given, too', 'one of them')
+  const flags = readList(profile.flags, inside(cursor, 'flags')).map(
+    (flag, i) => filterFlags[readWord(flag, inside(inside(cursor, 'flags'), i), Object.keys(filterFlags))]!,
   )
-  const syscalls = inside(place, 'syscalls')
+  const syscalls = inside(cursor, 'syscalls')
   return {
     architectures,
     architecturesOf,
@@ -104,10 +104,10 @@ export function parseProfile(value: unknown, origin: string): Profile {
 }
 
 /** Reads Docker's `archMap`, which lists the further instruction sets of each machine. */
-function readMap(value: unknown, place: JsonCursor): { [machine: string]: string[] } {
+function readMap(value: unknown, cursor: JsonCursor): { [machine: string]: string[] } {
   const map: { [machine: string]: string[] } = Object.create(null)
-  for (const [i, entry] of readList(value, place).entries()) {
-    const at = inside(place, i)
+  for (const [i, entry] of readList(value, cursor).entries()) {
+    const at = inside(cursor, i)
     const { architecture, subArchitectures } = readObject(entry, at, ['architecture', 'subArchitectures'])
     map[readMachine(architecture, inside(at, 'architecture'))] = readMachines(
       subArchitectures,
@@ -117,11 +117,11 @@ function readMap(value: unknown, place: JsonCursor): { [machine: string]: string
   return map
 }
 
-function readMachines(value: unknown, place: JsonCursor): string[] {
-  return readList(value, place).map((one, i) => readMachine(one, inside(place, i)))
+function readMachines(value: unknown, cursor: JsonCursor): string[] {
+  return readList(value, cursor).map((one, i) => readMachine(one, inside(cursor, i)))
 }
 
-function readMachine(value: unknown, place: JsonCursor): string {
-  const name = readWord(value, place, architectureNames)
+function readMachine(value: unknown, cursor: JsonCursor): string {
+  const name = readWord(value, cursor, architectureNames)
   return machines.find(({ profileName }) => profileName === name)?.name ?? name
 }

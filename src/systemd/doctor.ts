@@ -12,7 +12,7 @@ import { isSystemdTree } from './scope.ts'
 import { defaultSlice } from './unit.ts'
 
 /** Returns the group that provides controllers for jobs, on a machine with systemd. */
-export function findSystemdPlace(host: Host): string | undefined {
+export function findSystemdParent(host: Host): string | undefined {
   return isSystemdTree(host) ? defaultSlice(host.unified!.mount, host.uid).controllers : undefined
 }
 

@@ -6,14 +6,14 @@ import type { Result } from './result.ts'
  * OK; RE: non-zero exit status; TLE: time limit; MLE: memory; OLE: output; SG: signal; internal: no status. An internal status means that
  * the program could not start, or that its caller stopped it.
  */
-export type JudgeStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
+export type ContestStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
 
 /** Returns a result's status. Exceeding RLIMIT_FSIZE counts as output. */
 export function contestStatus({
   reason,
   exitCode,
   signal,
-}: Pick<Result, 'reason' | 'exitCode' | 'signal'>): JudgeStatus {
+}: Pick<Result, 'reason' | 'exitCode' | 'signal'>): ContestStatus {
   switch (reason) {
     case 'not-found':
     case 'not-executable':

@@ -2,7 +2,7 @@
 // The result of a run: part of the public API. report.schema.json describes the same document for other languages.
 import type { RefusedCall } from '../seccomp/notification.ts'
 import type { Cause } from './cause.ts'
-import type { JudgeStatus } from './contest-status.ts'
+import type { ContestStatus } from './contest-status.ts'
 import type { Usage } from './usage.ts'
 
 /** The reason for the end, in fewer kinds than `Cause`. */
@@ -58,7 +58,7 @@ export interface Result<O extends Output = string> {
   signalFrom?: 'inside' | 'outside' | 'unknown'
   reason: Reason
   /** The status word of programming contests. */
-  judge: JudgeStatus
+  judge: ContestStatus
   /**
    * The exit status of `hutch run`: the command's own, or 128 + signal. Otherwise 124 for a time limit, 137 for too much output, 126 for
    * not executable, 127 for not found.

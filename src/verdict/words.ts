@@ -176,7 +176,7 @@ function stopped(c: Cause, slots: Slots): string {
 /** Returns the killed processes, and whose limit killed them. */
 function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: counted }: Slots): string {
   const { counts: { oomKills = 0, ooms = 0 } = {}, victims = [], limit } = c
-  const place = memoryPlace(limit)
+  const place = limitedBy(limit)
   const [first] = victims
   if (oomKills === 0 && victims.length === 0 && ooms > 0)
     return `out of memory (OOM), and no process could be killed: ${place}`
@@ -185,7 +185,7 @@ function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: 
   return `${counted ?? count(oomKills, 'process was', 'processes were')} killed (OOM): ${place}`
 }
 
-function memoryPlace(limit: CauseLimit | undefined): string {
+function limitedBy(limit: CauseLimit | undefined): string {
   if (!limit) return 'the limit of a group above was reached, or the host ran out of memory'
   if (limit.level === 'host') return 'the host ran out of memory'
   const size = sizeIn(limit)

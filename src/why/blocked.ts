@@ -3,7 +3,7 @@
 
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany } from '../cgroup/files.ts'
-import type { Place } from '../cgroup/group-paths.ts'
+import type { GroupPaths } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import { pauseSync } from '../system/clock.ts'
 import { readFileSync } from '../system/files.ts'
@@ -19,9 +19,9 @@ export interface Frozen {
 }
 
 /** Returns the frozen groups among a group and its ancestors, nearest first. Each hierarchy with a freezer has a group of its own. */
-export function readFrozen(host: Host, place: Place): Frozen[] {
+export function readFrozen(host: Host, paths: GroupPaths): Frozen[] {
   const levels = ['', ...(host.v1.freezer ? ['freezer'] : [])].flatMap((controller) =>
-    findLevels(host, place, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
+    findLevels(host, paths, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
   )
   const files = ['cgroup.freeze', 'freezer.self_freezing']
   const texts = readMany(

@@ -2,7 +2,7 @@
 // Finds how an ended process ended: from its wait status while it is a zombie, and from the kernel's log. Called by why.ts.
 
 import { readAncestors } from '../cgroup/ancestors.ts'
-import { placeOf, present } from '../cgroup/group-paths.ts'
+import { groupPathsOf, present } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import type { KernelFault, KernelKill } from '../host/kernel-record.ts'
 import { systemConstants } from '../system/constants.ts'
@@ -67,9 +67,9 @@ function signalOf({ what }: KernelFault): number {
 const makers: { [K in CauseKind]?: (end: KnownEnd, host: Host) => WhyCause[] } = {
   oom: ({ pid, kill }, host) => {
     const path = kill!.group ?? ''
-    const place = path === '' || host.layout === 'none' ? undefined : present(placeOf(host, path))
+    const paths = path === '' || host.layout === 'none' ? undefined : present(groupPathsOf(host, path))
     // the group's counts include other processes
-    const levels = place ? readAncestors(host, place).memory.map(({ kills: _, ...level }) => level) : []
+    const levels = paths ? readAncestors(host, paths).memory.map(({ kills: _, ...level }) => level) : []
     const name = `process ${pid} (${quote(kill!.name)})`
     const end = { status: null, signal: 'SIGKILL', from: 'kernel' } as const
     return memoryCauses({ name, path, levels, below: [], kills: [kill!] }).map((cause) => ({ ...cause, end }))

@@ -3,7 +3,7 @@
 
 import { type Ancestors, readAncestors } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
-import { hierarchies, type Place } from '../cgroup/group-paths.ts'
+import { type GroupPaths, hierarchies } from '../cgroup/group-paths.ts'
 import { type Fullness, parseWritable, readFull } from '../host/file-system.ts'
 import type { Host } from '../host/host.ts'
 import { statSync } from '../system/files.ts'
@@ -20,7 +20,7 @@ import { countTasks, type ProcessFacts, readProcessFacts, readTaskLimits } from 
 
 /** The facts of a group, or of a process and its group. */
 export interface GroupReadings {
-  place: Place
+  paths: GroupPaths
   ancestors: Ancestors
   /** The target, if it is a process. */
   one?: ProcessFacts
@@ -46,25 +46,25 @@ export interface GroupReadings {
 const maxProcesses = 32
 
 /** Reads the facts. `one` is the target process. Without it, all processes of the group are examined. */
-export function readGroupFigures(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): GroupReadings {
-  const ancestors = readAncestors(host, place)
-  const pids = one ? [one.pid] : membersOf(host, place)
+export function readGroupFigures(host: Host, paths: GroupPaths, log: LogFacts, one?: ProcessFacts): GroupReadings {
+  const ancestors = readAncestors(host, paths)
+  const pids = one ? [one.pid] : membersOf(host, paths)
   const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcessFacts(pid) ?? [])
   return {
-    place,
+    paths,
     ancestors,
     ...(one && { one }),
     populated: pids.length > 0 && !one?.zombie,
     taskCount: ancestors.pids[0]?.current || ancestors.pids[0]?.peak || pids.length,
     processes,
-    whole: place.directories[''] === host.unified?.mount,
-    memory: memoryFacts(ancestors, place, log, one !== undefined),
-    tasks: taskFacts(ancestors, place, log, processes),
+    whole: paths.directories[''] === host.unified?.mount,
+    memory: memoryFacts(ancestors, paths, log, one !== undefined),
+    tasks: taskFacts(ancestors, paths, log, processes),
     full: seenFull(processes),
-    frozen: readFrozen(host, place),
+    frozen: readFrozen(host, paths),
     waiting: readWaiting(processes),
-    daemon: readDaemonKills(host, place),
-    unread: unreadOf(ancestors, log, place),
+    daemon: readDaemonKills(host, paths),
+    unread: unreadOf(ancestors, log, paths),
   }
 }
 
@@ -120,8 +120,8 @@ function isOlder(directory: string, since: number | undefined): boolean {
 }
 
 /** Returns the evidence that the log has lost. Removed v1 groups took their counts along, and before Linux 6.11 v2 groups their refused forks. */
-function unreadOf({ memory, pids }: Ancestors, log: LogFacts, place: Place): string[] {
-  const lost = [place.directories.memory, place.directories.pids, place.directories['']].some(
+function unreadOf({ memory, pids }: Ancestors, log: LogFacts, paths: GroupPaths): string[] {
+  const lost = [paths.directories.memory, paths.directories.pids, paths.directories['']].some(
     (directory) => directory !== undefined && isOlder(directory, log.since),
   )
   const lacking = log.readable ? (lost ? [overwritten] : []) : ["the kernel's log cannot be read"]
@@ -145,12 +145,12 @@ function isWhole(levels: readonly { path: string }[]): boolean {
 }
 
 /** Returns the group's path in the hierarchy of these levels. The paths of a group can differ between hierarchies. */
-export function nameOf(levels: readonly { path: string }[], place: Place): string {
-  return quote(levels[0]?.path ?? place.path)
+export function nameOf(levels: readonly { path: string }[], paths: GroupPaths): string {
+  return quote(levels[0]?.path ?? paths.path)
 }
 
-function memoryFacts(ancestors: Ancestors, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
-  const path = ancestors.memory[0]?.path ?? place.path
+function memoryFacts(ancestors: Ancestors, paths: GroupPaths, log: LogFacts, alone: boolean): MemoryFacts {
+  const path = ancestors.memory[0]?.path ?? paths.path
   // the counts of the root group include all groups and say nothing about a process in it
   const deep = !(alone && isWhole(ancestors.memory))
   return {
@@ -163,13 +163,18 @@ function memoryFacts(ancestors: Ancestors, place: Place, log: LogFacts, alone: b
   }
 }
 
-function taskFacts(ancestors: Ancestors, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
-  const first = firstRefusal(log, ancestors.pids[0]?.path ?? place.path)
-  const below = lastRefusalBelow(log, ancestors.pids[0]?.path ?? place.path)
+function taskFacts(
+  ancestors: Ancestors,
+  paths: GroupPaths,
+  log: LogFacts,
+  processes: readonly ProcessFacts[],
+): TaskFacts {
+  const first = firstRefusal(log, ancestors.pids[0]?.path ?? paths.path)
+  const below = lastRefusalBelow(log, ancestors.pids[0]?.path ?? paths.path)
   const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
   const limits = readTaskLimits()
   return {
-    name: nameOf(ancestors.pids, place),
+    name: nameOf(ancestors.pids, paths),
     levels: ancestors.pids,
     below: isWhole(ancestors.pids) ? [] : ancestors.pidsBelow,
     logComplete: log.readable && log.sameGroups && log.since === undefined,
@@ -181,9 +186,9 @@ function taskFacts(ancestors: Ancestors, place: Place, log: LogFacts, processes:
 }
 
 /** Returns the processes of the group and below it. Returns none for the root, which has those of the whole machine. */
-function membersOf(host: Host, place: Place): number[] {
+function membersOf(host: Host, paths: GroupPaths): number[] {
   const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
-  const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
+  const directories = [...new Set(Object.values(paths.directories))].filter((directory) => !mounts.has(directory))
   const groups = directories.flatMap((directory) => walkGroups(directory))
   const pids = readMany(groups, ['cgroup.procs']).flatMap((figures) => figures('cgroup.procs')?.match(/\d+/g) ?? [])
   return [...new Set(pids)].map(Number).filter((pid) => pid > 0)

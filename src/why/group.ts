@@ -2,7 +2,7 @@
 // Explains a group or one of its processes: makes each kind that verdict/decide.ts chooses, with its limit, counts and words.
 
 import type { Ancestors } from '../cgroup/ancestors.ts'
-import type { Place } from '../cgroup/group-paths.ts'
+import type { GroupPaths } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import { availableParallelism, totalmem } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
@@ -30,8 +30,8 @@ interface FoundInGroup {
 }
 
 /** Returns the causes in a group. `one` is the target process. Without it, all processes of the group are examined. */
-export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
-  return explainReadings(readGroupFigures(host, place, log, one))
+export function groupCauses(host: Host, paths: GroupPaths, log: LogFacts, one?: ProcessFacts): FoundInGroup {
+  return explainReadings(readGroupFigures(host, paths, log, one))
 }
 
 /** Returns the causes that the facts of a group show. Pure, except for the host's memory, its CPUs and the names of other killers. */
@@ -55,15 +55,15 @@ const makers: { [K in CauseKind]?: (readings: GroupReadings, by: ReadonlySet<Fac
     memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
   oomd: ({ daemon }) => daemonCauses(daemon),
   'fork-refused': ({ tasks }) => taskCauses(tasks),
-  space: ({ full, one, place }) =>
-    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(place.path), pid, mounts)),
-  throttled: ({ ancestors, place, taskCount }) =>
-    throttleCauses(nameOf(ancestors.cpu, place), ancestors.cpu, availableParallelism(), taskCount),
-  slowed: ({ memory, ancestors, place }, by) => {
+  space: ({ full, one, paths }) =>
+    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(paths.path), pid, mounts)),
+  throttled: ({ ancestors, paths, taskCount }) =>
+    throttleCauses(nameOf(ancestors.cpu, paths), ancestors.cpu, availableParallelism(), taskCount),
+  slowed: ({ memory, ancestors, paths }, by) => {
     const limited = slowedCauses(memory, ancestors.pressure.memory)
     const waiting = by.has('stallPercent') && limited.length === 0 ? stallCauses(memory.name, ancestors.pressure) : []
     const crowded = by.has('cpusetDemandPercent') || by.has('cpuStallPercent')
-    return [...limited, ...waiting, ...(crowded ? cpuStallCauses(nameOf(ancestors.cpu, place), ancestors) : [])]
+    return [...limited, ...waiting, ...(crowded ? cpuStallCauses(nameOf(ancestors.cpu, paths), ancestors) : [])]
   },
 }
 
@@ -71,8 +71,8 @@ function nameProcess({ pid, name }: ProcessFacts): string {
   return `process ${pid} (${quote(name)})`
 }
 
-function blockedCausesOf({ one, place, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
-  const causes = blockedCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
+function blockedCausesOf({ one, paths, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
+  const causes = blockedCauses(one ? nameProcess(one) : quote(paths.path), frozen, processes, waiting)
   return causes.filter(({ kind }) => kind === wanted)
 }
 
@@ -131,8 +131,8 @@ function withPressure(cause: WhyCause, { ancestors: { pressure }, whole }: Group
 
 /** Words for each kind of restRows. */
 function nothingFound(readings: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
-  const { ancestors, place, one, unread } = readings
-  const name = one ? nameProcess(one) : quote(place.path)
+  const { ancestors, paths, one, unread } = readings
+  const name = one ? nameProcess(one) : quote(paths.path)
   const evidence = [...limitLines(ancestors), ...pressureLines(ancestors.pressure, readings.whole)]
   const hit = describeHits(readings)
   const [first] = unread

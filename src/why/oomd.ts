@@ -2,7 +2,7 @@
 // Finds kills by systemd-oomd, which stores their number in the group's attribute user.oomd_kill: systemd-oomd.service(8).
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
-import type { Place } from '../cgroup/group-paths.ts'
+import type { GroupPaths } from '../cgroup/group-paths.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import type { Host } from '../host/host.ts'
 import { quote } from '../text/quote.ts'
@@ -20,8 +20,8 @@ const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
 const maxBelow = 5000
 
 /** Returns the kills in a group, above it and below it. */
-export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
-  const levels = findLevels(host, place, '')
+export function readDaemonKills(host: Host, paths: GroupPaths): DaemonKill[] {
+  const levels = findLevels(host, paths, '')
   const [own] = levels
   if (!own || own.path === '/') return []
   const below = walkGroups(own.directory)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a process from /proc, with the limits on its forks and writes: proc_pid_status(5), proc_pid_limits(5).
 
-import { ownPlace, type Place } from '../cgroup/group-paths.ts'
+import { type GroupPaths, ownGroupPaths } from '../cgroup/group-paths.ts'
 import { parseHierarchies } from '../host/hierarchy.ts'
 import { type Host, readMembership, statField } from '../host/host.ts'
 import { readdirSync, readFileSync } from '../system/files.ts'
@@ -104,10 +104,12 @@ export function parseNproc(limits: string | undefined, uid: number, capabilities
 }
 
 /** Returns the process's group in each hierarchy. */
-export function readPlace(pid: number, host: Host): Place | undefined {
+export function readGroupPaths(pid: number, host: Host): GroupPaths | undefined {
   const mounts = read('self', 'mountinfo')
   try {
-    return mounts === undefined ? undefined : ownPlace({ ...host, ...parseHierarchies(mounts, readMembership(pid)) })
+    return mounts === undefined
+      ? undefined
+      : ownGroupPaths({ ...host, ...parseHierarchies(mounts, readMembership(pid)) })
   } catch {
     // the process is gone
     return undefined

@@ -2,7 +2,7 @@
 // Exports why(): finds the target, reads its state and returns what stopped it. Changes nothing.
 
 import { findContainerGroups, withParents } from '../cgroup/engine-groups.ts'
-import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
+import { allPaths, findGroupPaths, type GroupPaths, pathOfDirectory } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { refuseUnknown } from '../options/unknown-option.ts'
@@ -18,7 +18,7 @@ import type { Explanation, ExplanationDraft, WhyCause } from './explanation.ts'
 import { groupCauses } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './kernel-log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
-import { type ProcessFacts, readPlace, readProcessFacts } from './process.ts'
+import { type ProcessFacts, readGroupPaths, readProcessFacts } from './process.ts'
 import { checkReport, parseReport, type Report } from './report.ts'
 import { toCause } from './to-cause.ts'
 
@@ -86,13 +86,13 @@ function ofReport(report: Report, name: string): ExplanationDraft {
 }
 
 /** Finds a group by name, path or directory, by a unit's name or a container's id. Returns undefined if no group matches. @throws CGROUP_AMBIGUOUS */
-function findGroup(host: Host, name: string): Place | undefined {
+function findGroup(host: Host, name: string): GroupPaths | undefined {
   try {
-    return findPlace(host, pathOfDirectory(host, name))
+    return findGroupPaths(host, pathOfDirectory(host, name))
   } catch (error) {
     if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
     const path = onlyOne(name, findContainerGroups(name.startsWith('/') ? [] : allPaths(host), name))
-    return path === undefined ? undefined : findPlace(host, path)
+    return path === undefined ? undefined : findGroupPaths(host, path)
   }
 }
 
@@ -111,11 +111,11 @@ function findLogged(log: LogFacts, path: string, name: string): string | undefin
   return onlyOne(name, findContainerGroups(withParents(groups), name))
 }
 
-function explainGroup(host: Host, place: Place, name: string): ExplanationDraft {
+function explainGroup(host: Host, paths: GroupPaths, name: string): ExplanationDraft {
   const log = readLog()
-  const { causes, unread } = groupCauses(host, place, log)
+  const { causes, unread } = groupCauses(host, paths, log)
   return {
-    target: { kind: 'group', name, there: true, path: place.path },
+    target: { kind: 'group', name, there: true, path: paths.path },
     causes,
     unknown: [...unread, ...unknownOf(log, causes)],
   }
@@ -136,14 +136,14 @@ function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
 /** Explains a process that runs, or one whose id may be in the kernel's log. */
 function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): ExplanationDraft {
   const log = readLog()
-  const place = process && readPlace(pid, host)
+  const paths = process && readGroupPaths(pid, host)
   const own = endCauses(host, pid, log, process)
   const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
-  if (process && place) {
+  if (process && paths) {
     if (own.length === 0 && mountsAbove(readFileSync('/proc/self/mountinfo', 'utf8'))) return hiddenGroup(target)
-    const { causes: found, unread } = groupCauses(host, place, log, process)
+    const { causes: found, unread } = groupCauses(host, paths, log, process)
     return {
-      target: { ...target, path: place.path },
+      target: { ...target, path: paths.path },
       causes: own.length > 0 ? [...own, ...found.filter(({ kind }) => !ofRest.has(kind))] : found,
       unknown: [...earlierOnes(pid, log, process), ...unread, ...unknownOf(log, found)],
     }
@@ -218,7 +218,7 @@ function explainGone(host: Host, name: string): ExplanationDraft {
 function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
   let nearest: string | undefined
   try {
-    if (host.layout !== 'none') findPlace(host, pathOfDirectory(host, name))
+    if (host.layout !== 'none') findGroupPaths(host, pathOfDirectory(host, name))
   } catch (error) {
     nearest = HutchError.is(error) ? error.nearest : undefined
   }

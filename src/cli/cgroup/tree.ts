@@ -3,7 +3,7 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readMany } from '../../cgroup/files.ts'
 import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
-import type { Place } from '../../cgroup/group-paths.ts'
+import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
@@ -71,9 +71,9 @@ function readTree(top: Cgroup, depth: number): Node {
   return root
 }
 
-function readStalled(places: readonly Place[]): { [resource: string]: number }[] {
+function readStalled(allPaths: readonly GroupPaths[]): { [resource: string]: number }[] {
   const resources = ['cpu', 'memory', 'io']
-  const unified = places.map((place) => place.directories[''] ?? '/nonexistent')
+  const unified = allPaths.map((paths) => paths.directories[''] ?? '/nonexistent')
   return readMany(
     unified,
     resources.map((name) => `${name}.pressure`),

@@ -3,7 +3,7 @@
 // signal.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
-import { watchPlaces } from '../../cgroup/watch.ts'
+import { watchGroups } from '../../cgroup/watch.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
 import { formatJson } from '../../text/quote.ts'
@@ -42,7 +42,7 @@ export const command: Command = {
         resolve(0)
       }
       const timer = ms === undefined ? undefined : setTimeout(end, ms)
-      const close = watchPlaces(
+      const close = watchGroups(
         groups,
         { recursive: values.recursive !== undefined, pressure },
         (event) => print(format(event)),

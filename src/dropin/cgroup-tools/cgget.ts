@@ -3,7 +3,7 @@
 
 import { describeFile } from '../../cgroup/controllers/catalog.ts'
 import { isGroup, readEntries, readRaw } from '../../cgroup/files.ts'
-import { placeOf, present } from '../../cgroup/group-paths.ts'
+import { groupPathsOf, present } from '../../cgroup/group-paths.ts'
 import { parseFileName, parseGroupPath } from '../../cgroup/path.ts'
 import { readRawFile } from '../../cgroup/set-file.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
@@ -160,16 +160,16 @@ function knownFor(host: Host, all: readonly Mounted[], file: string): string {
 /** Reads the requested files of one group. @throws CGROUP_NOT_FOUND, CGROUP_FILE_MISSING, CGROUP_REFUSED */
 export function readGroupFiles(host: Host, { typed, files }: GroupQuery): Printed {
   const all = mountedHierarchies(host)
-  const place = placeOf(host, typed)
-  const there = present(place)
+  const paths = groupPathsOf(host, typed)
+  const there = present(paths)
   if (!there)
     throw withStatus(
       statuses.refused,
-      fail('CGROUP_NOT_FOUND', { group: place.path, where: host.unified?.mount ?? '/sys/fs/cgroup' }),
+      fail('CGROUP_NOT_FOUND', { group: paths.path, where: host.unified?.mount ?? '/sys/fs/cgroup' }),
     )
   const values = files.flatMap(({ controller, names }): [string, string][] => {
     const hierarchy = hierarchyOf(all, controller)
-    const directory = hierarchy && directoryIn(hierarchy, place.path.slice(1))
+    const directory = hierarchy && directoryIn(hierarchy, paths.path.slice(1))
     if (names !== 'all') return names.map((file) => [file, readVariable(host, typed, directory, file)])
     if (directory === undefined || !isGroup(directory)) return []
     return readEntries(directory)
@@ -185,9 +185,9 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
   return orStatus(statuses.refused, () => {
     // the file exists, but is write-only or disabled
     if (raw !== undefined && raw.errno !== 'ENOENT') return ''
-    const place = present(placeOf(host, typed))
-    if (place && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readRawFile(place, file)
-    throw explainRead(directory ?? placeOf(host, typed).path, file, 'ENOENT')
+    const paths = present(groupPathsOf(host, typed))
+    if (paths && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readRawFile(paths, file)
+    throw explainRead(directory ?? groupPathsOf(host, typed).path, file, 'ENOENT')
   })
 }
 

@@ -2,7 +2,7 @@
 // cgset: writes files of groups, under the names of either version.
 
 import { walkGroups, writeGroupFile } from '../../cgroup/files.ts'
-import { type Place, placeOf, present } from '../../cgroup/group-paths.ts'
+import { type GroupPaths, groupPathsOf, present } from '../../cgroup/group-paths.ts'
 import { parseFileName } from '../../cgroup/path.ts'
 import { directoryOf, planRaw, readFile } from '../../cgroup/set-file.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
@@ -59,18 +59,18 @@ export function runSet(name: string, parsed: ParsedOptions, translation?: Transl
   const typed = texts.map((text) => parseAssignment(text))
   const assignments = translation?.choose(typed) ?? typed
   const host = readHost()
-  const places = parsed.words.map((word) => placeOf(host, word, 'the group'))
+  const allPaths = parsed.words.map((word) => groupPathsOf(host, word, 'the group'))
   if (source !== undefined) {
-    const from = demandPlace(host, placeOf(host, source, '--copy-from'), statuses.groupMissing)
-    for (const place of places) copyFiles(from, demandPlace(host, place, statuses.valueMissing))
+    const from = requireGroup(host, groupPathsOf(host, source, '--copy-from'), statuses.groupMissing)
+    for (const paths of allPaths) copyFiles(from, requireGroup(host, paths, statuses.valueMissing))
     return 0
   }
   for (const { file } of assignments) checkController(host, file)
   const recursive = valuesOf(parsed, 'R').length > 0
-  for (const place of places) {
-    const there = demandPlace(host, place, statuses.valueMissing)
-    const groups = recursive ? [there, ...placesBelow(host, there)] : [there]
-    const read = (group: Place) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
+  for (const paths of allPaths) {
+    const there = requireGroup(host, paths, statuses.valueMissing)
+    const groups = recursive ? [there, ...descendants(host, there)] : [there]
+    const read = (group: GroupPaths) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
     for (const group of groups)
       for (const one of assignments) {
         // on v1, a descendant group need not exist in every hierarchy
@@ -106,11 +106,11 @@ export function parseAssignment(text: string, origin = '-r'): Assignment {
   return { file, value }
 }
 
-function demandPlace(host: Host, place: Place, status: number): Place {
-  const there = present(place)
+function requireGroup(host: Host, paths: GroupPaths, status: number): GroupPaths {
+  const there = present(paths)
   if (there) return there
   const where = host.unified?.mount ?? '/sys/fs/cgroup'
-  throw withStatus(status, fail('CGROUP_NOT_FOUND', { group: place.path, where }))
+  throw withStatus(status, fail('CGROUP_NOT_FOUND', { group: paths.path, where }))
 }
 
 /** Checks that the host has the file's controller. @throws CGROUP_CONTROLLER_MISSING */
@@ -129,17 +129,17 @@ export function checkController(host: Host, file: string): void {
   )
 }
 
-function placesBelow(host: Host, place: Place): Place[] {
-  const paths = new Set<string>()
-  for (const directory of Object.values(place.directories))
-    for (const below of walkGroups(directory).slice(1)) paths.add(`${place.path}${below.slice(directory.length)}`)
-  return [...paths].sort().flatMap((path) => present(placeOf(host, path)) ?? [])
+function descendants(host: Host, paths: GroupPaths): GroupPaths[] {
+  const below = new Set<string>()
+  for (const directory of Object.values(paths.directories))
+    for (const found of walkGroups(directory).slice(1)) below.add(`${paths.path}${found.slice(directory.length)}`)
+  return [...below].sort().flatMap((path) => present(groupPathsOf(host, path)) ?? [])
 }
 
-function assign(name: string, host: Host, place: Place, { file, value }: Assignment): void {
-  const made = followInto(host, place, file)
+function assign(name: string, host: Host, paths: GroupPaths, { file, value }: Assignment): void {
+  const made = followInto(host, paths, file)
   if (made.note !== undefined) remark(name, made.note)
-  for (const write of orStatus(statuses.valueMissing, () => planRaw(made.place, file, value))) {
+  for (const write of orStatus(statuses.valueMissing, () => planRaw(made.paths, file, value))) {
     const errno = writeGroupFile(write.directory, write.file, write.value)
     if (errno === undefined) continue
     throw withStatus(errno === 'ENOENT' ? statuses.valueMissing : statuses.refused, explainWrite({ ...write, errno }))

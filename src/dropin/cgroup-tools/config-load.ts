@@ -102,13 +102,13 @@ function legacyName(controller: string): string {
 }
 
 function applySettings({ hierarchy, path, controller }: Step, undo: UndoList): void {
-  const place = {
+  const paths = {
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : legacyName(controller.name)]: directoryIn(hierarchy, path) },
   }
   // an empty value, such as an io.max without limits, sets nothing
   for (const setting of controller.settings)
-    for (const { directory, file, value } of planRaw(place, setting.file, setting.value)) {
+    for (const { directory, file, value } of planRaw(paths, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)
       const errno = writeGroupFile(directory, file, value)
       if (errno !== undefined) throw explainWrite({ directory, file, value, errno })

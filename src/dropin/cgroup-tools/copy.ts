@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgset --copy-from: copies the settings of one group to another.
 import { readEntries, readGroupFile, readMode, readRaw, writeGroupFile } from '../../cgroup/files.ts'
-import type { Place } from '../../cgroup/group-paths.ts'
+import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
@@ -10,7 +10,7 @@ const notCopied =
   /^(cgroup\.|tasks$|notify_on_release$|release_agent$)|\.(force_empty|pressure_level|pressure|reclaim|reset_stats|kmem\.|failcnt|max_usage_in_bytes|peak|usage)|^memory\.(oom_control|kmem\.)|^cpuacct\.usage$|^devices\./
 
 /** Copies the settings. @throws CGROUP_WRITE_REFUSED */
-export function copyFiles(from: Place, to: Place): void {
+export function copyFiles(from: GroupPaths, to: GroupPaths): void {
   for (const [key, source] of Object.entries(from.directories)) {
     const target = to.directories[key]
     if (target === undefined || source === target) continue

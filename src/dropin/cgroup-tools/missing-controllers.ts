@@ -5,7 +5,7 @@
 
 import { describeFile } from '../../cgroup/controllers/catalog.ts'
 import { makeDirectory, readGroupFile, readWords, writeGroupFile } from '../../cgroup/files.ts'
-import { type Place, placeOf, present } from '../../cgroup/group-paths.ts'
+import { type GroupPaths, groupPathsOf, present } from '../../cgroup/group-paths.ts'
 import { directoryOf } from '../../cgroup/set-file.ts'
 import { legacyControllerOf } from '../../cgroup/v1/translate.ts'
 import { explainMake } from '../../cgroup/write-errors.ts'
@@ -22,17 +22,17 @@ const mark = 'cgroup.clone_children'
 const mayFollow = new Set(['blkio', 'cpu', 'hugetlb', 'memory', 'pids', 'rdma', 'misc'])
 
 /** Creates the group in the hierarchy of the file's controller, if that is on v1 and the group exists only in others. */
-export function followInto(host: Host, place: Place, file: string): { place: Place; note?: string } {
+export function followInto(host: Host, paths: GroupPaths, file: string): { paths: GroupPaths; note?: string } {
   const controller = legacyControllerOf(file)
   const hierarchy = host.v1[controller]
-  const others = Object.entries(place.directories).filter(([key]) => key !== '' && host.v1[key])
-  if (!hierarchy || !mayFollow.has(controller) || others.length === 0 || directoryOf(place, file) !== undefined)
-    return { place }
-  const directory = `${hierarchy.mount}${place.path}`
+  const others = Object.entries(paths.directories).filter(([key]) => key !== '' && host.v1[key])
+  if (!hierarchy || !mayFollow.has(controller) || others.length === 0 || directoryOf(paths, file) !== undefined)
+    return { paths }
+  const directory = `${hierarchy.mount}${paths.path}`
   // only for v2 names: users of v1 names create each directory themselves, and a misspelled name must not create a group
-  if (!describeFile(file, 'v2')) return { place }
+  if (!describeFile(file, 'v2')) return { paths }
   let at = hierarchy.mount
-  for (const part of place.path.split('/').filter(Boolean)) {
+  for (const part of paths.path.split('/').filter(Boolean)) {
     at = `${at}/${part}`
     const errno = makeDirectory(at)
     if (errno === undefined) writeGroupFile(at, mark, '1')
@@ -40,15 +40,15 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   }
   for (const pid of readWords(others[0]![1], 'cgroup.procs')) writeGroupFile(directory, 'cgroup.procs', pid)
   return {
-    place: { ...place, directories: { ...place.directories, [controller]: directory } },
-    note: `made ${place.path} in the ${controller} hierarchy too, since ${file} is there; cgexec and cgdelete include it`,
+    paths: { ...paths, directories: { ...paths.directories, [controller]: directory } },
+    note: `made ${paths.path} in the ${controller} hierarchy too, since ${file} is there; cgexec and cgdelete include it`,
   }
 }
 
 /** Returns the group's following directories in hierarchies other than the named ones. */
 export function followers(host: Host, path: string, mounts: readonly string[]): string[] {
   if (path === '' || Object.keys(host.v1).length === 0) return []
-  const there = present(placeOf(host, path))
+  const there = present(groupPathsOf(host, path))
   return Object.entries(there?.directories ?? {})
     .filter(([key, directory]) => mayFollow.has(key) && !mounts.some((mount) => directory.startsWith(`${mount}/`)))
     .map(([, directory]) => directory)

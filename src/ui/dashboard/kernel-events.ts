@@ -3,7 +3,7 @@
 
 import { openSources } from '../../cgroup/event-sources.ts'
 import { watchPath } from '../../cgroup/files.ts'
-import { placeOf, present } from '../../cgroup/group-paths.ts'
+import { groupPathsOf, present } from '../../cgroup/group-paths.ts'
 import { HutchError } from '../../errors/errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { GroupRow } from './api-types.ts'
@@ -38,9 +38,9 @@ export function openAlarms(
 
   const watch = (path: string) => {
     try {
-      const place = present(placeOf(host, path))
-      if (!place) return
-      const { memory, pids, '': unified } = place.directories
+      const paths = present(groupPathsOf(host, path))
+      if (!paths) return
+      const { memory, pids, '': unified } = paths.directories
       const directories = { ...(unified && { '': unified }), ...(memory && { memory }), ...(pids && { pids }) }
       let settling: NodeJS.Timeout | undefined
       const sources = openSources(
