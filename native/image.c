@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Holds the image of hutch-init, embedded in the addon and in compiled files. hutch-init is
- * executed from a sealed memfd. No file of the host or of a container can replace it. A container
- * that reaches it through /proc/self/exe cannot write to it (CVE-2019-5736).
+ * executed from a sealed memfd, so no file of the host or of a container can replace it. A
+ * container that reaches it through /proc/self/exe cannot write to it (CVE-2019-5736).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -32,7 +32,7 @@ int init_image_memfd(void)
 	size_t size = (size_t)(init_image_end - init_image);
 	long err, fd = sys(__NR_memfd_create, "hutch-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
-	if (fd == -EINVAL)	/* MFD_EXEC exists since Linux 6.3 */
+	if (fd == -EINVAL)	/* Linux before 6.3 does not know MFD_EXEC */
 		fd = sys(__NR_memfd_create, "hutch-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return (int)fd;
@@ -40,9 +40,10 @@ int init_image_memfd(void)
 	if (err)
 		return (int)err;
 	/*
-	 * If a user namespace cannot read a program, the program's memory belongs to the outer user
-	 * namespace (would_dump in fs/exec.c). No CAP_SYS_PTRACE inside then reaches the memory. A
-	 * caller other than root could then not write the id maps through /proc/PID.
+	 * Root removes the read permission of the image. The kernel then makes the memory of the
+	 * process that executes it belong to the outer user namespace (would_dump in fs/exec.c).
+	 * CAP_SYS_PTRACE inside the new user namespace does not reach that memory. Without root the
+	 * permission stays: otherwise the caller could not write the id maps through /proc/PID.
 	 */
 	if (sys(__NR_geteuid) == 0)
 		err = sys(__NR_fchmod, fd, 0111);

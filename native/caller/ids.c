@@ -43,7 +43,10 @@ static int open_lock(void)
 	return (int)fd;
 }
 
-/* Returns the first free slot at or after a random one. */
+/*
+ * Returns the first free slot (range of ids), searching from a random slot upwards, so that
+ * concurrent starts rarely compete.
+ */
 static long find_slot(int fd)
 {
 	u32 random = 0;
@@ -69,7 +72,10 @@ static long find_slot(int fd)
 	return -EDQUOT;
 }
 
-/* Reserves ids. Returns -EDQUOT if none are free. The threads of one process share the facts. */
+/*
+ * Reserves a range of user and group ids for one sandbox. Returns -EDQUOT if no range is free. The
+ * threads of one process share the facts about ids.
+ */
 int op_reserve_ids(struct outer *o, struct cursor *c)
 {
 	long slot, err = finished(c);
@@ -83,7 +89,7 @@ int op_reserve_ids(struct outer *o, struct cursor *c)
 	fd = open_lock();
 	refresh_ids_facts(fd);
 	slot = find_slot(fd);
-	if (slot == -EDQUOT && facts.read_at < now) {	/* some of the processes seen earlier may have ended */
+	if (slot == -EDQUOT && facts.read_at < now) {	/* these facts may be old: processes may have ended */
 		read_ids_facts();
 		slot = find_slot(fd);
 	}
@@ -100,7 +106,7 @@ int op_reserve_ids(struct outer *o, struct cursor *c)
 	return slot < 0 ? (int)slot : 0;
 }
 
-/* Releases the lock by closing its descriptor. */
+/* Releases the reserved ids: closing the descriptor releases the lock on them. */
 void release_ids(struct outer *o)
 {
 	if (o->id_count && o->ids_fd >= 0)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declares the ids that sandboxes may have on this host: found by ids-facts.c, reserved by ids.c. */
+/*
+ * Declares the user and group ids that sandboxes may use on this host. ids-facts.c finds them,
+ * ids.c reserves them.
+ */
 #ifndef HUTCH_IDS_H
 #define HUTCH_IDS_H
 
@@ -24,11 +27,11 @@ struct ranges {
 /* The facts about ids. A slot is the range of one sandbox: `each` user ids and `each` group ids. */
 struct ids_facts {
 	u32 version;
-	u32 last_pid;		/* processes up to this pid were inspected */
+	u32 last_pid;		/* highest pid whose process was already checked for its ids */
 	u64 read_at;
 	u64 key[KEY_LENGTH];
 	struct ranges free[KINDS];
-	u32 shared[KINDS];	/* if only one id exists, all sandboxes share it */
+	u32 shared[KINDS];	/* true if the host offers only one id: all sandboxes then share it */
 	u32 each, slots;
 	u8 taken[MAX_SLOTS / 8];
 };

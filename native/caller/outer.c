@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the outer ops: creates and limits the group, clones the child into it, and after its end
- * reads the figures and removes the group.
+ * Runs the outer ops, the steps of a start outside of the job: creates and limits the group, and
+ * clones the child. After the child's end, reads the figures and removes the group.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -28,7 +28,7 @@ static int op_make_group(struct outer *o, struct cursor *c)
 	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
 	if (err == -EEXIST && may_exist)
 		return 0;
-	/* regardless of the umask: a process with other ids joins the group by its path (v1) */
+	/* mode regardless of the umask: on v1 a process with another user id opens the group by its path */
 	if (!err)
 		sys(__NR_fchmodat, AT_FDCWD, path, 0755);
 	if (!err && o->made_count < MAX_GROUPS) {
@@ -67,7 +67,7 @@ static long read_figure(const char *path, char *text, size_t size)
 	return sys(__NR_lgetxattr, directory, path + slash + 1, text, size);
 }
 
-/* Reads a file as a figure. A file that cannot be read is recorded with its error: its figure is absent, not 0. */
+/* Reads a file as a figure, such as a usage. If this fails, the error is recorded and the figure is absent, not 0. */
 static int op_read_file(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -118,8 +118,8 @@ static struct watch *add_watch(struct outer *o)
 }
 
 /*
- * Watches a file. memory.events and pids.events notify of a change like of a write (cgroup-v2.rst).
- * A missing file is not watched.
+ * Watches a file, if it exists, with inotify. A change of memory.events or pids.events counts as a
+ * write (cgroup-v2.rst).
  */
 static int op_watch_file(struct outer *o, struct cursor *c)
 {
@@ -167,7 +167,7 @@ static int op_watch_oom(struct outer *o, struct cursor *c)
 	return 0;
 }
 
-/* Ends outer_start; outer_finish continues after this op. */
+/* Handles the op `wait`, at which outer_start returns. outer_finish later continues after it. */
 static int op_wait(struct outer *o, struct cursor *c)
 {
 	o->timeout_ms = take_u32(c);
@@ -179,7 +179,7 @@ static int op_wait(struct outer *o, struct cursor *c)
 	return finished(c) ? -EPROTO : 1;
 }
 
-/* Sets the CPU time limit. The code that waits for the job checks it and kills the job: see cpu-time.c. */
+/* Stores the job's CPU time limit, which cpu-time.c enforces. */
 static int op_limit_cpu(struct outer *o, struct cursor *c)
 {
 	o->cpu_ms = take_u32(c);
@@ -188,14 +188,14 @@ static int op_limit_cpu(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
-/* Makes the child's READY visible to the code that waits, which starts the time limit with the job request. */
+/* Handles a prestarted sandbox: its time limit starts when it receives a job, not at its launch. */
 static int op_watch_ready(struct outer *o, struct cursor *c)
 {
 	o->takes_order = 1;
 	return finished(c);
 }
 
-/* Sets the answers of supervised calls. The listener arrives with the filter, right before the exec. */
+/* Stores the answers to system calls that a seccomp filter reports. hutch-init sends the listener before the exec. */
 static int op_supervise_calls(struct outer *o, struct cursor *c)
 {
 	o->answers = take_numbers(c);
@@ -219,9 +219,8 @@ static int contains(const char *text, const char *part, size_t length)
 }
 
 /*
- * Reaps zombies that the job made siblings by CLONE_PARENT. waitid(2) reports the oldest ended
- * child. The child belongs to the job if its v2 group does. Otherwise another part of this process
- * waits for the child.
+ * Reaps zombies that the job created as children of this process by CLONE_PARENT. waitid(2) reports
+ * the oldest ended child. Other children belong to other parts of this process.
  */
 static void reap_siblings(const char *procs)
 {
@@ -276,7 +275,10 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 		return 0;
 	}
 	kill_all(&procs, kill_file);
-	/* processes that cannot be seen may still exist: the error is reported unless the next check sees more */
+	/*
+	 * the error is reported unless the next check lists more processes: some may be invisible
+	 * (other pid namespace)
+	 */
 	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;
 }
 
@@ -293,15 +295,15 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	err = remove_directory(AT_FDCWD, path);
 	if (err == -ENOENT || (err && shared))
 		return 0;
-	/* a job may have created groups of its own, as hutch inside the job does */
+	/* a job may have created groups inside its group, for example by running hutch */
 	if (err == -EBUSY)
 		clear_below(path);
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
 /*
- * Releases the locks only after the groups are removed: another hutch's clean-up kills the
- * processes of a group whose lock is free.
+ * Releases the locks on the groups. Must run after their removal: otherwise another hutch would
+ * treat them as abandoned, and kill their processes.
  */
 static void release_locks(struct outer *o)
 {
@@ -340,9 +342,9 @@ int outer_start(struct outer *o, const struct launch_files *files)
 }
 
 /*
- * Runs the remaining ops. Returns -EAGAIN while a process is still dying: call again in a moment.
- * Any other failure is reported, and the next call still runs the ops after it. So everything
- * removable is removed first.
+ * Runs the remaining ops. Returns -EAGAIN while a process is still dying: the caller tries again in
+ * a moment. Returns any other failure of an op at once. The next call continues with the op after
+ * the failed one, so everything removable is removed.
  */
 int outer_finish(struct outer *o)
 {
@@ -369,7 +371,7 @@ int outer_finish(struct outer *o)
 	}
 }
 
-/* Skips the op that still returns -EAGAIN. */
+/* Skips the op for which outer_finish keeps returning -EAGAIN. */
 void outer_skip(struct outer *o)
 {
 	struct cursor payload;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs one started program: its reports, its end, its deadline and its clean-up. The caller of
- * these functions only waits: the addon's reactor for many runs, a compiled file for one.
+ * Runs one started program: handles its reports, its end, its deadline and its clean-up. The
+ * callers of these functions wait for events. The addon's reactor does so for many runs, a compiled
+ * file for one.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,8 +14,8 @@
 #include "../hutch.h"
 
 /*
- * Retries of a clean-up op. A process in the middle of a large exit can hold its group for seconds.
- * After these retries, hutch reports the remaining processes.
+ * Maximum number of retries of a clean-up op. A process that is freeing much memory at its exit can
+ * keep its group in use for seconds. After the last retry, hutch reports the remaining processes.
  */
 #define RETRIES_AT_MOST 400
 /* Milliseconds between reads of a v1 group after SIGTERM: v1 does not notify when a group becomes empty. */
@@ -28,8 +29,8 @@ void run_begin(struct run *run)
 }
 
 /*
- * Starts a run. Returns 0, or -errno with life->outer.step at the failed op and nothing left
- * behind. The program's bytes must outlive the run.
+ * Starts a run. Returns 0, or -errno with run->outer.step at the failed op and nothing left behind.
+ * The program's bytes must outlive the run.
  */
 int run_start(struct run *run, const struct launch_files *files)
 {
@@ -57,9 +58,10 @@ int run_start(struct run *run, const struct launch_files *files)
 }
 
 /*
- * Receives the next failure report of hutch-init, or its findings about the refused program.
- * Returns 1 if all of *said was received, otherwise only the report counts. A hutch-init outside of
- * the pid namespace reports after the inner one, whose report is more precise.
+ * Receives the next message from hutch-init: a failed step, or what it found out about a program
+ * that could not be executed. Returns 1 if one was received. Returns 0 if *said holds only a report
+ * or nothing new. With a pid namespace, the hutch-init outside of it reports after the one inside,
+ * whose report is more precise.
  */
 int run_failed(struct run *run, struct program_look *said)
 {
@@ -67,8 +69,8 @@ int run_failed(struct run *run, struct program_look *said)
 	long got;
 
 	/*
-	 * ECONNRESET: hutch-init ended before it read GO; its messages follow this error. No report
-	 * may be lost for a transient error.
+	 * ECONNRESET means that hutch-init ended before it read GO. Its messages are received after
+	 * this error. A transient error must not lose a report, so receiving is repeated.
 	 */
 	for (int tries = 0; tries < 3;) {
 		got = receive(run->outer.report_fd, said, sizeof *said, K_MSG_DONTWAIT);
@@ -97,7 +99,10 @@ int run_failed(struct run *run, struct program_look *said)
 	return 0;
 }
 
-/* Opens cgroup.events of the job's v2 group, which notifies poll(2) when the group becomes empty. Returns -1 without one. */
+/*
+ * Opens cgroup.events of the job's v2 group, on which poll(2) reports when the group becomes empty.
+ * Returns -1 if the job has no such group.
+ */
 static int open_events(const struct outer *o)
 {
 	static const char from[] = "cgroup.kill", to[] = "cgroup.events";
@@ -113,7 +118,10 @@ static int open_events(const struct outer *o)
 	return fd < 0 ? -1 : (int)fd;
 }
 
-/* Returns whether the job's groups have a process. Reading cgroup.events also arms its next notification. */
+/*
+ * Returns true if the job's groups have a process. Reading cgroup.events also requests the next
+ * notification of a change.
+ */
 static int has_processes(const struct run *run)
 {
 	static const char empty[] = "populated 0";
@@ -129,7 +137,7 @@ static int has_processes(const struct run *run)
 	return count;
 }
 
-/* Returns true if the cloned process has ended, and reaps it once. */
+/* Returns true once the cloned process has ended, and reaps it. */
 int run_ended(struct run *run)
 {
 	struct rusage usage = { 0 };
@@ -137,7 +145,7 @@ int run_ended(struct run *run)
 	if (run->ending || !reap_child(run->outer.pid, run->outer.pidfd, &run->own_status, &usage))
 		return 0;
 	run->ending = 1;
-	/* other processes that were sent SIGTERM keep their time to end */
+	/* the job's other processes were sent SIGTERM too, and keep the rest of their time until SIGKILL */
 	run->grace = run->stop_stage == 1 ? run->deadline : 0;
 	if (run->grace)
 		run->empty_fd = open_events(&run->outer);
@@ -150,8 +158,8 @@ int run_ended(struct run *run)
 }
 
 /*
- * Gives the terminal back after the job's end. A signal from ^C that ended the job is also sent to
- * hutch's own group: a script that waits for hutch must end with it.
+ * Gives the terminal back to hutch after the job's end. If ^C or ^\ ended the job, sends the same
+ * signal to hutch's own group, so that a script around hutch ends too.
  */
 static void end_terminal(struct run *run)
 {
@@ -164,8 +172,8 @@ static void end_terminal(struct run *run)
 }
 
 /*
- * Runs the rest of the outer section. Returns 0 when complete. Otherwise returns the milliseconds
- * until the next try, or until POLLPRI on life->empty_fd.
+ * Runs the remaining outer ops. Returns 0 when all are done. Otherwise returns the milliseconds
+ * after which the caller must try again; POLLPRI on run->empty_fd may end the wait earlier.
  */
 unsigned int run_finish(struct run *run)
 {
@@ -195,8 +203,9 @@ unsigned int run_finish(struct run *run)
 }
 
 /*
- * Sends the stop signal to the job's processes, and later SIGKILL. Returns the signal. SIGCONT
- * follows the stop signal, because a stopped process does not act on signals.
+ * Sends the stop signal (SIGTERM by default) to the job's processes at the first call, and SIGKILL
+ * at the next. Returns the signal. SIGCONT follows the stop signal, because a stopped process does
+ * not handle signals.
  */
 int run_stop(struct run *run)
 {
@@ -218,8 +227,9 @@ int run_stop(struct run *run)
 }
 
 /*
- * Handles an event of a watched file. v1 has no memory.oom.group: hutch writes the kill file of the
- * parallel v2 tree, a moment later. Returns false if there was no event.
+ * Handles an event of a watched file. Returns false if there was no event. v1 has no
+ * memory.oom.group, which kills a whole group at once. hutch therefore kills the job's group in the
+ * parallel v2 tree.
  */
 int run_event(struct run *run, u32 index)
 {

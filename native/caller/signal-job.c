@@ -10,15 +10,15 @@
 #include "../hutch.h"
 
 /*
- * Kills all processes. cgroup.kill kills the whole tree at once, including forks in progress.
- * Without it, the listed processes are killed one by one until none are left.
+ * Kills all processes of a job. A write to cgroup.kill kills the whole tree of groups at once,
+ * including forks in progress. Without that file, kills the listed processes one by one.
  */
 int kill_all(const struct strings *procs, const char *kill_file)
 {
 	const char *path = procs->first;
 	int count = 0;
 
-	/* the kill file is set only after the op `wait` */
+	/* is NULL before the op `wait` has stored its path */
 	if (kill_file && *kill_file && write_text(kill_file, "1") == 0)
 		return 0;
 	for (u32 i = 0; i < procs->count; i++, path = next_string(path))
@@ -27,8 +27,9 @@ int kill_all(const struct strings *procs, const char *kill_file)
 }
 
 /*
- * Signals a job without a group. hutch-init itself gets no signal: as PID 1 it receives a request,
- * otherwise it would end or forward the signal twice.
+ * Signals a job without a group. hutch-init as PID 1 receives a request instead of the signal;
+ * otherwise only its descendants are signalled. The signal itself would end hutch-init, or
+ * hutch-init would forward it a second time.
  */
 static long signal_ungrouped(const struct outer *o, int sig)
 {
@@ -40,8 +41,8 @@ static long signal_ungrouped(const struct outer *o, int sig)
 }
 
 /*
- * Signals all processes of the job except hutch-init: it forwards a plain signal, so the command
- * would get the signal twice.
+ * Signals all processes of the job except hutch-init. hutch-init would forward the signal, so the
+ * command would receive it twice.
  */
 int outer_signal(struct outer *o, int sig)
 {
@@ -52,8 +53,8 @@ int outer_signal(struct outer *o, int sig)
 		return (int)signal_ungrouped(o, sig);
 	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
 	/*
-	 * alone, hutch-init cannot forward the signal yet and may be waiting for the network; on v1
-	 * it may not have joined its group yet
+	 * if hutch-init is the group's only process, it is signalled: it may still be starting. If
+	 * no process is listed, hutch-init may not have joined its v1 group yet.
 	 */
 	if (sig && (count == 0 || (o->reaps && count == 1)))
 		err = signal_child(o->pid, o->pidfd, sig);

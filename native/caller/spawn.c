@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts hutch-init by one clone3. The child shares the caller's memory, and the caller's thread
- * waits until the exec (CLONE_VM, CLONE_VFORK). So no page table is copied. The child only makes
- * system calls.
+ * Starts hutch-init by one clone3. CLONE_VM and CLONE_VFORK let the child share the caller's
+ * memory, while the caller's thread waits until the exec. No page table is copied. The child makes
+ * only system calls.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,28 +11,31 @@
 
 #include "../hutch.h"
 
-#define FIRST_FREE 3	/* the first number after the standard streams */
+#define FIRST_FREE 3	/* first descriptor number after stdin, stdout and stderr */
 #define DIGITS 12
 
 struct child {
 	const struct launch_files *files;
 	struct numbers keep;
 	int init_fd, report_fd, program_fd;
-	int parent_fd;	/* the other end of report_fd */
-	int unmapped;	/* in a new user namespace: no id is mapped yet */
-	int first;	/* PID 1 of its namespace */
+	int parent_fd;	/* the launcher's end of the socket whose other end is report_fd */
+	int unmapped;	/* true in a new user namespace, whose id maps are not written yet */
+	int first;	/* true if the child is PID 1 of its pid namespace */
 	const struct terminal *terminal;
 	u32 session;
-	int err;	/* error of the child, written to shared memory */
+	int err;	/* errno of the child, which shares this memory */
 };
 
-/* Moves a descriptor away from the numbers of the standard streams, which a server may have closed. */
+/*
+ * Duplicates a descriptor numbered 0 to 2 to a higher number. hutch's own descriptors get such
+ * numbers if the caller has closed its standard streams.
+ */
 static long lift(int fd)
 {
 	return fd < 0 || fd >= FIRST_FREE ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE);
 }
 
-/* Returns true if the number belongs to a descriptor of hutch, because the caller never opened it. */
+/* Returns true if the number is that of one of hutch's own descriptors, so the caller cannot have meant it. */
 static int is_own(const struct child *c, u32 number)
 {
 	return number == (u32)c->init_fd || number == (u32)c->report_fd || number == (u32)c->program_fd ||
@@ -40,10 +43,10 @@ static int is_own(const struct child *c, u32 number)
 }
 
 /*
- * Puts the descriptors in place, in a copy of the descriptor table. Only descriptors at the numbers
- * of the streams are moved. So few free descriptors are enough (ulimit -n), and no number passed on
- * by the caller is overwritten. close_range marks every other descriptor of Node as close-on-exec,
- * including those opened by libraries, except the kept ones.
+ * Places the standard streams and hutch's descriptors in the child's copy of the descriptor table.
+ * Only descriptors numbered 0 to 2 are moved. So a low `ulimit -n` is enough, and no descriptor
+ * kept for the command is overwritten. close_range marks all other descriptors as close-on-exec,
+ * including those opened by libraries.
  */
 static long place_descriptors(struct child *c)
 {
@@ -100,7 +103,10 @@ static void child_main(void *arg)
 		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
-	/* PID 1 loses every signal without a handler, except blocked signals: these wait until the command exists */
+	/*
+	 * the kernel discards a signal to PID 1 that has no handler, unless it is blocked: blocked
+	 * signals wait for the command
+	 */
 	if (err >= 0 && c->first)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
@@ -196,8 +202,8 @@ static void tool_main(void *arg)
 }
 
 /*
- * Runs a program by its path until it ends, without environment and open descriptors. Returns its
- * wait status, or -errno.
+ * Runs a program by its path until it ends, with an empty environment and no open descriptors.
+ * Returns its wait status, or -errno.
  */
 int run_tool(const char *const *argv)
 {
@@ -212,7 +218,7 @@ int run_tool(const char *const *argv)
 
 	if (pid < 0)
 		return (int)pid;
-	/* no exit signal, so no other code of this process can reap it */
+	/* no exit signal: other code of this process that waits for any child cannot reap this one */
 	do
 		got = sys(__NR_wait4, pid, &status, __WALL, NULL);
 	while (got == -EINTR);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds and removes groups whose hutch was killed. hutch holds a lock on a file of each group that
- * it creates. The kernel releases the lock when hutch ends. A free lock means the same in every pid
- * and time namespace, so the group's name is only for people.
- * Only the group's owner can open the locked file: its mode becomes 0600 once the lock is held. So
- * no other user can hold the lock. Without this mode, the state of the creator is unknown: about to
- * take the lock, or an older version. Such a group is removed only if its whole tree is empty, and
- * no process in it is killed.
+ * it creates, and the kernel releases the lock when hutch ends. A lock is visible from every pid
+ * and time namespace, so the group's name only informs people. Once the lock is held, the file's
+ * mode becomes 0600. Only the group's owner can then open the file, so no other user can hold the
+ * lock. If the file has another mode, its creator is about to take the lock, or is an older version
+ * of hutch. Such a group is removed only if its whole tree is empty, and no process in it is
+ * killed.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -19,7 +19,10 @@
 #define MARK 0600
 #define OLD_SECONDS 60
 
-/* cgroup.kill: v2 since Linux 5.14. notify_on_release: v1. cgroup.max.depth: v2 of older kernels. */
+/*
+ * Files of a group that can hold its lock; the first one that exists is used. cgroup.kill: v2 since
+ * Linux 5.14. notify_on_release: v1. cgroup.max.depth: v2 before Linux 5.14.
+ */
 static const struct lock_file {
 	const char *name;
 	int flags;
@@ -45,8 +48,8 @@ static long open_lock(int base, const char *group)
 }
 
 /*
- * Returns the descriptor that holds the lock of a new group, or -errno. Without the lock, a
- * clean-up treats the group like one of an older version.
+ * Locks a new group. Returns the descriptor that holds the lock, or -errno. A group without a lock
+ * is cleaned up by the rules for groups of older versions.
  */
 int lock_group(const char *path)
 {
@@ -71,8 +74,8 @@ static int is_marked(int lock, struct statx *st)
 
 /*
  * Returns the user whose hutch holds a group's lock, or -1 if the lock is free. Returns -EACCES if
- * only another user can check. A lock is tried only after it was held once, so its creator always
- * gets it.
+ * only another user can check. Tries the lock only if its file shows that it was held before. So
+ * the check never competes with the group's creator.
  */
 long group_holder(const char *path)
 {
@@ -123,8 +126,9 @@ static int is_old(int group)
 }
 
 /*
- * Returns true if the group's creator has ended. kill(2) uses this process's own pid namespace,
- * regardless of the mounted /proc. A creator in another namespace is judged by the group's age.
+ * Returns true if the group's creator has ended. kill(2) checks the pid in this process's own pid
+ * namespace, whichever /proc is mounted. A creator in another pid namespace counts as ended if the
+ * group is older than a minute.
  */
 static int is_gone(u64 pid, u64 space, u64 own_space, int group)
 {
@@ -177,7 +181,10 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	return again;
 }
 
-/* Removes the stale groups directly below a directory. Returns 1 if work remains, at `until` at the latest. */
+/*
+ * Removes the stale groups directly below a directory. Returns by the time `until`: 1 if groups are
+ * left to check, otherwise 0.
+ */
 int sweep_directory(const char *directory, u64 own_space, u64 until)
 {
 	struct listing l;

@@ -2,8 +2,8 @@
 /*
  * Handles sessions and terminals; see "Sessions and terminals" in docs/architecture.md. A job
  * without a terminal gets a new session. A job that has the caller's terminal as a stream stays in
- * the session. It gets its own process group, which becomes the foreground group. hutch takes the
- * terminal back when the job stops or ends.
+ * the caller's session. It gets its own process group, which becomes the foreground group. hutch
+ * takes the terminal back when the job stops or ends.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -58,7 +58,10 @@ void terminal_open(struct terminal *t, enum session session, const int *streams)
 
 	*t = (struct terminal){ .fd = -1, .stream = -1 };
 	for (int i = 0; i < 3; i++) {
-		/* other descriptors are closed or reused before the job ends */
+		/*
+		 * only streams that keep the caller's descriptor number are restored: others are
+		 * closed or reused before the job ends
+		 */
 		t->flags[i] = session == SESSION_KEPT || streams[i] != i ? -1
 			      : (int)sys(__NR_fcntl, streams[i], F_GETFL);
 		if (t->stream < 0 && is_terminal_of_session(streams[i]))
@@ -77,7 +80,10 @@ void terminal_open(struct terminal *t, enum session session, const int *streams)
 	t->saved = session != SESSION_KEPT && sys(__NR_ioctl, t->fd, TCGETS, t->settings) == 0;
 }
 
-/* Runs in the child, whose streams are in place. SIGTTOU stays blocked until the command begins. */
+/*
+ * Puts the child into its session and process group. Runs in the child after its streams are in
+ * place. SIGTTOU stays blocked until the command begins.
+ */
 long terminal_enter(const struct terminal *t, enum session session)
 {
 	u64 one = SIGNAL_BIT(SIGTTOU);
@@ -92,14 +98,14 @@ long terminal_enter(const struct terminal *t, enum session session)
 		return err;
 	sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, NULL, NSIG_BYTES);
 	own = sys(__NR_getpid);
-	/* fails only if the terminal was hung up */
+	/* fails only if the terminal was hung up, so the result is ignored */
 	sys(__NR_ioctl, t->stream, TIOCSPGRP, &(int){ (int)own });
 	return 0;
 }
 
 /*
- * Returns true if hutch may take the foreground back: from the job's group, a group that the job
- * created, or an ended group.
+ * Returns true if hutch may make its own group the foreground group again. The foreground group
+ * must be the job's, one that the job created, or one that has ended.
  */
 static int may_take(const struct terminal *t, int job, int group)
 {
@@ -120,11 +126,14 @@ static int is_equal(const u8 *one, const u8 *other, size_t length)
 	return length == 0;
 }
 
-/* Restores the caller's streams after the job's end. Returns true if the job was in the foreground. */
+/*
+ * Restores the settings of the terminal, the foreground group and the flags of the caller's streams
+ * after the job's end. Returns true if the job was in the foreground.
+ */
 int terminal_restore(struct terminal *t, enum session session, int job)
 {
 	int now, group;
-	/* Node sets O_NONBLOCK at any time; the streams of hutch's own commands are not shared with Node */
+	/* Node may set O_NONBLOCK on the library's streams at any time, so only O_APPEND is restored there */
 	int which = session == SESSION_OF_LIBRARY ? O_APPEND : RESTORED;
 
 	for (int i = 0; i < 3; i++) {
@@ -153,9 +162,9 @@ int terminal_restore(struct terminal *t, enum session session, int job)
 }
 
 /*
- * Stops this process as its shell expects. If the terminal stopped the job, stops hutch's whole
- * group: without hutch, the group would have been stopped, too. Returns when hutch is continued, or
- * at once if the group has no shell to continue it. A deadline also continues it.
+ * Stops hutch itself with the job, as its shell expects. If the user typed ^Z, stops hutch's whole
+ * process group, as the terminal would without hutch. Returns when hutch is continued by a signal
+ * or at the job's deadline. Returns at once if no shell could continue the group.
  */
 static void stop_self(int sig, int whole_group, u64 deadline)
 {
@@ -167,7 +176,10 @@ static void stop_self(int sig, int whole_group, u64 deadline)
 
 	if (deadline && sys(__NR_timer_create, K_CLOCK_MONOTONIC, &event, &timer) == 0)
 		sys(__NR_timer_settime, timer, K_TIMER_ABSTIME, when, NULL);
-	/* the others first, and this process once: a second signal would stop it again after it was continued */
+	/*
+	 * stop the rest of the group first, then this process once: a second signal would stop it
+	 * again after SIGCONT
+	 */
 	sys(__NR_rt_sigaction, sig, &ignored, &handler, NSIG_BYTES);
 	if (whole_group)
 		sys(__NR_kill, 0, sig);
@@ -181,9 +193,9 @@ static void stop_self(int sig, int whole_group, u64 deadline)
 }
 
 /*
- * Handles the stop of the job by `sig`; `typed`: the terminal sent the signal. The job continues
- * when this function returns. A job that wants hutch's terminal gets it if the user brought hutch
- * to the foreground.
+ * Stops hutch after the job was stopped by `sig`, and continues the job when hutch is continued.
+ * typed: the terminal sent the signal. If the job stopped because it needs the terminal, and
+ * hutch's group has it, the job gets the terminal instead.
  */
 void run_stopped(struct run *run, int sig, int typed)
 {
@@ -221,8 +233,9 @@ static int is_there(int pidfd)
 }
 
 /*
- * Sends a terminal's signal to the job's whole process group. PID 1 of a pid namespace forwards it
- * inside; a plain signal to PID 1 is forwarded only to the command.
+ * Sends a signal that the terminal sent to the job's whole process group. PID 1 of a pid namespace
+ * forwards it to the group inside. Without the code TYPED_CODE, PID 1 would forward it only to the
+ * command.
  */
 void signal_job_group(int pidfd, int group, int reaps, int sig)
 {
@@ -235,8 +248,8 @@ void signal_job_group(int pidfd, int group, int reaps, int sig)
 }
 
 /*
- * Stops a job that has no terminal together with hutch on ^Z, and continues it with hutch. Uses
- * SIGSTOP, because the kernel ignores SIGTSTP in a session without a shell.
+ * Stops a job that has no terminal when the user stops hutch by ^Z, and continues the job with
+ * hutch. Uses SIGSTOP, because the kernel ignores SIGTSTP in a session without a shell.
  */
 void stop_with_job(int pidfd, int group)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks the groups below a group, to any depth, with two descriptors: down by openat, up by "..".
- * Each level stores only its read position in the directory.
+ * Walks all groups below a group, to any depth, with only two open descriptors: downwards by
+ * openat, upwards by "..". For each level, only the read position in the directory is stored.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -15,7 +15,7 @@ int open_group_in(int base, const char *name)
 {
 	long fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	/* a job may have removed hutch's permission on a group of its own */
+	/* if a job removed hutch's permission on a group, hutch grants it again and retries */
 	if (fd == -EACCES && sys(__NR_fchmodat, base, name, 0700) == 0)
 		fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return (int)fd;
@@ -54,8 +54,9 @@ static int write_in(int group, const char *file, const char *text)
 }
 
 /*
- * Kills the processes of a group. v1 and kernels before 5.14 kill each listed process; a frozen
- * process of v1 cannot die. Returns 1 if the kill covers all groups below.
+ * Kills the processes of a group. Without cgroup.kill (v1, Linux before 5.14), kills each listed
+ * process. A frozen v1 process cannot end, so the v1 group is thawed. Returns 1 if the kill covers
+ * all groups below.
  */
 int kill_group(int group)
 {
@@ -75,7 +76,10 @@ static int has_processes(int group)
 	return signal_listed_in(group, "cgroup.procs", 0, 0, &count) != 0 || count > 0;
 }
 
-/* Enters a group. Returns -EBUSY if the walk only checks and the group has a process. */
+/*
+ * Handles one group of a walk: kills its processes in mode WALK_KILL. In mode WALK_LOOK, returns
+ * -EBUSY if the group has a process.
+ */
 static int visit(int group, enum walk mode)
 {
 	if (mode == WALK_LOOK)
@@ -86,9 +90,9 @@ static int visit(int group, enum walk mode)
 }
 
 /*
- * Walks once over the groups below `top`, and stops at `until` (0: never). Returns 0 when none are
- * left or, for WALK_LOOK, when no process was found. Returns -EBUSY if another pass may help,
- * otherwise a permanent error.
+ * Walks once over the groups below `top`. Stops at the time `until` (0: no limit). Returns 0 when
+ * all are removed or, for WALK_LOOK, when no process was found. Returns -EBUSY if another pass may
+ * help, otherwise a permanent error.
  */
 int walk_groups_below(int top, enum walk mode, u64 until)
 {
@@ -149,7 +153,10 @@ int walk_groups_below(int top, enum walk mode, u64 until)
 	return result;
 }
 
-/* Clears the groups below a path. Does not wait: a dying process still holds its group, so the caller tries again. */
+/*
+ * Kills the processes in all groups below a path and removes the groups. Does not wait for dying
+ * processes, which keep their groups: the caller tries again.
+ */
 void clear_below(const char *path)
 {
 	int fd = open_group_in(AT_FDCWD, path);

@@ -53,8 +53,8 @@ static int register_event(const char *group, long event, long target, const char
 }
 
 /*
- * Returns the eventfd, non-blocking and close-on-exec, or -errno. `argument` depends on the file: a
- * threshold, a level, or empty.
+ * Returns an eventfd, non-blocking and close-on-exec, or -errno. The kernel's meaning of `argument`
+ * depends on the watched file: a threshold, a level, or empty.
  */
 int legacy_eventfd(const char *group, const char *file, const char *argument)
 {

@@ -23,8 +23,9 @@
 #define FOOTER_LENGTH 32
 #define GROUP_PLACEHOLDER "hutch-0-0-0-0"
 /*
- * In paths, this stands for the caller's own group, followed by the controller, or by nothing for
- * the v2 tree. As a value, it stands for the value of that group's file.
+ * Placeholder in a compiled program. In a path, it stands for the caller's own group: followed by a
+ * v1 controller, or by nothing for the v2 tree. As a value, it stands for the value of that group's
+ * file.
  */
 #define OWN_PLACEHOLDER "hutch-own-"
 #define LEAF_NAME "hutch-leaf"
@@ -32,15 +33,15 @@
 #define CHECKSUM_FACTOR 16777619u
 
 /*
- * PASS_ARGUMENTS: the command gets the arguments. QUIET: no verdict is printed. PASS_ENVIRONMENT:
- * the command gets the caller's environment, overridden by the values of exec. DIE_WITH_PARENT: the
- * file and its command end with the caller.
+ * Flags of a compiled file. PASS_ARGUMENTS: the command gets the file's arguments. QUIET: no
+ * verdict is printed. PASS_ENVIRONMENT: the command gets the caller's environment, in which the
+ * options' values take precedence. DIE_WITH_PARENT: the file and its command end with the caller.
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
 /*
- * Texts of the verdict, in this order. At the end, \1, \2, \4 and \5 in a text are replaced by
- * values, and \3 by how the program ended.
+ * Texts of the verdict, in this order. When a verdict is printed, \1, \2, \4 and \5 in a text are
+ * replaced by values, and \3 by how the program ended.
  */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(KILLED) X(HELD_MEMORY_HIGH) X(HELD_MEMORY_MAX) X(HELD_CPU_MAX) X(HELD_CPUSET_CPUS) X(HELD_IO_MAX) \
@@ -58,8 +59,8 @@ enum word {
 };
 
 /*
- * Kinds of causes, numbered as in src/verdict/cause.ts, and the figures of the decision, as in
- * src/verdict/decide.ts. A test compares both.
+ * Kinds of causes, numbered as in src/verdict/cause.ts, and figures that decide the cause, as in
+ * src/verdict/decide.ts. A test compares this list with both files.
  */
 #define KINDS(X) \
 	X(EXITED) X(OOM) X(FORK_REFUSED) X(TIMEOUT) X(CPU_TIME) X(THROTTLED) X(SLOWED) X(SPACE) X(DESCRIPTORS) X(ULIMIT) X(OUTPUT) \
@@ -73,8 +74,8 @@ enum word {
 	X(PRESENT) X(LIMITS_REACHED) X(UNREAD) X(SLOWED_ABOVE) X(THROTTLED_ABOVE) X(MEMORY_FULL) X(REFAULT_PERCENT) X(IO_LIMITED) X(IO_STALL_PERCENT) \
 	X(CPU_STALL_PERCENT) X(CPUSET_DEMAND_PERCENT)
 /*
- * Files of limits that only slow a job; 0 means none. WORD_HELD_ and WORD_LATE_ are in the same
- * order.
+ * Files of limits that slow a job down without ending it; 0 means no such limit. The texts
+ * WORD_HELD_* and WORD_LATE_* have the same order.
  */
 #define HELD_LIMITS(X) X(MEMORY_HIGH) X(MEMORY_MAX) X(CPU_MAX) X(CPUSET_CPUS) X(IO_MAX) X(MEMORY_PRESSURE) X(IO_PRESSURE)
 enum held_limit {
@@ -96,8 +97,8 @@ enum figure {
 };
 
 /*
- * Keys of a refused step: step * 2 + section, part, errno, text number. Part and errno 0 stand for
- * all unlisted ones.
+ * Numbers of a refusal key: step * 2 + section, part of the step, errno, index of the text. Part
+ * and errno 0 match every part and errno without its own key.
  */
 #define REFUSAL_KEYS 4
 #define INNER_SECTION 1
@@ -141,7 +142,7 @@ const char *nth_string(const struct strings *strings, u32 n);
 /* instantiate.c: completes the program with facts known only at the start */
 struct call {
 	const char *group;
-	char **arguments;	/* to pass on, ended by NULL */
+	char **arguments;	/* arguments for the command, ended by NULL */
 	char **environment;
 	u32 flags;
 };
@@ -151,10 +152,10 @@ long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out,
 /* facts.c */
 int check_facts(const struct strings *facts, const char *file);
 
-/* own-group.c: replaces the program's placeholders at this start */
+/* own-group.c: replaces placeholders in the program by the groups of this start */
 #define MAX_PLACES 16
 struct place {
-	char controller[32];	/* empty for the v2 tree */
+	char controller[32];	/* name of the v1 controller; empty for the v2 tree */
 	const char *mount;
 	char path[4096];	/* path of the caller's group relative to the mount: empty, or parts separated by / */
 };
@@ -172,11 +173,14 @@ int read_outer_limits(const struct place *place);
 void join(struct text *t, const struct place *place, const char *file);
 const char *read_in(const struct place *place, const char *file, char *buffer, size_t size);
 
-/* place-groups.c: the groups below which this start creates its groups */
+/* place-groups.c: chooses the parent groups in which this start creates its groups */
 int go_up(char *path);
 int place_groups(const struct strings *facts, const char *file);
 
-/* outer-limits.c: limits of the caller's groups that do not apply to the job */
+/*
+ * outer-limits.c: limits of the caller's groups that would not apply to the job, because its group
+ * lies outside of them
+ */
 struct limit_line {
 	const char *file;
 	char value[1024];
@@ -190,7 +194,7 @@ u32 limit_lines(void);
 u64 limit_lines_room(void);
 void warn_of_outer_limits(void);
 
-/* stale-groups.c: names of groups, see src/cgroup/stale-groups.ts */
+/* stale-groups.c: names groups after their creator, as src/cgroup/stale-groups.ts does */
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 
@@ -198,8 +202,8 @@ int sweep_beside(const struct outer *o, const char *own, u64 until);
 enum kill_level { LEVEL_UNKNOWN, LEVEL_OWN, LEVEL_BELOW, LEVEL_ABOVE, LEVEL_HOST };
 struct logged_kill {
 	enum kill_level level;
-	u32 up;			/* ABOVE: so many levels above the job's group */
-	struct text below;	/* BELOW: the path of the group, fit for a terminal */
+	u32 up;			/* for LEVEL_ABOVE: number of levels between the job's group and the ancestor */
+	struct text below;	/* for LEVEL_BELOW: path of the group, with characters that are safe for a terminal */
 };
 void read_last_kill(const char *group, struct logged_kill *out);
 void take_kill(const char *record, const char *group, struct logged_kill *out);
@@ -219,14 +223,14 @@ struct decision decide_kind(const struct numbers *rows, const u64 *figures);
 struct story {
 	const struct compiled *compiled;
 	const struct run *run;
-	const char *group;	/* name of this start's groups */
-	const u8 *program;	/* the program of this start */
+	const char *group;	/* name of the groups that this start created */
+	const u8 *program;	/* the instantiated program that this start ran */
 	u64 program_size;
-	u32 sent;	/* bit n: another process sent signal n */
+	u32 sent;	/* bit n is set if another process sent signal n to this process */
 	int timed_out, oom_noticed;
 	u64 ran_ms;
-	struct report refused;	/* kind 0: nothing was refused */
-	struct program_look found;	/* the program that could not be executed; kind 0: not inspected */
+	struct report refused;	/* report of the refused step; kind 0: no step was refused */
+	struct program_look found;	/* findings about a program that could not be executed; kind 0: none */
 };
 
 /* fork-level.c: the group whose pids.max refused forks */
@@ -237,10 +241,10 @@ struct task_limit {
 enum fork_level { FORKS_OWN, FORKS_ABOVE, FORKS_UNKNOWN };
 struct refused_forks {
 	u64 count;
-	int at_least;	/* the kernel logs only the first refused fork */
+	int at_least;	/* true if `count` is a minimum: the kernel logs only a group's first refused fork */
 	enum fork_level level;
 	u64 max;
-	struct text group;	/* safe for a terminal */
+	struct text group;	/* path of the group, with characters that are safe for a terminal */
 };
 struct counts;
 size_t parent_length(const char *path, size_t length);
@@ -251,19 +255,19 @@ void find_refused_forks(const struct counts *c, const char *group, int failed, s
 struct counts {
 	u64 oom_kills, own_ooms, kill_disabled, denied, peak, hits, max_events;
 	int counted;	/* kills were counted */
-	u64 limit;	/* of memory, at the end; 0 without one */
+	u64 limit;	/* memory limit at the job's end; 0 if there is no limit */
 	int limit_read;
-	const char *memory_group;	/* the job's own, up to memory_length; NULL without one */
+	const char *memory_group;	/* path that begins with the job's memory group; NULL without such a group */
 	size_t memory_length;
 	u64 periods, throttled, slowed, memory_stall, io_stall, cpu_stall, cpu_usec, refaults;
-	struct task_limit tasks;	/* limit of the job's own group */
-	const char *pids_group;		/* directory in which refused forks are counted, up to pids_length, or NULL */
+	struct task_limit tasks;	/* task limit (pids.max) of the job's own group */
+	const char *pids_group;		/* path that begins with the group that counts refused forks, or NULL */
 	size_t pids_length;
 };
 struct counts count_figures(const struct story *s);
 u64 flat_value(const char *text, const char *key);
 
-/* memory-level.c: whose memory limit killed, its value and its group */
+/* memory-level.c: finds which group's memory limit killed, and that group's limit */
 struct memory_level {
 	enum kill_level level;
 	struct text value, group;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the figures that the steps after the spawn collected, for the verdict. */
+/* Reads the figures that the program's steps collected at the job's end. The verdict uses them. */
 #include "compiled.h"
 
 
-/* Returns the number after `key` at the start of a line. */
+/* Returns the number after `key` at the start of a line, or 0 if no line begins with `key`. */
 u64 flat_value(const char *text, const char *key)
 {
 	for (const char *at = text; *at; at++) {
@@ -17,7 +17,10 @@ u64 flat_value(const char *text, const char *key)
 	return 0;
 }
 
-/* Returns the total of a pressure file after `kind`, which is "full " or "some ". */
+/*
+ * Returns the total stall time from the text of a pressure file, in µs. `kind` is the start of the
+ * line: "full " or "some ".
+ */
 static u64 stall_of(const char *text, const char *kind)
 {
 	for (; *text; text++)
@@ -30,7 +33,7 @@ static u64 stall_of(const char *text, const char *kind)
 	return 0;
 }
 
-/* Stores the memory limit. v1 writes "no limit" as the largest number of whole pages. */
+/* Stores the memory limit. 0 means no limit, which v1 writes as the largest number of whole pages. */
 static void set_memory_limit(struct counts *c, const char *text)
 {
 	u64 limit = parse_number(&text);
@@ -62,7 +65,7 @@ static void count_file(struct counts *c, const char *path, const char *text, con
 		c->refaults = flat_value(text, "workingset_refault_file") + flat_value(text, "workingset_refault_anon");
 	if (same(file, "memory.events.local"))
 		c->own_ooms = flat_value(text, "oom"), c->slowed = flat_value(text, "high");
-	/* the cpu.stat of a v2 tree beside v1 has no periods */
+	/* beside v1 controllers, cpu.stat of the v2 tree has no periods: do not overwrite those read from v1 */
 	if (same(file, "cpu.stat") && flat_value(text, "nr_periods"))
 		c->periods = flat_value(text, "nr_periods"), c->throttled = flat_value(text, "nr_throttled");
 	if (same(file, "cpu.stat") && flat_value(text, "usage_usec"))
@@ -96,7 +99,10 @@ static int names_group(const char *path, const char *group)
 	return 0;
 }
 
-/* Returns the path of a readFile after the spawn in this start's group, or NULL for any other step. */
+/*
+ * Returns the path of the file that a step reads at the job's end, or NULL for any other step. The
+ * file must belong to a group of this start.
+ */
 static const char *figure_path(struct cursor ops, u32 step, const char *group)
 {
 	struct cursor payload;
@@ -115,7 +121,7 @@ static const char *figure_path(struct cursor ops, u32 step, const char *group)
 	return names_group(path, group) ? path : NULL;
 }
 
-/* Returns the number that the program writes to a file of its group, or 0. */
+/* Returns the limit that the program writes to the file of its group before the spawn, or 0. */
 static u64 written_limit(struct cursor ops, const char *group, const char *file)
 {
 	struct cursor payload;
@@ -157,7 +163,7 @@ struct counts count_figures(const struct story *s)
 		}
 		at += ((u32)length + 3) & ~3u;
 	}
-	/* a limit may have been changed meanwhile, so it is read at the end of a failed job */
+	/* limits are read again only at the end of a failed job; otherwise the written limits count */
 	if (!c.limit_read && !(c.limit = written_limit(ops, s->group, "/memory.max")))
 		c.limit = written_limit(ops, s->group, "/memory.limit_in_bytes");
 	if (!c.tasks.has_max && (c.tasks.max = written_limit(ops, s->group, "/pids.max")))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks a decision list encoded by src/verdict/decide.ts. A row consists of the kind, the number of
- * conditions, and the conditions. Pure.
+ * Finds a verdict's cause in a decision list that src/verdict/decide.ts encoded. A row consists of
+ * the kind of cause, the number of conditions, and the conditions. Pure.
  */
 #include "compiled.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks the facts that a program was planned with, on the machine where it starts. */
+/*
+ * Checks that this machine has the properties that the program was compiled for: kernel version,
+ * capabilities, layout of control groups.
+ */
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/magic.h>
@@ -35,7 +38,7 @@ static int check_id(const char *expected, long id, struct text *found)
 	return same(found->bytes, expected);
 }
 
-/* Accepts this version, such as "5.12", and newer ones. */
+/* Returns true if the kernel has this version, such as "5.12", or a newer one. */
 static int check_kernel(const char *expected, struct text *found)
 {
 	struct new_utsname name;
@@ -54,7 +57,7 @@ static int check_kernel(const char *expected, struct text *found)
 	return parse_number(&at) >= parse_number(&expected);
 }
 
-/* Requires all of these capabilities; more are allowed. */
+/* Returns true if the process has all of these capabilities; it may have more. */
 static int check_capabilities(const char *expected, struct text *found)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -100,7 +103,10 @@ static int check_fact(const char *kind, const char *expected, struct text *found
 	return same(kind, "enable") || same(kind, "account") || same(kind, "share") || same(kind, "cpu.max") || starts(kind, OWN_PLACEHOLDER);
 }
 
-/* Checks all facts. Returns 0 if all hold, otherwise prints the first that does not. */
+/*
+ * Checks that this machine has all properties that the program was compiled for. Returns 0 if so,
+ * otherwise prints the first difference and returns -1.
+ */
 int check_facts(const struct strings *facts, const char *file)
 {
 	const char *kind = facts->first;

@@ -9,7 +9,10 @@
 #define MAX_DEPTH 64
 #define UP "/.."
 
-/* The root of each mount: its path in the hierarchy, relative to the cgroup namespace's root. */
+/*
+ * For each mount of a cgroup tree: the path, in that tree, of the directory that is mounted. The
+ * path is relative to the cgroup namespace's root.
+ */
 static char roots[MAX_PLACES][sizeof places->path];
 
 void join(struct text *t, const struct place *place, const char *file)
@@ -50,7 +53,7 @@ static int lists(const char *names, const char *end, const char *controller)
 	}
 }
 
-/* Takes the path from a line ID:CONTROLLERS:PATH of `text`. */
+/* Stores the caller's path from the line ID:CONTROLLERS:PATH of /proc/self/cgroup. */
 static int read_membership(struct place *place, const char *text)
 {
 	while (*text) {
@@ -76,7 +79,10 @@ static int read_membership(struct place *place, const char *text)
 	return -ENOENT;
 }
 
-/* Ends the field at *at and returns it, with octal escapes of spaces and similar decoded. */
+/*
+ * Ends the field at *at with NUL, moves *at after it, and returns the field. Decodes octal escapes,
+ * such as \040 for a space.
+ */
 static char *take_field(char **at)
 {
 	char *field = *at, *to = field, *from = field;
@@ -126,7 +132,7 @@ static long read_mounts(void)
 			read_mount(buffer + start);
 			start = at + 1;
 		}
-		/* a longer line belongs to another file system */
+		/* a line longer than the buffer is skipped: cgroup mounts have short lines */
 		if (start == 0 && have == sizeof buffer)
 			start = have;
 		for (size_t at = start; at < have; at++)
@@ -138,8 +144,9 @@ static long read_mounts(void)
 }
 
 /*
- * Searches for the caller's group if the mount begins `depth` levels above the cgroup namespace.
- * The levels in between are unknown, so the right group is the one that lists this process.
+ * Searches for the caller's group if the mounted directory is `depth` levels above the root of the
+ * cgroup namespace. The names of these levels are unknown, so the right group is the one that lists
+ * this process.
  */
 static int search(struct text *at, u32 depth, const char *tail, long pid)
 {
@@ -182,7 +189,7 @@ static void set_path(struct place *place, const char *path)
 	place->path[length] = 0;
 }
 
-/* Makes the path relative to the mount. */
+/* Makes the path of the caller's group relative to the mounted directory. */
 static void make_relative(struct place *place, const char *root)
 {
 	static struct text at;
@@ -208,7 +215,7 @@ static void make_relative(struct place *place, const char *root)
 	set_path(place, path);
 }
 
-/* Finds all groups. Returns 0, or -errno with the missing group in `why`. */
+/* Finds the caller's groups. Returns 0, or -errno with the reason in `why`. */
 int find_places(struct text *why)
 {
 	static char text[65536];
@@ -237,14 +244,14 @@ int find_places(struct text *why)
 	return 0;
 }
 
-/* Returns true for files that limit a whole tree of groups, of any controller. */
+/* Returns true for files of any controller whose limit applies to a whole tree of groups, such as memory.max. */
 static int is_limit_file(const char *name)
 {
 	return !starts(name, "cgroup.") &&
 	       (ends(name, ".max") || ends(name, ".high") || same(name, "cpuset.cpus") || same(name, "cpuset.mems"));
 }
 
-/* Collects the limits of a v2 group. Returns -errno on failure. */
+/* Adds the limits of a v2 group of the caller to the list in outer-limits.c. Returns -errno on failure. */
 int read_outer_limits(const struct place *place)
 {
 	struct listed_entry file = { .after = 0 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Finds the group whose pids.max refused forks of the job, by the rules of
- * src/verdict/attribute.ts. Runs after the end. Ancestor groups are read only if a fork may have
- * been refused.
+ * src/verdict/attribute.ts. Runs after the job's end. Ancestor groups are read only if a fork may
+ * have been refused.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -12,7 +12,7 @@
 /* Maximum length of the path of a group's file. */
 #define LONGEST_PATH 4352
 
-/* Reads a file of the group `directory`. Returns 0 if it cannot be read. */
+/* Reads a file of the group `directory`. Returns 0 if the file cannot be read or is empty, otherwise 1. */
 int read_file_of(const char *directory, size_t length, const char *file, char *text, size_t size)
 {
 	char path[LONGEST_PATH];
@@ -69,7 +69,7 @@ static int may_have_refused(const struct task_limit *limit)
 	return limit->has_max && (!limit->has_peak || limit->peak >= limit->max);
 }
 
-/* Returns true on v2 since Linux 6.11, where the group with the limit counts the refused forks. */
+/* Returns true on v2 since Linux 6.11, where a refused fork is counted in the group whose limit refused it. */
 static int counts_by_level(const struct counts *c)
 {
 	char text[256];
@@ -78,14 +78,17 @@ static int counts_by_level(const struct counts *c)
 }
 
 /*
- * Finds the group on v1, and on v2 before Linux 6.11: the group that tried to fork counts, at
- * whichever level the limit is.
+ * Finds the group that refused forks, on v1 and on v2 before Linux 6.11. There a refused fork is
+ * counted in the group that tried it, not in the group with the limit.
  */
 static void find_by_peaks(const struct counts *c, struct refused_forks *out)
 {
 	int possible = may_have_refused(&c->tasks), known = possible && c->tasks.has_peak;
 
-	/* the nearest group whose peak reached its limit, or the only possible group if no peak is known */
+	/*
+	 * choose the nearest group whose peak reached its limit; if no peak is known, the only
+	 * group that has a limit
+	 */
 	for (size_t at = parent_length(c->pids_group, c->pids_length); at && !known; at = parent_length(c->pids_group, at)) {
 		struct task_limit limit;
 
@@ -103,8 +106,9 @@ static void find_by_peaks(const struct counts *c, struct refused_forks *out)
 }
 
 /*
- * Finds the group on v2 since Linux 6.11: the group with the limit counts forks of all descendants.
- * Only the kernel log shows that a fork of this job was refused.
+ * Finds the group that refused forks, on v2 since Linux 6.11. There a group with a limit counts the
+ * refused forks of all descendants. So only the kernel log shows that a fork of this job was among
+ * them.
  */
 static void find_by_log(const struct counts *c, const char *group, struct refused_forks *out)
 {
@@ -129,7 +133,7 @@ static void find_by_log(const struct counts *c, const char *group, struct refuse
 	out->at_least = 1;
 }
 
-/* Finds refused forks. out->count 0: no refused fork of the job is known. */
+/* Finds the forks that the job was refused. Sets out->count to 0 if none is known. */
 void find_refused_forks(const struct counts *c, const char *group, int failed, struct refused_forks *out)
 {
 	*out = (struct refused_forks){ .count = c->denied, .level = FORKS_OWN };

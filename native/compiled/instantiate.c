@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Turns the stored program into this start's program: the group gets its own name, the command its
- * arguments and environment. Fields are copied one by one, by their descriptions in wire/program.h.
+ * Turns the stored program into the program of this start. The group gets a new name, and the
+ * command gets its arguments and environment. Each op is copied field by field; wire/program.h
+ * lists the fields of each op.
  */
 #include <linux/errno.h>
 
@@ -29,7 +30,7 @@ static void put_u32(struct out *o, u32 value)
 	put_bytes(o, &value, 4);
 }
 
-/* Reserves the place of a length that is known later. */
+/* Writes a zero in place of a length that put_now() fills in later. Returns its position. */
 static u8 *put_later(struct out *o)
 {
 	u8 *at = o->at;
@@ -51,8 +52,8 @@ static void pad(struct out *o, const u8 *start)
 }
 
 /*
- * Copies a path and replaces placeholders. A placeholder is a whole part of a path, so no other
- * text is mistaken for it.
+ * Copies a path and replaces placeholders. Only a whole component of the path can be a placeholder,
+ * so a longer name that contains the same text is kept.
  */
 static void put_path(struct out *o, const char *s, const char *group)
 {
@@ -72,7 +73,7 @@ static void put_path(struct out *o, const char *s, const char *group)
 			put_bytes(o, part, (u64)(end - part));
 		if (!*end)
 			break;
-		/* the root of a hierarchy has an empty name */
+		/* the path of a hierarchy's root is empty: adding "/" would double the slash */
 		if (!own || *own)
 			put_bytes(o, "/", 1);
 		part = end + 1;
@@ -97,7 +98,11 @@ static void copy_numbers(struct out *o, struct cursor *c)
 	put_bytes(o, numbers.first, (u64)numbers.count * 4);
 }
 
-/* Copies a file's value, or the value from the caller's group. `path` is the file's path with placeholders replaced. */
+/*
+ * Copies the value that the program writes to a file. A value that stands for the caller's group is
+ * replaced by the text of that group's file. `path` is the file's path after replacement of its
+ * placeholders.
+ */
 static void copy_value(struct out *o, struct cursor *c, const char *path, const char *group)
 {
 	const char *value = take_string(c), *own;
@@ -113,7 +118,10 @@ static void copy_value(struct out *o, struct cursor *c, const char *path, const 
 		note_written(file_name(path), (const char *)start);
 }
 
-/* Adds the outer limits that the job would escape, as writes to its own group before the spawn. */
+/*
+ * Adds writes of limits to the job's own group, before the spawn. These are limits of the caller's
+ * groups that would not apply to the job otherwise.
+ */
 static void put_outer_limits(struct out *o, struct cursor spawn, const struct call *call)
 {
 	struct limit_line line;
@@ -138,7 +146,7 @@ static void put_outer_limits(struct out *o, struct cursor spawn, const struct ca
 	}
 }
 
-/* Copies the program's strings and appends those of the call. */
+/* Copies a list of strings from the program and appends the strings in `more`. */
 static void copy_strings(struct out *o, const struct strings *from, char **more, const char *group)
 {
 	const char *s = from->first;
@@ -154,7 +162,7 @@ static void copy_strings(struct out *o, const struct strings *from, char **more,
 	pad(o, start);
 }
 
-/* Returns the value after `name=` in one of the strings, or NULL. */
+/* Returns the value of the string NAME=VALUE with the same name as `entry`, or NULL. */
 static const char *value_of(const struct strings *from, const char *entry)
 {
 	const char *s = from->first;
@@ -174,8 +182,9 @@ static const char *value_of(const struct strings *from, const char *entry)
 }
 
 /*
- * Fills argv, env, path and reap. The values of exec override the caller's environment. If exec has
- * no PATH, `path` comes from the caller, and otherwise is the default.
+ * Fills the fields of the op exec: argv, env, path and reap. Variables that the op sets replace
+ * those of the caller. If the op sets no PATH, the search path is the caller's PATH, or the
+ * compiled default.
  */
 static void fill_exec(struct out *o, struct cursor *c, const struct call *call)
 {
@@ -227,7 +236,7 @@ static const char *fields_of(int code)
 	return NULL;
 }
 
-/* Copies fields; `fields` is "name:type name:type". */
+/* Copies the fields of an op. Their description in wire/program.h has the form "name:type name:type". */
 static int copy_fields(struct out *o, int code, struct cursor *c, const struct call *call)
 {
 	int names_group = code < FIRST_INNER_OP || code == OP_joinGroup || code == OP_attachGroups;
@@ -286,7 +295,10 @@ static int copy_section(struct out *o, struct cursor *section, const struct call
 	return err;
 }
 
-/* Returns a sufficient size: every part of a path could be a placeholder, which is shorter than its replacement. */
+/*
+ * Returns a size that is enough for the instantiated program: every component of a path could be a
+ * placeholder, which is shorter than its replacement.
+ */
 u64 filled_size(const struct compiled *c, const struct call *call)
 {
 	u64 size = (u64)c->program_length * 8 + 65536 + own_group_room(c->program_length) + limit_lines_room();
@@ -298,7 +310,10 @@ u64 filled_size(const struct compiled *c, const struct call *call)
 	return size;
 }
 
-/* Writes this start's program to `out` and returns its length, or -errno. `out` must be aligned like a program. */
+/*
+ * Writes this start's program to `out` and returns its length, or -errno. `out` must be aligned to
+ * 4 bytes, as every program is.
+ */
 long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out, u64 room)
 {
 	struct out o = { out, out + room, 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the kernel log about the job's group: the memory limit that killed in it, and refused
- * forks. Runs after the end, and only if the counts leave this open.
+ * Reads the kernel log about the job's group: which memory limit killed a process in it, and
+ * whether forks were refused. Runs after the job's end, and only if the group's own counts do not
+ * answer this.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -12,8 +13,9 @@
 #define MOST_RECORDS 1000000
 
 /*
- * Returns the value after `key`, which must occur exactly once: names of processes and groups can
- * contain the same text.
+ * Returns the value after `key` in a log record, or NULL if `key` does not occur exactly once.
+ * Names of processes and groups in the record can contain the same text, so a second occurrence may
+ * be forged.
  */
 static const char *only(const char *text, const char *key)
 {
@@ -37,7 +39,7 @@ static size_t length_until(const char *at, const char *key)
 	return length;
 }
 
-/* Returns the length of the path up to the end of the part `name`, or 0 without such a part. */
+/* Returns the length of the path up to the end of the component `name`, or 0 if the path has no such component. */
 size_t depth_of(const char *path, size_t length, const char *name)
 {
 	size_t part = text_length(name);
@@ -59,14 +61,15 @@ static u32 count_levels(const char *path, size_t length)
 
 /*
  * Parses `6,339,514,-;oom-kill:constraint=…,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`,
- * or global_oom instead of oom_memcg.
+ * a kernel log record of an OOM kill. If the whole host ran out of memory, global_oom stands in
+ * place of oom_memcg=PATH.
  */
 void take_kill(const char *record, const char *group, struct logged_kill *out)
 {
 	const char *text = record, *limit, *task;
 	size_t limit_length, depth;
 
-	/* facility 0 is the kernel's: processes cannot write records with it */
+	/* records of the kernel have facility 0, which no process can write */
 	if (parse_number(&text) >> 3)
 		return;
 	while (*text && *text != ';' && *text != '\n')
@@ -105,7 +108,7 @@ int tells_refused_fork(const char *record, const char *group)
 	return depth_of(text, length_until(text, "\n"), group) != 0;
 }
 
-/* Passes the kernel log to `take` record by record, the oldest first. If the log cannot be read, passes nothing. */
+/* Calls `take` with each record of the kernel log, the oldest first. Does not call it if the log cannot be read. */
 static void read_log(const char *group, void (*take)(const char *record, const char *group, void *found), void *found)
 {
 	static char record[LONGEST_RECORD + 1];
@@ -116,7 +119,7 @@ static void read_log(const char *group, void (*take)(const char *record, const c
 	for (int i = 0; i < MOST_RECORDS; i++) {
 		long got = sys(__NR_read, fd, record, LONGEST_RECORD);
 
-		/* the record was overwritten meanwhile: the next read returns the oldest existing one */
+		/* the next record was overwritten: the next read returns the oldest record that still exists */
 		if (got == -EPIPE)
 			continue;
 		if (got <= 0)
@@ -132,7 +135,10 @@ static void take_kill_record(const char *record, const char *group, void *found)
 	take_kill(record, group, found);
 }
 
-/* Returns the level of the last kill, also LEVEL_UNKNOWN if the log cannot be read. */
+/*
+ * Finds which group's memory limit caused the last kill in the job's group. The level is
+ * LEVEL_UNKNOWN if the log has no such record or cannot be read.
+ */
 void read_last_kill(const char *group, struct logged_kill *out)
 {
 	out->level = LEVEL_UNKNOWN;
@@ -144,7 +150,10 @@ static void take_refused_fork(const char *record, const char *group, void *found
 	*(int *)found |= tells_refused_fork(record, group);
 }
 
-/* Returns true if a fork was refused in the job's group or below. Returns 0 also if the log cannot be read. */
+/*
+ * Returns true if the log says that a fork was refused in the job's group or below. Returns 0 if
+ * not, or if the log cannot be read.
+ */
 int log_has_refused_fork(const char *group)
 {
 	int found = 0;

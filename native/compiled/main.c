@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts a compiled file: finds the program appended to the executable, checks its facts, runs it,
- * and ends as the command did.
+ * Starts a compiled file: finds the program appended to the executable, checks that it fits this
+ * machine, and runs it. Ends with the exit status of the command.
  */
 #include <linux/auxvec.h>
 #include <linux/errno.h>
@@ -14,7 +14,7 @@
 
 #include "compiled.h"
 
-/* Removing stale groups takes SWEEP_MS at most in total, in slices of SLICE_MS. */
+/* Limits of the removal of stale groups at a start: at most SWEEP_MS milliseconds in total, in slices of SLICE_MS. */
 #define SWEEP_MS 2000
 #define SLICE_MS 20
 #define PAUSE_MS 2
@@ -23,9 +23,9 @@
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
 			     BIT(SIGWINCH) | BIT(SIGTSTP) | BIT(SIGCONT);
 /*
- * More blocked signals. SIGCHLD is read from a descriptor. SIGTTOU must not stop this process when
- * it writes to a terminal with TOSTOP. SIGXFSZ: a file over its size limit (ulimit -f) is reported
- * as an error.
+ * Signals that are blocked but not forwarded. SIGCHLD is read from a signalfd. SIGTTOU would stop
+ * this process when it writes to a terminal with TOSTOP. SIGXFSZ would end it at its file size
+ * limit (ulimit -f); blocked, the write fails with EFBIG, which is reported.
  */
 static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU) | BIT(SIGXFSZ);
 static const u64 awaited = forwarded | BIT(SIGCHLD);
@@ -59,8 +59,8 @@ static int refuse_call(const char *file, const char *call, long err)
 }
 
 /*
- * Opens /dev/null for closed standard streams. Otherwise another descriptor would take their number
- * and become the command's stream.
+ * Opens /dev/null in place of closed standard streams. Otherwise another descriptor would get
+ * number 0, 1 or 2 and become a stream of the command.
  */
 static void fill_standard(void)
 {
@@ -69,7 +69,7 @@ static void fill_standard(void)
 			sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR);
 }
 
-/* Maps this executable. Returns 0 and its bytes, or -errno. */
+/* Maps this executable into memory. Returns 0 and sets its bytes and size, or returns -errno. */
 static long map_self(const u8 **bytes, u64 *size)
 {
 	long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC), length, at;
@@ -87,8 +87,8 @@ static long map_self(const u8 **bytes, u64 *size)
 }
 
 /*
- * Holds signals for the job, so that they do not end this process. Returns the descriptor to read
- * them from, or -errno.
+ * Blocks signals that are to be forwarded to the job, so that they do not end this process. Returns
+ * the signalfd to read them from, or -errno.
  */
 static long hold_signals(void)
 {
@@ -100,7 +100,10 @@ static long hold_signals(void)
 	return sys(__NR_signalfd4, -1, &awaited, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Checks if the command itself has stopped. If hutch-init stays, hutch-init reports this instead. */
+/*
+ * Checks if the job's only process, the command, has stopped. A job with hutch-init needs no check:
+ * hutch-init reports stops.
+ */
 static void look_for_stop(struct run *run)
 {
 	siginfo_t info = { 0 };
@@ -110,7 +113,10 @@ static void look_for_stop(struct run *run)
 		run_stopped(run, info.si_status, 1);
 }
 
-/* Forwards signals. A terminal's signal is meant for a whole group, and the job has its own group. */
+/*
+ * Forwards received signals to the job. A signal from the terminal is meant for a whole process
+ * group, so the job's whole group gets it.
+ */
 static void pass_signals(struct story *s, struct run *run, int fd)
 {
 	const struct outer *o = &run->outer;
@@ -137,9 +143,9 @@ static void pass_signals(struct story *s, struct run *run, int fd)
 }
 
 /*
- * Removes groups of killed hutches in slices; signals and deadlines are handled between slices. A
- * slice starts at the top of a tree. Each takes as long as all earlier ones together, so that one
- * reaches the bottom. Returns 1 if work remains.
+ * Removes groups whose hutch was killed, in slices, between which signals and deadlines are
+ * handled. Every slice starts again at the top of the tree. It may take as long as all earlier
+ * slices together, so a late one reaches the bottom. Returns 1 if work remains.
  */
 static int sweep_slice(const struct story *s, const struct run *run, u64 end)
 {
@@ -248,7 +254,10 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	return report_verdict(&s);
 }
 
-/* Returns true if this file gives rights: set-user-ID, set-group-ID or file capabilities (AT_SECURE). */
+/*
+ * Returns true if executing this file gave the process more rights than its caller has:
+ * set-user-ID, set-group-ID or file capabilities (AT_SECURE).
+ */
 static int gives_rights(char **environment)
 {
 	const unsigned long *pair;
@@ -294,7 +303,10 @@ static int run(int argc, char **argv, char **environment)
 		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
 	if (c.flags & DIE_WITH_PARENT) {
 		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* the parent has ended meanwhile; an earlier end looks the same as a parent that is init */
+		/*
+		 * the parent ended after getppid above; an earlier end cannot be detected, because
+		 * the first parent may be init itself
+		 */
 		if (sys(__NR_getppid) != parent)
 			return HUTCH_FAILED;
 	}

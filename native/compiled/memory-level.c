@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds whose memory limit killed in the job's group, by the rules of src/verdict/limits.ts. Runs
- * after the end, and reads ancestor groups only after a kill.
+ * Finds the group whose memory limit caused a kill in the job's group, by the rules of
+ * src/verdict/limits.ts. Runs after the job's end, and reads ancestor groups only after a kill.
  */
 #include "compiled.h"
 
 /*
- * Tolerance in bytes between the peak and the limit of a group that killed. The kernel charges
- * single pages, so only a few pages in flight can be missing.
+ * Bytes by which the peak of a group may be below its limit when the limit caused a kill. The
+ * kernel charges single pages, so only pages that are being charged at that moment are missing.
  */
 #define IN_FLIGHT 65536
 
@@ -35,8 +35,8 @@ static u64 read_limit(const char *directory, size_t length)
 }
 
 /*
- * Sets the level to an ancestor, `up` levels above. The level is unknown if the path has fewer
- * parts.
+ * Sets the level to the ancestor that is `up` levels above the job's group. The level is unknown if
+ * the path has fewer components.
  */
 static void set_above(struct memory_level *out, const struct counts *c, u32 up)
 {
@@ -52,8 +52,8 @@ static void set_above(struct memory_level *out, const struct counts *c, u32 up)
 }
 
 /*
- * Finds the level. The kernel's log names the group. Without it, the counts of the job's own group
- * show whether its limit was hit.
+ * Finds the group whose memory limit caused the kill. The kernel log names the group. If the log
+ * cannot be read, the counts of the job's own group show whether its own limit was reached.
  */
 void find_memory_level(const struct story *s, const struct counts *c, struct memory_level *out)
 {

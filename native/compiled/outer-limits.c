@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Applies limits of v2 groups that contain the caller but cannot contain the job. They are set for
- * the job's own group unless its own limits are tighter, as src/plan/outer-limits.ts does for hutch
- * run. Makes no system calls except to print.
+ * Applies limits of v2 groups that contain the caller but will not contain the job, because they
+ * have processes and so cannot have limited children. Such a limit is set for the job's own group
+ * unless the own limit is tighter. src/plan/outer-limits.ts does the same for hutch run. Makes no
+ * system calls except to print.
  */
 #include <linux/errno.h>
 
@@ -15,15 +16,15 @@
 static struct limit {
 	char group[4096];	/* including its mount */
 	char file[64];
-	char value[1024];	/* lines of the file */
-	int available;		/* the job's group can have the controller */
-	int requested;		/* the program writes this file */
+	char value[1024];	/* text of the file, one or more lines */
+	int available;		/* true if the job's group can have the file's controller */
+	int requested;		/* true if the compiled program writes this file */
 	int held;
-	const char *current;	/* value of the job's group before this limit, or NULL */
+	const char *current;	/* value that the job's group would have without this limit, or NULL */
 } limits[MAX_LIMITS];
 static u32 count, at_limit, at_byte, lines;
 
-/* Returns true if a line limits something. `max`, `max 100000` and `8:0 rbps=max wbps=max` do not. */
+/* Returns true if a line of a limit file sets a limit. `max`, `max 100000` and `8:0 rbps=max wbps=max` set none. */
 static int line_limits(const char *line, const char *end)
 {
 	const char *value = line, *at;
@@ -54,7 +55,10 @@ static int is_limiting(const char *text)
 	return 0;
 }
 
-/* Adds a limit of a group; called for the nearest group first. Returns -E2BIG if there are too many. */
+/*
+ * Adds a limit of one of the caller's groups. The caller adds the nearest group first. Returns
+ * -E2BIG if there are too many limits or a text is too long.
+ */
 int add_outer_limit(const char *group, const char *file, const char *value)
 {
 	struct limit *limit = &limits[count];
@@ -83,7 +87,10 @@ static size_t controller_length(const char *file)
 	return length;
 }
 
-/* Adds the controllers that the limits need to "+memory +pids", if the tree has them. */
+/*
+ * Adds the controllers of the caller's limits to a list such as "+memory +pids". Leaves out those
+ * that the tree does not have.
+ */
 void hold_outer_limits(const char *available, struct text *controllers)
 {
 	for (u32 i = 0; i < count; i++) {
@@ -98,7 +105,10 @@ void hold_outer_limits(const char *available, struct text *controllers)
 	}
 }
 
-/* Converts a file's text to a number that can be compared. */
+/*
+ * Converts the text of a limit file to a number, so that two limits of one file can be compared.
+ * Returns UNKNOWN if the text is not one number.
+ */
 static u64 measure(const char *file, const char *text)
 {
 	u64 number, period = 100000;
@@ -118,7 +128,7 @@ static u64 measure(const char *file, const char *text)
 	return *text && *text != '\n' ? UNKNOWN : number;
 }
 
-/* Forgets the values written by an earlier program. */
+/* Forgets the values that an earlier call of note_written() recorded. */
 void start_limit_lines(void)
 {
 	at_limit = at_byte = lines = 0;
@@ -128,7 +138,7 @@ void start_limit_lines(void)
 	}
 }
 
-/* Records a value that the program writes. The pointer must stay valid. */
+/* Records a value that the program writes to a file of the job's group. The pointer must stay valid. */
 void note_written(const char *file, const char *value)
 {
 	for (u32 i = 0; i < count; i++)
@@ -138,7 +148,7 @@ void note_written(const char *file, const char *value)
 		}
 }
 
-/* Decides on the limit at_limit. Returns 1 if it must be written. */
+/* Decides whether a limit must be written to the job's group. Returns 1 if so. */
 static int decide(struct limit *limit)
 {
 	u64 theirs = measure(limit->file, limit->value), ours = limit->current ? measure(limit->file, limit->current) : UNLIMITED;
@@ -146,8 +156,8 @@ static int decide(struct limit *limit)
 	if (!limit->available)
 		return 0;
 	/*
-	 * for CPUs and devices, the nearest group's value is used, which is the most restrictive; a
-	 * requested value may differ
+	 * sets of CPUs and limits of devices cannot be compared: keep the existing value, which is
+	 * the requested one or that of the nearest group
 	 */
 	if (limit->current && (theirs == UNKNOWN || ours == UNKNOWN)) {
 		limit->held = !limit->requested;
@@ -162,7 +172,7 @@ static int decide(struct limit *limit)
 	return 1;
 }
 
-/* Returns the extra lines for the job's group, one per call. Returns 0 after the last. */
+/* Returns 1 and the next line to write to a file of the job's group, or 0 after the last line. */
 int next_limit_line(struct limit_line *line)
 {
 	for (; at_limit < count; at_limit++, at_byte = 0) {
@@ -182,13 +192,16 @@ int next_limit_line(struct limit_line *line)
 	return 0;
 }
 
-/* Returns the number of lines that were added to the program. */
+/* Returns the number of lines that next_limit_line() has returned for this program. */
 u32 limit_lines(void)
 {
 	return lines;
 }
 
-/* Returns the size of these lines. Each names the job's group, by a text and the replacements of its placeholders. */
+/*
+ * Returns the maximum size of the ops that write these limits. Each op names the job's group by a
+ * path whose placeholders are replaced.
+ */
 u64 limit_lines_room(void)
 {
 	u64 most = 0;
@@ -200,8 +213,9 @@ u64 limit_lines_room(void)
 }
 
 /*
- * Prints the warnings of src/verdict/outer-limit-words.ts. systemd gives every unit a task limit,
- * so an applied task limit needs no warning.
+ * Prints a warning for each limit of the caller's groups, in the words of
+ * src/verdict/outer-limit-words.ts. systemd gives every unit a task limit, so a task limit that was
+ * set for the job needs no warning.
  */
 void warn_of_outer_limits(void)
 {

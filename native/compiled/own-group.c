@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replaces a program's placeholders at this start: groups of the caller, and values of files there.
- * Makes no system calls: find-groups.c and place-groups.c find the groups.
+ * Replaces the placeholders of a compiled program by the caller's groups and by values of files in
+ * these groups. Makes no system calls: find-groups.c and place-groups.c find the groups.
  */
 #include <linux/errno.h>
 
@@ -15,11 +15,14 @@ u32 place_count;
 static struct own_value {
 	const char *file;
 	char text[1024];
-	int always;	/* replaces every value of the file, not only the placeholder */
+	int always;	/* true if the text replaces every value written to the file, not only a placeholder */
 } values[MAX_VALUES];
 static u32 value_count;
 
-/* Adds a group. Returns NULL if there are too many, or the name is too long. */
+/*
+ * Adds a group of the caller: the tree of a v1 controller or of v2, and where it is mounted.
+ * Returns NULL if there are too many groups, or the name is too long.
+ */
 struct place *add_place(const char *controller, const char *mount)
 {
 	size_t length = text_length(controller);
@@ -48,7 +51,7 @@ int add_own_value(const char *file, const char *text, int always)
 	return 0;
 }
 
-/* Returns the replacement of one part of a path, or NULL if the part is not a placeholder. */
+/* Returns the path that replaces one component of a path, or NULL if the component is not a placeholder. */
 const char *own_group(const char *part, size_t length)
 {
 	size_t head = sizeof OWN_PLACEHOLDER - 1;
@@ -61,7 +64,7 @@ const char *own_group(const char *part, size_t length)
 	return NULL;
 }
 
-/* Returns the text that is written to `file` instead of `value`, or NULL. */
+/* Returns the text to write to `file` in place of `value`, or NULL if `value` itself is to be written. */
 const char *own_value(const char *file, const char *value)
 {
 	int wanted = same(value, OWN_PLACEHOLDER);
@@ -72,7 +75,7 @@ const char *own_value(const char *file, const char *value)
 	return wanted ? "" : NULL;
 }
 
-/* Adds a text and replaces the placeholders in its paths. */
+/* Appends `text` to `t`, with the placeholders in its paths replaced. */
 void add_own_groups(struct text *t, const char *text)
 {
 	while (*text) {
@@ -88,12 +91,15 @@ void add_own_groups(struct text *t, const char *text)
 			add(t, own);
 		else
 			add(t, (const char[]){ text[length = 0], 0 });
-		/* the root of a hierarchy has an empty name */
+		/* the path of a hierarchy's root is empty: also skip the slash after the placeholder */
 		text += own ? length + (!*own && text[length] == '/') : 1;
 	}
 }
 
-/* Returns the maximum growth of a program of this length: each string in it may be a placeholder. */
+/*
+ * Returns the maximum number of bytes by which a program of this length grows when its placeholders
+ * are replaced. Assumes that every string in it is a placeholder.
+ */
 u64 own_group_room(u64 program_length)
 {
 	size_t longest = sizeof values->text;

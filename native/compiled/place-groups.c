@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chooses the parent groups of this start's groups, as src/host/parent-group.ts and
- * src/run/launch.ts do for hutch run. They are the caller's groups, unless a v2 group with
- * processes prevents controllers in its children.
+ * Chooses the parents of the groups that this start creates, as src/host/parent-group.ts and
+ * src/run/launch.ts do for hutch run. A parent is the caller's own group. On v2 it is an ancestor
+ * of that group if processes in the group prevent controllers in its children.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -12,14 +12,14 @@
 
 #define MAX_PASSES 1000
 
-/* The compiler's requirements for the groups: see src/compile/file-format.ts. */
+/* What the compiled program needs from its groups: see src/compile/file-format.ts. */
 struct wishes {
 	const char *enable, *account;
-	const char *share;	/* "QUOTA PERIOD" of cpu.max */
-	int may_shrink;		/* a sandbox accepts a smaller share if no more is available */
+	const char *share;	/* required share of CPU time, as "QUOTA PERIOD" of cpu.max */
+	int may_shrink;		/* true for a sandbox, which accepts a smaller share if the caller's group has less */
 };
 
-/* Removes the last part of a path. Returns 0 if the path is empty. */
+/* Removes the last component of a path. Returns 0 if the path is empty. */
 int go_up(char *path)
 {
 	size_t length = text_length(path);
@@ -33,8 +33,8 @@ int go_up(char *path)
 }
 
 /*
- * Returns true if a group has processes. Only the root of the v2 tree may have processes and
- * children with controllers; the root has no cgroup.type.
+ * Returns true if a group has processes that prevent controllers in its children. The root of the
+ * v2 tree is the exception: it may have both. Only the root has no cgroup.type.
  */
 static int is_populated(const struct place *place)
 {
@@ -43,7 +43,10 @@ static int is_populated(const struct place *place)
 	return *read_in(place, "cgroup.procs", text, sizeof text) && *read_in(place, "cgroup.type", text, sizeof text);
 }
 
-/* Returns true if the group's processes may be moved: they are those of a job of hutch, or only this process. */
+/*
+ * Returns true if hutch may move the group's processes to a child group. Either the group belongs
+ * to a job of hutch, or it contains only this process.
+ */
 static int may_evacuate(const struct place *place)
 {
 	struct text own = { .length = 0 };
@@ -57,7 +60,10 @@ static int may_evacuate(const struct place *place)
 	return same(read_in(place, "cgroup.procs", text, sizeof text), own.bytes);
 }
 
-/* Moves a group's processes to its leaf. If one cannot be moved, enabling controllers fails later. */
+/*
+ * Moves a group's processes to a child group (LEAF_NAME), so that the group can give controllers to
+ * children. A process that cannot be moved stays, and enabling controllers fails later.
+ */
 static void evacuate(const struct place *place)
 {
 	static char list[65536];
@@ -75,7 +81,10 @@ static void evacuate(const struct place *place)
 			u64 number = parse_number(&at);
 
 			add_number(&pid, number);
-			/* 0 is a process of another pid namespace, and writing 0 would move this process */
+			/*
+			 * cgroup.procs shows 0 for a process of another pid namespace; writing 0
+			 * would move this process
+			 */
 			moved += number && write_text(procs.bytes, pid.bytes) == 0;
 			at += *at != 0;
 		}
@@ -85,15 +94,15 @@ static void evacuate(const struct place *place)
 }
 
 /*
- * Goes up to the nearest group whose children can have controllers, and collects the limits on the
- * way. Returns -errno if there are too many.
+ * Goes up to the nearest group whose children can have controllers. Collects the limits of the
+ * groups on the way, which will not contain the job. Returns -errno if there are too many limits.
  */
 static int leave_populated(struct place *place)
 {
 	static struct place level;
 	size_t length = text_length(place->path), whole = length;
 
-	/* from the tree's root downwards: a descendant of a group with processes cannot have controllers either */
+	/* search from the tree's root downwards: below a group with processes, no group can have controllers */
 	level.mount = place->mount;
 	for (size_t i = 0, top = 0; i <= whole; i++) {
 		if (i && i < whole && place->path[i] != '/')
@@ -101,7 +110,7 @@ static int leave_populated(struct place *place)
 		memcpy(level.path, place->path, i);
 		level.path[i] = 0;
 		if (is_populated(&level)) {
-			/* the root of a cgroup namespace may have processes, and nothing is above it */
+			/* the root of a cgroup namespace looks populated too, but nothing above it is visible */
 			length = i ? top : whole;
 			break;
 		}
@@ -117,10 +126,7 @@ static int leave_populated(struct place *place)
 	return 0;
 }
 
-/*
- * Returns true if the list `text`, "memory pids
- * ", has all of "+memory +pids".
- */
+/* Returns true if the list `text`, such as "memory pids ", has all controllers of a list such as "+memory +pids". */
 static int has_all(const char *text, const char *controllers)
 {
 	while (*controllers) {
@@ -140,8 +146,8 @@ static int has_all(const char *text, const char *controllers)
 }
 
 /*
- * Enables controllers for the children of each level from the root to the group. Returns 0, or
- * -errno with the level in `where`.
+ * Enables controllers for the children of every group from the root down to this one. Returns 0, or
+ * -errno with the path of the group that refused in `where`.
  */
 static int enable(const struct place *place, const char *controllers, struct text *where)
 {
@@ -202,13 +208,19 @@ static int place_unified(struct place *place, const struct wishes *wishes, struc
 		add(why, ")");
 		return err;
 	}
-	/* accounting that no option requested: a group with processes would become threaded */
+	/*
+	 * controllers that are only read and not limited are not enabled below a group with
+	 * processes: that would make the group threaded
+	 */
 	if (*wishes->account && (*wishes->enable || !is_populated(place)))
 		enable(place, wishes->account, &where);
 	return 0;
 }
 
-/* Returns a quota per period in units of 2^-20, as the kernel compares them. */
+/*
+ * Returns the share of CPU time: quota divided by period, in units of 2^-20. The kernel compares
+ * shares in this unit.
+ */
 static u64 share_of(u64 quota, u64 period)
 {
 	return period ? (quota << 20) / period : 0;
@@ -230,7 +242,10 @@ static void report_share(struct text *why, const char *wanted, const struct plac
 	add(why, ", and on v1 no group below it may have a larger share");
 }
 
-/* Limits the share of CPU time: v1 refuses a larger share than an ancestor's. */
+/*
+ * Checks that the requested share of CPU time is not larger than an ancestor's, which v1 refuses. A
+ * sandbox gets the ancestor's share; any other program is refused.
+ */
 static int keep_share(const struct place *place, const struct wishes *wishes, struct text *why)
 {
 	static struct place level;
@@ -259,7 +274,7 @@ static int keep_share(const struct place *place, const struct wishes *wishes, st
 	return 0;
 }
 
-/* Copies the CPUs and memory nodes of the parent: a v1 cpuset starts empty. */
+/* Copies the CPUs and memory nodes of the parent group: a new v1 cpuset is empty, and a process cannot join it. */
 static int inherit_cpus(const struct place *place)
 {
 	char cpus[1024], mems[1024];
@@ -281,7 +296,10 @@ static int refuse(const char *file, const char *why)
 	return -1;
 }
 
-/* Finds and prepares the program's groups. Returns 0, or nonzero after printing a message. */
+/*
+ * Finds the caller's groups and prepares them as parents of the program's groups. Returns 0, or
+ * nonzero after printing a message.
+ */
 int place_groups(const struct strings *facts, const char *file)
 {
 	const char *kind = facts->first;

@@ -6,8 +6,9 @@
 #include "compiled.h"
 
 /*
- * Returns the step's number at compile time. Limits of the caller's groups were added before the
- * spawn; an added step has no words.
+ * Returns the number that a step of the outer section had at compile time. Writes of the caller's
+ * limits were added before the spawn, so later numbers differ. Returns ~0u for an added write,
+ * which has no text.
  */
 static u32 compiled_step(const struct story *s, u32 step)
 {
@@ -27,7 +28,7 @@ static void add_printable(struct text *t, const char *name, size_t size)
 		add(t, name[i] > 32 && name[i] < 127 ? (const char[]){ name[i], 0 } : "?");
 }
 
-/* Adds the link in the path of a mount target, and the link's target. */
+/* Adds the symbolic link that was found in the path of a mount target, and where the link leads. */
 static void add_target(struct text *t, const struct program_look *found)
 {
 	if (!found->report.kind || found->report.value != LOOK_AT_TARGET || !found->path[0])
@@ -40,8 +41,8 @@ static void add_target(struct text *t, const struct program_look *found)
 }
 
 /*
- * Prints the words for a refused step that were chosen at compile time. The entry with errno 0 is
- * for all errnos without their own entry.
+ * Prints the text stored at compile time for a refused step. A text stored for errno 0 is used for
+ * every errno without a text of its own.
  */
 int report_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
@@ -69,7 +70,7 @@ int report_refusal(const struct story *s, u32 section, u32 step, int value, u32 
 	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   (const char *const[SLOTS]){ errno_name((int)wanted[2], room), s->group, "", "", "" });
 	add_own_groups(&t, words.bytes);
-	/* 0 means that the call is unknown, although it is also the number of read on x86 */
+	/* call number 0 means that the refused call is unknown, although 0 is also the number of read on x86-64 */
 	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
 		add(&t, "  refused system call: ");
 		add(&t, call_name(call));
@@ -96,7 +97,10 @@ static int is_there(const char *root, const char *directory, size_t length, cons
 	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
 }
 
-/* Searches the program below `root`, as exec would. Returns 1 and its path if it exists. */
+/*
+ * Searches the program in the directory tree `root`, by the search path that exec uses. Returns 1
+ * and the program's path if it exists.
+ */
 static int find_program(const char *root, struct cursor payload, struct text *path)
 {
 	struct strings argv = take_strings(&payload);
@@ -129,8 +133,8 @@ static int find_program(const char *root, struct cursor payload, struct text *pa
 }
 
 /*
- * Returns 1 if the program exists although exec returned ENOENT: then its interpreter is missing.
- * Uses the report of hutch-init if it sent one.
+ * Returns 1 if the program exists although exec returned ENOENT: its interpreter is missing then.
+ * Uses what hutch-init found out, if it sent that.
  */
 static int is_inside(const struct story *s, struct cursor payload)
 {
@@ -141,7 +145,10 @@ static int is_inside(const struct story *s, struct cursor payload)
 	return find_program(nth_string(&s->compiled->words, WORD_ROOT), payload, &path);
 }
 
-/* Prints where the host has a missing program, if the job has its own root. Returns 0 otherwise. */
+/*
+ * Reports a missing program. If the job has its own root and the host has the program, says where.
+ * Returns the exit status 127.
+ */
 static int report_missing(const struct story *s, int code, struct cursor payload)
 {
 	struct text path, quoted = { .length = 0 };
@@ -155,7 +162,7 @@ static int report_missing(const struct story *s, int code, struct cursor payload
 	return 127;
 }
 
-/* Returns the missing interpreter. Its name is untrusted, so only plain characters are kept. */
+/* Returns the name of the missing interpreter. The name is untrusted, so every special character is replaced by "?". */
 static const char *printable_loader(const struct story *s, struct text *name)
 {
 	name->length = 0;

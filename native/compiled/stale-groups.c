@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names groups after the process that created them, as groupName in src/plan/groups.ts does. The
- * next start removes the groups of killed processes: see caller/stale.c.
+ * Names groups after the process that creates them, as groupName in src/plan/groups.ts does. A
+ * later start removes groups whose process was killed: see caller/stale.c.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -10,8 +10,8 @@
 #include "../caller/groups.h"
 
 /*
- * Returns field 22 of /proc/PID/stat, or 0 if the process does not exist or is a zombie. The
- * command in field 2 may contain any bytes.
+ * Returns the start time of a process, which is field 22 of /proc/PID/stat. Returns 0 if the
+ * process does not exist or is a zombie. Field 2, the process name, may contain any bytes.
  */
 static u64 start_time(u64 pid)
 {
@@ -41,7 +41,7 @@ static u64 start_time(u64 pid)
 	return parse_number(&at);
 }
 
-/* Writes hutch-PID-START-PIDNS-0 for this process. Returns -errno if /proc cannot be read. */
+/* Writes this process's group name, hutch-PID-START-PIDNS-0. Returns -errno if /proc cannot be read. */
 int own_group_name(char *name, size_t size)
 {
 	struct text t = { .length = 0 };
@@ -79,14 +79,14 @@ static int sweep_parent(const char *group, u64 space, u64 until)
 	return sweep_directory(parent.bytes, space, until);
 }
 
-/* Sweeps the directories of this start's groups. Returns 1 if work remains. */
+/* Removes stale groups beside the groups that this start created. Returns 1 if work remains. */
 int sweep_beside(const struct outer *o, const char *own, u64 until)
 {
 	const char *at = own + 5;
 	int again = 0;
 	u64 space = 0;
 
-	/* the third number of its own name */
+	/* the pid namespace is the third number in the name of this start's group */
 	for (int i = 0; i < 3 && *at; i++) {
 		at++;
 		space = parse_number(&at);

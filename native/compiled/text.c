@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds printed lines without a C library. */
+/* Builds and prints lines of text without a C library. */
 #include <linux/errno.h>
 #include <signal.h>
 
@@ -24,7 +24,7 @@ void add_number(struct text *t, u64 number)
 	add(t, digits + at);
 }
 
-/* Adds bytes in a form for people, such as 24.0 MiB. */
+/* Adds a number of bytes in a readable unit, such as 24.0 MiB. */
 void add_size(struct text *t, u64 bytes)
 {
 	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB" };
@@ -44,7 +44,7 @@ void add_size(struct text *t, u64 bytes)
 	add(t, units[unit]);
 }
 
-/* Adds `form` with \1 to \5 replaced. */
+/* Adds the text `form`, in which the bytes \1 to \5 are replaced by `values`. */
 void add_filled(struct text *t, const char *form, const char *const values[SLOTS])
 {
 	char one[2] = "";
@@ -55,7 +55,7 @@ void add_filled(struct text *t, const char *form, const char *const values[SLOTS
 	}
 }
 
-/* Returns true for letters, digits, and characters without a meaning to shells and terminals. */
+/* Returns true for letters, digits, and punctuation that is not special to shells and terminals. */
 static int is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c >= '+' && c <= ':' && c != ',') || c == '_' ||
@@ -63,8 +63,8 @@ static int is_plain(char c)
 }
 
 /*
- * Adds an untrusted name: unchanged if it is plain, otherwise in quotes, with special characters
- * except spaces as \xNN.
+ * Adds an untrusted name. A name of plain characters is added unchanged. Any other name is added in
+ * quotes, with special characters except spaces as \xNN.
  */
 void add_quoted(struct text *t, const char *s, size_t length)
 {
@@ -118,7 +118,7 @@ int ends(const char *s, const char *end)
 	return length > tail && same(s + length - tail, end);
 }
 
-/* Returns the last part of a path. */
+/* Returns the last component of a path. */
 const char *file_name(const char *path)
 {
 	const char *name = path;
@@ -129,10 +129,7 @@ const char *file_name(const char *path)
 	return name;
 }
 
-/*
- * Returns true if a list, "memory pids
- * ", has this name.
- */
+/* Returns true if `text`, a list such as "memory pids ", contains the name. */
 int has_name(const char *text, const char *name, size_t length)
 {
 	for (const char *at = text; *at; at++) {
@@ -146,7 +143,7 @@ int has_name(const char *text, const char *name, size_t length)
 	return 0;
 }
 
-/* Parses decimal digits at *at, and moves *at after them. */
+/* Parses a decimal number at *at, and advances *at to the first character after it. */
 u64 parse_number(const char **at)
 {
 	u64 number = 0;
@@ -169,7 +166,7 @@ static const char *number_or(const char *name, const char *kind, int number, cha
 	return room;
 }
 
-/* Returns the name of an errno as in the kernel's documents; `room` needs 32 bytes. */
+/* Returns the symbolic name of an errno, such as EPERM. `room` is a buffer of at least 32 bytes. */
 const char *errno_name(int number, char *room)
 {
 	static const struct { int number; const char *name; } names[] = {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the data appended to the executable. The file may be truncated, damaged or malicious: each
- * length is checked.
+ * Reads the data appended to a compiled file. The file may be truncated, damaged or malicious, so
+ * each length is checked.
  */
 #include <linux/errno.h>
 
 #include "compiled.h"
 
-/* Returns the checksum of whole words; `bytes` is aligned. */
+/* Returns the checksum of whole 32-bit words; `bytes` must be aligned. */
 static u32 checksum(const u8 *bytes, u64 size)
 {
 	const u32 *word = (const u32 *)(const void *)bytes;
@@ -62,7 +62,7 @@ int open_compiled(const u8 *bytes, u64 size, struct compiled *out)
 	return open_program(out->program, out->program_length, &outer, &inner);
 }
 
-/* Returns the nth string, or "" if there are fewer. */
+/* Returns the string with index n, or "" if the list is shorter. */
 const char *nth_string(const struct strings *strings, u32 n)
 {
 	const char *s = strings->first;

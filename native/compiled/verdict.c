@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reports the end: computes the figures for the decision list, and prints the text that was stored
- * at compile time for the decision.
+ * Reports the job's end. Computes the figures from which the cause is decided, and prints the text
+ * that was stored for this cause at compile time.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -9,16 +9,13 @@
 
 #include "compiled.h"
 
-/*
- * The kernel refuses a charge one page at a time. So a group that killed has its peak at the limit,
- * minus some pages in flight.
- */
+/* Size of a page in bytes, in which workingset_refault_* of memory.stat counts. */
 #define PAGE 4096
 
-/* The end of the program's first process. */
+/* How the program's first process ended. */
 struct end {
 	int status, sig;
-	struct text words;	/* "sh exited with status 1" */
+	struct text words;	/* such as "sh exited with status 1" */
 };
 
 static void say_values(const struct story *s, enum word word, const char *const values[SLOTS])
@@ -36,7 +33,7 @@ void say_word(const struct story *s, enum word word, const char *first, const ch
 	say_values(s, word, (const char *const[SLOTS]){ first, second, ending, "", "" });
 }
 
-/* Describes the end. `when` precedes the words for an event that did not cause the end. */
+/* Describes how the program ended. `when` precedes this after an event that did not cause the end. */
 static void describe_end(const struct story *s, struct end *end, const char *when)
 {
 	char room[32];
@@ -61,9 +58,7 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 	return t->bytes;
 }
 
-/*
- * Returns the first full file system, or "" if PID 1 does not report any; see init/tmpfs-usage.c.
- */
+/* Returns the name of the first full file system, or "" if PID 1 reported none; see init/tmpfs-usage.c. */
 static const char *full_space(const struct story *s, struct text *name)
 {
 	const char *at = nth_string(&s->compiled->words, WORD_SPACES);
@@ -95,9 +90,7 @@ static int has_word(const struct story *s, enum word word)
 	return *nth_string(&s->compiled->words, word) != 0;
 }
 
-/*
- * Returns true if a forwarded signal ended the program, or if its exit status reports that signal.
- */
+/* Returns true if a forwarded signal ended the program, or if the program's exit status says so. */
 static int is_interrupted(const struct story *s, const struct end *end)
 {
 	static const u32 ending = 1u << SIGINT | 1u << SIGTERM | 1u << SIGQUIT;
@@ -108,7 +101,7 @@ static int is_interrupted(const struct story *s, const struct end *end)
 	return !end->sig && end->status && (s->sent & ending) != 0;
 }
 
-/* Returns the process limit that the signal reports, or 0 if no such limit was set. */
+/* Returns the text for the resource limit (ulimit) that the signal indicates, or WORD_NAME without one. */
 static enum word ulimit_word(const struct story *s, const struct counts *c, int sig)
 {
 	enum word word = sig == SIGXFSZ ? WORD_ULIMIT_FSIZE : sig == SIGXCPU ? WORD_ULIMIT_CPU : WORD_NAME;
@@ -116,14 +109,14 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 	if (sig == SIGKILL && has_word(s, WORD_ULIMIT_CPU_HARD) && !c->oom_kills && !s->timed_out && !(s->sent & 1u << SIGKILL)) {
 		const char *hard = nth_string(&s->compiled->words, WORD_ULIMIT_CPU_HARD);
 
-		/* the kernel counts in ticks and may include unused time: four fifths are enough */
+		/* the kernel counts CPU time in ticks, which may exceed the time used: four fifths are enough */
 		if (s->run->user_usec + s->run->system_usec >= parse_number(&hard) * 800000)
 			word = WORD_ULIMIT_CPU_KILL;
 	}
 	return has_word(s, word) ? word : WORD_NAME;
 }
 
-/* Returns a time in percent of the run time. */
+/* Returns a time in µs as a percentage of the job's run time. */
 static u64 share_of(const struct story *s, u64 usec)
 {
 	return usec / (10 * s->ran_ms + 1);
@@ -143,8 +136,8 @@ static u64 host_cpus(void)
 }
 
 /*
- * Returns the job's demand for its cpuset.cpus, in percent: the CPU time used, plus the time in
- * which tasks waited. Returns 0 if the set contains all CPUs.
+ * Returns the job's demand for the CPUs in its cpuset.cpus, in percent. This is the CPU time used,
+ * plus the time in which tasks waited for a CPU. Returns 0 if the set contains all CPUs.
  */
 static u64 cpuset_demand(const struct story *s, const struct counts *c)
 {
@@ -154,13 +147,16 @@ static u64 cpuset_demand(const struct story *s, const struct counts *c)
 	return allowed && allowed < host_cpus() ? share_of(s, c->cpu_usec) / allowed + share_of(s, c->cpu_stall) : 0;
 }
 
-/* Returns true if memory reached its limit. */
+/* Returns true if the job's memory usage reached its limit. */
 static int is_memory_full(const struct counts *c)
 {
 	return c->max_events || c->hits || (c->limit && c->peak >= c->limit);
 }
 
-/* Returns true if memory ran out and nothing could be killed. v1 does not count this. */
+/*
+ * Returns true if memory ran out and nothing could be killed. Concluded from the usage on v1, which
+ * does not count this.
+ */
 static int ran_out(const struct story *s, const struct counts *c)
 {
 	if (c->oom_kills)
@@ -168,7 +164,7 @@ static int ran_out(const struct story *s, const struct counts *c)
 	return c->own_ooms || ((c->kill_disabled || has_word(s, WORD_UNKILLABLE)) && is_memory_full(c));
 }
 
-/* Computes the figures as src/verdict/facts.ts does; 0 for figures that a compiled file does not read. */
+/* Computes the figures that decide the cause, as src/verdict/facts.ts does; 0 for those not read in a compiled file. */
 static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
 	const struct run *l = s->run;
@@ -199,13 +195,16 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_CPUSET_DEMAND_PERCENT] = cpuset_demand(s, c);
 }
 
-/* Returns a larger task limit, as roomFor in src/verdict/remedies.ts does. */
+/* Returns a larger task limit to suggest in the remedy, as roomFor in src/verdict/remedies.ts does. */
 static u64 room_for(u64 tasks)
 {
 	return tasks < 8 ? tasks + 8 : tasks * 2;
 }
 
-/* Reports refused forks. `ending` is empty for the cause of a delay before a timeout. */
+/*
+ * Reports refused forks. `ending` describes the program's end, and is empty if the forks only
+ * delayed the job before its timeout.
+ */
 static void report_forks(const struct story *s, const struct refused_forks *f, const char *ending)
 {
 	struct text first = { .length = 0 }, number, max, more;
@@ -224,8 +223,8 @@ static void report_forks(const struct story *s, const struct refused_forks *f, c
 }
 
 /*
- * Reports the level of a memory limit. The words of the levels follow `unknown` in the order of
- * enum kill_level.
+ * Reports which group's memory limit caused the kill. The texts for these groups follow the text
+ * `unknown`, in the order of enum kill_level.
  */
 static void report_level(const struct story *s, enum word unknown, const struct counts *c, const char *ending, const struct memory_level *m)
 {
@@ -236,7 +235,7 @@ static void report_level(const struct story *s, enum word unknown, const struct 
 					       counted(&second, c->oom_kills, "", ""), ending, m->value.bytes, m->group.bytes });
 }
 
-/* Reports the cause of a delay before a timeout. */
+/* Reports what delayed the job before its timeout. */
 static void report_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct decision *held,
 		      const struct memory_level *memory)
 {
@@ -279,7 +278,7 @@ static const char *held_number(const struct decision *held, const u64 *f, struct
 	return counted(t, share < 100 ? share : 100, "", "");
 }
 
-/* Returns the phrase for what held the job up, or WORD_NAME. */
+/* Returns the text that says what delayed the job, or WORD_NAME if nothing did. */
 static enum word held_word(const struct decision *held, const u64 *f)
 {
 	if (held->limit)
@@ -289,7 +288,7 @@ static enum word held_word(const struct decision *held, const u64 *f)
 	return held->kind == KIND_FROZEN ? WORD_HELD_FROZEN : held->kind == KIND_STOPPED ? WORD_HELD_STOPPED : WORD_NAME;
 }
 
-/* Reports a stop, and the cause of a delay before it. */
+/* Reports that the job was stopped, and what delayed it before that. */
 static void report_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
 {
 	struct text number, phrase = { .length = 0 };
@@ -362,7 +361,7 @@ static void print_kind(const struct story *s, u32 kind, const struct counts *c, 
 	}
 }
 
-/* Prints the verdict and returns the exit status. */
+/* Prints why and how the job ended, and returns the exit status. */
 int report_verdict(const struct story *s)
 {
 	const struct run *l = s->run;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Refuses one system call of a program, in test builds only (native/build.sh --faults). A test
- * then checks what the failure leaves behind. The last word of the program's header selects the
- * call; shipped builds require zero there. Bit 31 is the section (1: inner), bits 16 to 30 are
- * the errno, and the rest is the number of the call.
+ * Makes one system call of a program fail, in test builds only (native/build.sh --faults). A test
+ * then checks what the failed start leaves behind. The last 32-bit word of the program's header
+ * selects the call; shipped builds require 0 there. Bit 31 is the section (1: inner), bits 16 to 30
+ * are the errno, and the rest is the number of the call.
  */
 #ifdef HUTCH_FAULTS
 #include "../hutch.h"
@@ -37,7 +37,7 @@ static char *put_number(char *to, u32 number)
 	return to + 1;
 }
 
-/* Calls that a program can do without; the test gives the reasons. */
+/* System calls whose failure does not make a start fail; the test says why for each. */
 #define NAMED(X) X(umask) X(setfsuid) X(getpid) X(fsconfig) X(recvfrom) X(openat) X(read) X(waitid) X(rt_sigaction) \
 	X(rt_sigprocmask) X(rt_sigpending) X(prctl) X(setgroups) X(execve) X(kill) X(inotify_add_watch) X(getcwd) X(chdir) \
 	X(clock_gettime) X(flock) X(fchmod) X(setsid) X(getsid) X(getpgid) X(setpgid) X(ioctl) X(fcntl) X(lseek) \
@@ -54,13 +54,13 @@ static const char *name_of(long call)
 	return "other";
 }
 
-/* Writes the refused call to `out`: "hutch-fault STEP CALL". */
+/* Writes which call was refused to `out`, as "hutch-fault STEP CALL". */
 long refused_on_purpose(long call)
 {
 	static const char title[] = "hutch-fault ";
 	char line[64], *end = line + sizeof title - 1;
 
-	/* a failed close(2) has closed the descriptor */
+	/* close is never refused: even a close(2) that fails has closed the descriptor */
 	if (call == __NR_close || !left || --left)
 		return 0;
 	memcpy(line, title, sizeof title - 1);

@@ -34,11 +34,12 @@ static int attach_tmpfs(const char *target)
 }
 
 /*
- * Attaches the groups. A single unnamed source is attached at the target itself. Otherwise a tmpfs
- * holds the names; a source that does not begin with "/" becomes a symbolic link. A bind mount
- * costs less than a mount of the hierarchy and needs no right over it. In the job's cgroup
- * namespace, the mount's root is "/", as in /proc/self/cgroup. If the mounts are refused (inside
- * some containers), the job starts without them.
+ * Attaches the job's groups in its root. A single source without a name is attached at the target
+ * itself. Otherwise a tmpfs is attached there, with a directory for each name. A source that does
+ * not begin with "/" becomes a symbolic link. A bind mount costs less than a mount of the hierarchy
+ * and needs no right over it. In the job's cgroup namespace, the mount's root is "/", as in
+ * /proc/self/cgroup. If the mounts are refused (inside some containers), the job starts without
+ * them.
  */
 int op_attach_groups(struct cursor *c)
 {

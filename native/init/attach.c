@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attaches mounts to the job's root: copies of trees, new file systems, overlays. Sources are the
- * user's paths and are opened once, from outside. Targets are resolved inside (see root.c). A
- * target that does not begin with "/" is relative to the file system attached last. So no link can
- * redirect a mount that belongs into /dev or /proc.
+ * user's paths and are opened once, from outside. Targets are resolved inside the job's root (see
+ * root.c). A target that does not begin with "/" is relative to the file system attached last. So
+ * no link can redirect a mount that belongs into /dev or /proc.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,11 +13,14 @@
 
 #include "../hutch.h"
 
-#define MAX_LAYERS 10	/* a value of fsconfig is limited to 255 bytes */
+#define MAX_LAYERS 10	/* an option string passed to fsconfig(2) is limited to 255 bytes */
 #define OVERLAY_DROPS 1
-#define OVERLAY_USER_ATTRIBUTES 2	/* uses userxattr, also outside of a user namespace */
+#define OVERLAY_USER_ATTRIBUTES 2	/* mounts overlayfs with userxattr, also outside of a user namespace */
 
-/* Attaches a mount and closes its descriptor. Creates the target if this is allowed. */
+/*
+ * Attaches a mount at the target and closes the mount's descriptor. Creates a missing target where
+ * that is allowed.
+ */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
 {
 	int fd, err;
@@ -33,7 +36,7 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 		sys(__NR_close, mount_fd);
 		return in_part(PART_TARGET, fd);
 	}
-	/* the errno differs between kernels, so the type is checked first */
+	/* check the type first: kernels differ in the errno for a file attached on a directory */
 	err = (int)is_directory(fd);
 	if (err >= 0)
 		err = err == directory ? attach(mount_fd, fd) : directory ? -ENOTDIR : -EISDIR;
@@ -47,9 +50,10 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 }
 
 /*
- * Compares the file and the flags of its mount. Mount ids cannot be compared: a mount's copy in a
- * new namespace has a new id. The flags matter: a mount on top of the first must not make a
- * read-only source writable.
+ * Returns true if a path and a descriptor lead to the same file, through mounts with the same
+ * flags. Mount ids cannot be compared: a mount's copy in a new namespace has a new id. The flags
+ * are compared because another mount of the same file may be writable where this source is
+ * read-only.
  */
 static int is_same(const char *path, int fd)
 {
@@ -63,9 +67,10 @@ static int is_same(const char *path, int fd)
 }
 
 /*
- * Copies a tree for attaching. A descriptor opened before this mount namespace existed belongs to a
- * mount of the old namespace, which cannot be copied. If the descriptor's path leads to the same
- * file here, the path is used; otherwise the source is refused.
+ * Copies a mount tree, to attach it elsewhere. A descriptor that was opened before this mount
+ * namespace was created belongs to a mount of the old namespace, which cannot be copied. If the
+ * descriptor's path leads to the same file here, the path is copied. Otherwise the source is
+ * refused.
  */
 int copy_tree(const char *source, u32 recursive)
 {
@@ -118,7 +123,7 @@ int op_attach_tree(struct cursor *c)
 	return attach_at(fd, target, (int)directory, 0, 0);
 }
 
-/* Attaches a mount that hutch created and sent, see op_send_mapped. */
+/* Attaches a mount that hutch created outside and sent over the socket: see op_send_mapped. */
 int op_attach_sent(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c);
@@ -145,7 +150,10 @@ int op_attach_sent(struct cursor *c)
 	return attach_at(message.control.fd, target, (int)directory, 0, 0);
 }
 
-/* Configures and creates a mount, and closes fs. An option is "key=value" or "key". */
+/*
+ * Sets the options of a new file system, and creates a mount of it. Each option is "key=value" or
+ * "key". Closes fs.
+ */
 static int configured_mount(int fs, const struct strings *options, u64 attributes)
 {
 	const char *option = options->first;
@@ -230,8 +238,8 @@ static int open_layer(int base, const char *path)
 }
 
 /*
- * Returns true outside of the initial user namespace. Only the initial one may set trusted.*
- * attributes, in which overlayfs keeps its marks by default.
+ * Returns true outside of the initial user namespace. Elsewhere a process may not set trusted.*
+ * attributes, in which overlayfs stores its markers by default.
  */
 static int in_user_namespace(void)
 {
@@ -278,7 +286,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 	}
 	if (err >= 0 && (how & OVERLAY_USER_ATTRIBUTES || in_user_namespace()))
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
-	/* nothing reads these changes after the job, so they need not be written to a disk */
+	/* the changes are discarded with the job, so they need not be written to a disk */
 	if (err >= 0 && how & OVERLAY_DROPS)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	if (fs >= 0 && err >= 0)
@@ -294,8 +302,8 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 /*
  * Attaches an overlay. If upper and work are empty, changes are discarded: the upper layer is in a
  * tmpfs. The tmpfs is attached only until the overlay is mounted, because overlayfs accepts only
- * layers mounted in this namespace. drops: whether such an upper layer is needed, and how overlayfs
- * keeps its marks.
+ * layers mounted in this namespace. how: OVERLAY_DROPS for such an upper layer in a tmpfs,
+ * OVERLAY_USER_ATTRIBUTES for user.* attributes as markers.
  */
 int op_attach_overlay(struct cursor *c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waits for the job of a pool's prestarted process. Such a process has run its whole program except
+ * Waits for the job of a prestarted sandbox of a pool. The sandbox has run its whole program except
  * the command, and receives the job in one message. It holds only the rights that the command will
- * have. The seccomp filter is not installed yet, so it need not allow this wait.
+ * have. The seccomp filter is installed after this wait, so it need not allow the wait.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -16,12 +16,12 @@
 
 #define STREAMS 3
 
-/* The ops of the received job request. run_inner continues with them. */
+/* The ops of the received job, with which run_inner continues. */
 struct cursor ordered;
 
 /*
- * Waits for the message. Earlier signals are read and dropped, as PID 1 of a pid namespace would
- * ignore them. Later signals stay pending for the command.
+ * Waits for the message with the job. Signals that arrived earlier are discarded, as they would be
+ * for PID 1 of a pid namespace. Later signals stay pending for the command.
  */
 static int await_message(void)
 {
@@ -35,7 +35,7 @@ static int await_message(void)
 	if (err < 0)
 		return (int)err;
 	either[1].fd = (int)err;
-	/* without this report, hutch would never send a request */
+	/* without this report (READY), hutch would never send a job */
 	err = say(REPORT_READY, 0, READY_FOR_ORDER);
 	while (err >= 0) {
 		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
@@ -50,7 +50,7 @@ static int await_message(void)
 	return err < 0 ? (int)err : 0;
 }
 
-/* Moves the received descriptors to the standard streams. The other streams stay as they are. */
+/* Moves the received descriptors to the standard streams. A stream for which none was sent stays as it is. */
 static long place_streams(u32 streams, const int *fds, u32 count)
 {
 	u32 used = 0;
@@ -84,7 +84,7 @@ static int take_order(u8 *room)
 	do
 		got = sys(__NR_recvmsg, report_socket, &message, MSG_CMSG_CLOEXEC);
 	while (got == -EINTR);
-	if (got <= 0)	/* end of file: hutch is gone */
+	if (got <= 0)	/* end of file: the hutch that would send a job has ended */
 		return got < 0 ? (int)got : -EOWNERDEAD;
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
@@ -104,7 +104,7 @@ int op_await_order(struct cursor *c)
 {
 	long room, err = finished(c);
 
-	/* otherwise a job of the same user could trace this process and take it over */
+	/* undumpable: otherwise a job of the same user could trace this sandbox and take it over */
 	if (!err)
 		err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (err)

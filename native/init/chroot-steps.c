@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the steps of unshare(1) and nsenter(1) that hutch run does not use. Directories are opened
- * in one mount namespace and entered in another, and ids are set one by one. Paths come from the
- * caller, who may open them with its own rights.
+ * Runs the steps of unshare(1) and nsenter(1) that hutch run does not use. A directory is opened in
+ * one mount namespace and entered in another, and ids are set one by one. The caller chose the
+ * paths, and they are opened with the caller's rights.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -34,7 +34,7 @@ static long hold(const char *path)
 	return *path ? sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-/* Opens the directories before namespaces are joined: the paths are the caller's. */
+/* Opens the directories before namespaces are joined, because their paths are those that the caller sees. */
 int op_hold_directories(struct cursor *c)
 {
 	const char *root = take_string(c), *directory = take_string(c);
@@ -50,8 +50,8 @@ int op_hold_directories(struct cursor *c)
 }
 
 /*
- * Enters the directories after namespaces are joined. A new root does not change the working
- * directory. `inside` is a path in the joined namespaces.
+ * Enters the opened directories after namespaces are joined. Changing the root does not change the
+ * working directory. `inside` is a path that is valid in the joined namespaces.
  */
 int op_enter_directories(struct cursor *c)
 {
@@ -79,7 +79,7 @@ int op_enter_directories(struct cursor *c)
 	return (int)err;
 }
 
-/* Drops the groups before a user namespace is joined, where this may be forbidden. */
+/* Drops the supplementary groups before a user namespace is joined, because setgroups may be forbidden inside. */
 int op_drop_groups(struct cursor *c)
 {
 	int err = finished(c);
@@ -88,7 +88,10 @@ int op_drop_groups(struct cursor *c)
 	return err;
 }
 
-/* Sets the ids; -1 keeps an id. groups: 0 keeps them, 1 drops them, 2 drops them unless dropGroups did. */
+/*
+ * Sets the user and group id; -1 keeps an id. The value of `groups` decides about supplementary
+ * groups: 0 keeps them, 1 drops them, 2 drops them unless dropGroups already did.
+ */
 int op_take_ids(struct cursor *c)
 {
 	u32 uid = take_u32(c), gid = take_u32(c), groups = take_u32(c);

@@ -5,8 +5,8 @@
 #include "../hutch.h"
 
 /*
- * Returns true for targets below /proc, /sys or /dev: the kernel file systems are mounted later and
- * would cover a directory made there.
+ * Returns true for targets below /proc, /sys or /dev. These file systems are mounted later, and
+ * would hide a directory that was created there now.
  */
 static int leads_below_kernel_files(const char *to)
 {
@@ -32,8 +32,8 @@ static int leads_below_kernel_files(const char *to)
 }
 
 /*
- * Replaces the dangling link at path[start, end) by its target. As in runc, the target is then
- * created inside the root.
+ * Replaces the dangling link at path[start, end) by the path that it leads to. The caller then
+ * creates that path inside the root, as runc does.
  */
 int follow_dangling(int parent, char *path, size_t start, size_t end)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Creates an empty root, as bubblewrap(1) does, and fills it with directories, links, files with
- * the caller's data, and modes. Paths are resolved inside (see root.c). Descriptors and their data
- * are the caller's.
+ * the caller's data, and modes. Paths are resolved inside the root (see root.c). The caller of
+ * hutch provides the descriptors that the data is read from.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,10 +14,10 @@
 
 #define OWN_NAME ".hutch-data"
 
-static long empty_fd = -1;	/* the tmpfs of the root, also if another mount covers it */
-static long proc_fd = -1;	/* the outer /proc, for steps after pivot_root */
+static long empty_fd = -1;	/* the tmpfs that is the job's root: stays reachable when another mount covers it */
+static long proc_fd = -1;	/* the /proc from before pivot_root, for later steps */
 
-/* Writes one of this process's own files in the outer /proc, such as self/uid_map. */
+/* Writes to a file of this process in the /proc from before pivot_root, such as self/uid_map. */
 int write_held_proc(const char *path, const char *text)
 {
 	long fd, written, length = (long)text_length(text);
@@ -32,7 +32,7 @@ int write_held_proc(const char *path, const char *text)
 	return written == length ? 0 : written < 0 ? (int)written : -EIO;
 }
 
-/* Attaches the root on top of "/", as openRoot does and for the same reason. */
+/* Attaches the new root on top of "/", as openRoot in root.c does. */
 int op_empty_root(struct cursor *c)
 {
 	struct strings options = { 1, 10, "mode=0755" };
@@ -85,7 +85,10 @@ int op_make_directory(struct cursor *c)
 	return in_part(PART_TARGET, err < 0 ? err : err ? 0 : -ENOTDIR);
 }
 
-/* Opens the parent directory of a path, and creates it if it is missing. *name becomes the last part of the path. */
+/*
+ * Opens the parent directory of a path, and creates it if it is missing. Sets *name to the last
+ * component of the path.
+ */
 int open_parent(const char *path, const char **name)
 {
 	char directory[4096];
@@ -100,11 +103,11 @@ int open_parent(const char *path, const char **name)
 	*name = path + slash;
 	memcpy(directory, path, slash);
 	memcpy(directory + slash, ".", 2);
-	/* the "." makes "/" and "" ordinary cases; it is never created */
+	/* the component "." lets "/" and "" be handled like other paths; "." is never created */
 	return make_target(base_of(path), directory, 1, 0);
 }
 
-/* Returns true if a link exists already and has the same target. */
+/* Returns true if a symbolic link with the same target already exists. */
 static int is_same_link(int parent, const char *name, const char *to)
 {
 	char found[4096];
@@ -119,8 +122,8 @@ static int is_same_link(int parent, const char *name, const char *to)
 }
 
 /*
- * Makes a link. A relative path is one name in the top directory of the file system attached last,
- * so no link can redirect it.
+ * Creates a symbolic link. If `path` is relative, it is a name in the top directory of the file
+ * system attached last, so no other link can redirect it.
  */
 int op_make_link(struct cursor *c)
 {
@@ -165,7 +168,7 @@ static long copy_all(long from, long to)
 	}
 }
 
-/* Opens a file without following magic links and without waiting for the other end of a fifo. */
+/* Opens a file without following magic links, and without waiting for the other end of a FIFO. */
 static long open_file(const char *path, u32 mode)
 {
 	struct open_how how = {
@@ -185,8 +188,8 @@ static long open_file(const char *path, u32 mode)
 }
 
 /*
- * Creates a file in the tmpfs of the root, whose name is removed once the file is mounted: an
- * unnamed file cannot be mounted.
+ * Creates a temporary file in the tmpfs of the root. An unnamed file cannot be mounted, so this
+ * file has a name until it is mounted.
  */
 static long open_own(u32 mode)
 {
@@ -199,8 +202,8 @@ static long open_own(u32 mode)
 }
 
 /*
- * Writes the caller's data to a file. attached: mounts a new file at the path instead of creating a
- * file there. Closes the descriptor.
+ * Writes the caller's data to a file, and closes the descriptor of the data. attached: mounts a
+ * temporary file at the path instead of creating a file there.
  */
 int op_write_data(struct cursor *c)
 {
@@ -236,7 +239,10 @@ int op_write_data(struct cursor *c)
 	return err < 0 ? (int)err : 0;
 }
 
-/* Changes a mode through the descriptor's name in /proc: chmod by a path would follow links that lead outside. */
+/*
+ * Changes the mode of a file through the descriptor's name in /proc. chmod by the path would follow
+ * symbolic links that lead outside of the root.
+ */
 int op_change_mode(struct cursor *c)
 {
 	const char *path = take_string(c);

@@ -32,14 +32,17 @@ int op_install_filter(struct cursor *c)
 	if (filter.count / 2 > 0xffff || filter_count == MAX_FILTERS)
 		return -E2BIG;
 	filter_flags[filter_count] = flags;
-	/* struct sock_filter consists of two such numbers, with the same alignment */
+	/* struct sock_filter has the size of two such numbers and the same alignment */
 	filters[filter_count++] = (struct sock_fprog){
 		(unsigned short)(filter.count / 2), (struct sock_filter *)(uintptr_t)filter.first
 	};
 	return 0;
 }
 
-/* Installs the filters. The kernel runs the last filter first. Every filter but the last must allow the next prctl. */
+/*
+ * Installs the filters. The kernel runs the last filter first. So every filter except the last must
+ * allow the prctl that installs the next one.
+ */
 static int install_filters(void)
 {
 	long err = 0;
@@ -52,7 +55,7 @@ static int install_filters(void)
 	return in_part(PART_FILTER, err);
 }
 
-/* Sets the command's own name (argv[0]), which may differ from its path. */
+/* Sets the argv[0] of the command, which may differ from the path of its program. */
 int op_name_program(struct cursor *c)
 {
 	const char *name = take_string(c);
@@ -64,8 +67,8 @@ int op_name_program(struct cursor *c)
 }
 
 /*
- * Executes a program as execvp(3) does: tries every directory of the search path, and remembers
- * EACCES while a later directory may have the program.
+ * Executes a program as execvp(3) does: tries every directory of the search path. After EACCES it
+ * continues, because a later directory may have the program, and returns EACCES only if none does.
  */
 static int search_and_exec(const char *file, const char *const *argv, const char *const *env, const char *search)
 {
@@ -110,13 +113,19 @@ struct command {
 	const char *const *argv, *const *env;
 	const char *search;
 	int err;
-	/* set if the end of its parent does not end its pid namespace */
+	/*
+	 * true if the end of this child's parent does not end its pid namespace, so that the child
+	 * needs a parent-death signal
+	 */
 	int ends_with_parent;
-	/* held: until PID 1 has its own filter; begins: until the command has begun or failed to begin */
+	/*
+	 * held: nonzero until PID 1 has its own filter; begins: nonzero until the command has
+	 * begun, or has failed to begin
+	 */
 	u32 held, begins;
 };
 
-/* Waits while the word is set. A spurious wake-up is harmless: the word is checked again. */
+/* Waits while *word is nonzero. After a spurious wake-up, the word is checked again. */
 static void wait_while(u32 *word)
 {
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE))
@@ -149,17 +158,20 @@ static void command_main(void *arg)
 		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
-	/* a filter may end this process when it examines the program, so the error is stored first */
+	/*
+	 * store the error first: a filter may end this process while it inspects the program that
+	 * could not be executed
+	 */
 	look_at_failed_program();
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();
 }
 
 /*
- * Starts the command as a child. hutch-init stays, as PID 1 or to adopt orphans. Signals are
- * blocked first, so that none is lost meanwhile.
- * If PID 1 gets its own filter, the command must not inherit it and must not run before it. So the
- * child waits for it, and CLONE_CHILD_CLEARTID replaces the notification of CLONE_VFORK.
+ * Starts the command as a child. hutch-init stays as PID 1, or to adopt orphans. Signals are
+ * blocked first, so that none is lost. If PID 1 gets its own filter, the command must not inherit
+ * that filter, and must not run before PID 1 has it. The child therefore waits.
+ * CLONE_CHILD_CLEARTID reports the command's exec, which CLONE_VFORK does otherwise.
  */
 static int spawn_command(struct command *command)
 {
@@ -196,14 +208,14 @@ static int spawn_command(struct command *command)
 		release(&command->held);
 		wait_while(&command->begins);
 	}
-	/* written by the child, which the compiler cannot see */
+	/* volatile: the child writes it, which the compiler cannot see */
 	err = __atomic_load_n(&command->err, __ATOMIC_ACQUIRE);
 	return err ? (int)err : reap((int)pid, early);
 }
 
 /*
- * Prepares the arguments of execve, and resets two signals that Node ignores: ignored signals stay
- * ignored over an exec.
+ * Prepares the arguments of execve. Resets SIGPIPE and SIGXFSZ, which Node ignores: an ignored
+ * signal stays ignored over an exec.
  */
 static int prepare(struct command *command, const struct strings *argv, const struct strings *env)
 {

@@ -11,7 +11,7 @@
 #include "../lib/message.h"
 
 
-/* Its number is an argument of hutch-init. */
+/* Descriptor number of the socket, passed to hutch-init as an argument. */
 int report_socket = -1;
 
 long say_all(const struct report *report)
@@ -24,7 +24,7 @@ long say(enum report_kind kind, u32 step, int value)
 	return say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
-/* Parses a number of the command line. */
+/* Parses a descriptor number from the command line. */
 static int number_of(const char *word)
 {
 	int number = 0;
@@ -56,9 +56,10 @@ static int run(int program_fd, u32 *step)
 }
 
 /*
- * Returns the real cause of an error. The calls that change the ids for files (root.c) report no
- * errors. If a filter refuses them, a later call fails for lack of the right id. Returns the error
- * of such a refused call, with the part of the op, or err.
+ * Returns the original cause of an error. The calls that change the user and group id for file
+ * access (root.c) do not return their errors. If a filter refuses them, a later call fails for lack
+ * of the right id. Returns the error of the refused call, with the part of the op in which it
+ * occurred. Without such a call, returns err.
  */
 static int cause_of(int err)
 {
@@ -87,7 +88,7 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
 	err = run(number_of(argv[2]), &step);
-	/* by then PID 1 is restricted, and a refused call of its own would be reported as the cause */
+	/* find the cause now: PID 1 is restricted later, and its own refused calls would be reported as the cause */
 	if (!has_failed_program())
 		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declares the shared functions of init/, under the name of the file that defines them. */
+/* Declares the shared functions of init/, grouped by the file that defines them. */
 #ifndef HUTCH_INIT_H
 #define HUTCH_INIT_H
 
@@ -22,7 +22,7 @@ int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
 int op_fork(struct cursor *c);
 
-/* init/await-job.c: a prestarted process that waits for its job */
+/* init/await-job.c: lets a prestarted sandbox wait for its job */
 
 extern struct cursor ordered;
 int op_await_order(struct cursor *c);
@@ -118,7 +118,7 @@ int op_cover_path(struct cursor *c);
 
 int op_attach_text(struct cursor *c);
 
-/* init/empty-root.c: an empty root, and steps that fill it besides mounts */
+/* init/empty-root.c: creates an empty root, and fills it with directories, files and links */
 
 int write_held_proc(const char *path, const char *text);
 int op_empty_root(struct cursor *c);
@@ -129,7 +129,7 @@ int op_write_data(struct cursor *c);
 int op_change_mode(struct cursor *c);
 int op_make_read_only(struct cursor *c);
 
-/* init/session.c: events, locks and directories around a process */
+/* init/session.c: the job's session, its end with hutch, its lock files and its directory */
 
 int op_close_on_exec(struct cursor *c);
 int op_block_on(struct cursor *c);

@@ -15,9 +15,9 @@
 
 
 /*
- * Joins a group. v1: writing "0" to `tasks` moves only the calling thread, and hutch-init has one
- * thread. Unlike a write to cgroup.procs, this does not wait for an RCU grace period (8 to 100 ms
- * after an idle gap).
+ * Joins a group. On v1, writing "0" to `tasks` moves only the calling thread, which is hutch-init's
+ * only one. Unlike a write to cgroup.procs, this does not wait for an RCU grace period (8 to 100 ms
+ * if the last one was long ago).
  */
 static int op_join_group(struct cursor *c)
 {
@@ -27,7 +27,10 @@ static int op_join_group(struct cursor *c)
 	return err ? err : write_text(path, "0");
 }
 
-/* Set once this process has created namespaces: awaitMaps then sends READY. */
+/*
+ * True once this process has created namespaces itself; awaitMaps then sends READY, so that hutch
+ * writes the id maps.
+ */
 int made_namespaces;
 
 static int op_unshare(struct cursor *c)
@@ -41,7 +44,10 @@ static int op_unshare(struct cursor *c)
 	return err;
 }
 
-/* The execution domain (personality(2)), which an exec keeps. The kernel accepts every value, so it is read back. */
+/*
+ * Sets the execution domain (personality(2)), which an exec keeps. The kernel accepts every value,
+ * so the value is read back and compared.
+ */
 static int op_set_personality(struct cursor *c)
 {
 	u32 persona = take_u32(c);
@@ -72,8 +78,8 @@ static int op_set_domainname(struct cursor *c)
 
 /*
  * Writes a setting as root of the user namespace. Since Linux 6.9, the settings of an ipc namespace
- * belong to root of the user namespace that owns it. The caller's own id is needed until the mounts
- * are made, so a child takes root's id.
+ * belong to root of the user namespace that owns it. This process needs the caller's id until the
+ * mounts are made, so a child process takes root's id for the write.
  */
 static int write_as_root_inside(const char *path, const char *value)
 {
@@ -108,7 +114,7 @@ static int op_set_sysctl(struct cursor *c)
 	return err;
 }
 
-/* Mounts a file system. An empty source, type or data becomes NULL. */
+/* Mounts a file system. An empty string for source, type or data is passed to mount(2) as NULL. */
 static int op_mount(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c), *type = take_string(c);
@@ -151,8 +157,8 @@ static int op_change_directory(struct cursor *c)
 int dies_with_parent;
 
 /*
- * Ends this process with its parent. If the launcher ended before this call, its end of the socket
- * is already closed.
+ * Makes this process end with its parent. If the launcher had already ended, its end of the socket
+ * is closed, which shows that.
  */
 int end_with_parent(int signal)
 {
@@ -167,7 +173,7 @@ int end_with_parent(int signal)
 	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
 }
 
-/* Sets the parent-death signal. It runs after any change of ids, which clears the signal. */
+/* Sets the parent-death signal. It must run after any change of ids, because such a change clears the signal. */
 static int op_die_with_parent(struct cursor *c)
 {
 	u32 signal = take_u32(c);

@@ -11,7 +11,7 @@
 
 #include "../hutch.h"
 
-/* No rule allows creating device nodes. */
+/* Access rights that no rule grants: creating device nodes. */
 #define READS (K_LANDLOCK_READ_FILE | K_LANDLOCK_READ_DIR)
 #define WRITES (K_LANDLOCK_WRITE_FILE | K_LANDLOCK_TRUNCATE | K_LANDLOCK_IOCTL_DEV | K_LANDLOCK_REMOVE_DIR | K_LANDLOCK_REMOVE_FILE | \
 		K_LANDLOCK_MAKE_DIR | K_LANDLOCK_MAKE_REG | K_LANDLOCK_MAKE_SOCK | K_LANDLOCK_MAKE_FIFO | K_LANDLOCK_MAKE_SYM | \
@@ -21,7 +21,10 @@
 static long ruleset = -1;
 static u64 handled;
 
-/* Opens a ruleset with all access rights that this kernel can restrict. Access without a rule is then refused. */
+/*
+ * Creates a ruleset that handles all access rights known to this kernel. Every access that no rule
+ * allows is then refused.
+ */
 static long open_ruleset(void)
 {
 	static const u64 by_version[] = { K_LANDLOCK_MAKE_SYM, K_LANDLOCK_REFER, K_LANDLOCK_TRUNCATE, K_LANDLOCK_TRUNCATE, K_LANDLOCK_IOCTL_DEV };
@@ -40,7 +43,7 @@ static u64 rights_of(u32 access, int directory)
 	return rights & handled & (directory ? ~0ull : OF_FILES);
 }
 
-/* access: 1 read, 2 write, 4 execute */
+/* `access` is a bit mask: 1 read, 2 write, 4 execute */
 int op_allow_path(struct cursor *c)
 {
 	const char *path = take_string(c);

@@ -13,11 +13,11 @@
 #include "../hutch.h"
 
 #define CPUS_AT_MOST 8192
-#define COVER_WRITABLE 2	/* make read-only only if the caller could write there */
+#define COVER_WRITABLE 2	/* flag: make the path read-only only if the caller could write to it */
 
 /*
- * The first covering mount for files, and for directories. It is attached: before Linux 6.15, a
- * detached mount cannot be copied.
+ * The first mounts that cover a file and a directory; later paths get copies of them. They are
+ * attached first: before Linux 6.15, a mount that is not attached cannot be copied.
  */
 static int covers[2] = { -1, -1 };
 
@@ -30,7 +30,10 @@ void forget_covers(void)
 	}
 }
 
-/* Returns true if the ids permit writing, as in access(2). Then only a mount can prevent it. */
+/*
+ * Returns true if the user and group ids permit writing to a file, as access(2) does. If so, only a
+ * read-only mount can prevent writing.
+ */
 static int may_write(int fd)
 {
 	char name[32];
@@ -49,7 +52,7 @@ static int hiding_mount(int directory)
 	u64 attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 	int fd, err;
 
-	/* a copy has the attributes of its original */
+	/* a copy of a mount has the attributes of its original, so they are set only once */
 	if (covers[directory] >= 0)
 		return in_part(PART_SOURCE, sys(__NR_open_tree, covers[directory], "",
 						AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
@@ -98,7 +101,10 @@ static int make_tree_read_only(int target, u64 attributes)
 	return err;
 }
 
-/* Hides a path of each CPU: the CPU number replaces the star. Either all CPUs have the path, or none has. */
+/*
+ * Hides a path of each CPU: the number of the CPU replaces the star in the pattern. Either all CPUs
+ * have the path or none, so the first missing path ends the search.
+ */
 static int hide_numbered(const char *path)
 {
 	for (u32 cpu = 0; cpu < CPUS_AT_MOST; cpu++) {
@@ -137,8 +143,8 @@ static int is_numbered(const char *path)
 }
 
 /*
- * Hides a path of the file system attached last, or makes it read-only. A path that this kernel
- * does not have needs no mask.
+ * Hides a path, or makes it read-only. A relative path is in the file system attached last. A path
+ * that this kernel does not have needs no mask.
  */
 int op_cover_path(struct cursor *c)
 {
@@ -151,7 +157,7 @@ int op_cover_path(struct cursor *c)
 	note_target(path);
 	if (!read_only && is_numbered(path))
 		return hide_numbered(path);
-	/* a kernel file is never a link, but a path in a root of host files may be one */
+	/* a file of /proc or /sys is never a symbolic link, but a path in a root of host files may be one */
 	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE || *path == '/' ? 0 : RESOLVE_NO_SYMLINKS);
 	if (target < 0)
 		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
@@ -160,7 +166,7 @@ int op_cover_path(struct cursor *c)
 	} else if (read_only != COVER_WRITABLE) {
 		err = make_tree_read_only(target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	} else if (may_write(target)) {
-		/* target is not a link */
+		/* fails with ELOOP if the target is a symbolic link */
 		err = (int)is_directory(target);
 		err = err < 0 ? err : make_tree_read_only(target, MOUNT_ATTR_RDONLY);
 	}

@@ -24,7 +24,7 @@ static int await_go(void)
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
-	/* end of file: hutch is gone */
+	/* end of file: the hutch that would send GO has ended */
 	return got == 1 && go == GO_BYTE ? 0 : -EOWNERDEAD;
 }
 
@@ -32,7 +32,10 @@ int op_await_maps(struct cursor *c)
 {
 	int err = finished(c);
 
-	/* without this report, both sides would wait for each other; hutch knows of namespaces created by the clone */
+	/*
+	 * hutch waits for this report (READY) if namespaces were created after the clone; without
+	 * it, both sides would wait for each other
+	 */
 	if (!err && made_namespaces)
 		err = (int)say(REPORT_READY, 0, 0);
 	return err < 0 ? err : await_go();
@@ -46,16 +49,16 @@ int op_await_groups(struct cursor *c)
 }
 
 /*
- * Waits until the network is connected. No report is needed: the network namespace exists since the
- * clone. PID 1 would ignore a user's signal to end, so a signalfd reads it: the command that it was
- * meant for has not begun. Other signals stay pending for the command. `by` is only for readers of
- * the program.
+ * Waits until hutch has connected the network. Sends no report first: the network namespace exists
+ * since the clone. A user's signal to end is read from a signalfd, because PID 1 would ignore it
+ * and the command has not begun. Other signals stay pending for the command. `by` names the network
+ * tool, only for readers of the program.
  */
 int op_await_network(struct cursor *c)
 {
 	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
 	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
-	u32 info[32];	/* struct signalfd_siginfo: the signal's number is first */
+	u32 info[32];	/* beginning of struct signalfd_siginfo: the signal's number */
 	long err;
 
 	take_string(c);
@@ -97,9 +100,9 @@ static int is_number(const char *s, size_t length)
 }
 
 /*
- * Opens /proc/PID/ns/KIND through a descriptor of /proc/PID, which always refers to the same
- * process. If the process ends and its pid is reused, the descriptor is dead. So all namespaces of
- * one target come from one process.
+ * Opens /proc/PID/ns/KIND through an open descriptor of /proc/PID. That descriptor always refers to
+ * the same process, even if the process ends and its pid is reused. So all namespaces of one target
+ * come from one process.
  */
 static long open_namespace(const char *path, const char *before, long *target)
 {
@@ -128,9 +131,10 @@ static long open_namespace(const char *path, const char *before, long *target)
 }
 
 /*
- * Joins namespaces. All are opened first, because paths differ after a mount namespace is joined.
- * The user namespace is joined when another one is refused, because only it may give the right.
- * Otherwise it is joined last, because it takes away the rights over the others.
+ * Joins namespaces. All are opened before the first is joined, because paths differ in a joined
+ * mount namespace. If joining one is refused, the user namespace is joined next, because it may
+ * give the needed right. Otherwise the user namespace is joined last, because joining it takes away
+ * the rights over the other namespaces.
  */
 int op_join_namespaces(struct cursor *c)
 {
@@ -143,8 +147,8 @@ int op_join_namespaces(struct cursor *c)
 	if (err || paths.count != kinds.count || paths.count > MAX_JOINED)
 		return -EPROTO;
 	/*
-	 * root of the joined namespaces must not trace this process and take its descriptors before
-	 * the command runs (CVE-2016-9962)
+	 * undumpable: a root user of the joined namespaces must not trace this process and take its
+	 * descriptors before the command runs (CVE-2016-9962)
 	 */
 	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (err)
@@ -182,9 +186,9 @@ int op_join_namespaces(struct cursor *c)
 }
 
 /*
- * Continues the program in a child. A pid namespace that was joined, or created by unshare, holds
- * only the caller's children. So this process stays outside, forwards signals, and ends with its
- * child's status.
+ * Continues the program in a child. A process that joins or unshares a pid namespace stays outside
+ * of it; only its children are inside. So this process forwards signals to the child, and ends with
+ * the child's status.
  */
 static int stay_outside(u32 signal)
 {
@@ -224,7 +228,7 @@ int op_stay_outside(struct cursor *c)
 	return err ? err : stay_outside(SIGKILL);
 }
 
-/* Forks as unshare --fork does: the child gets this signal, if any, when its parent ends. */
+/* Forks as unshare --fork does. If a signal is given, the child receives it when its parent ends. */
 int op_fork(struct cursor *c)
 {
 	u32 signal = take_u32(c);
@@ -257,9 +261,9 @@ int op_offset_clocks(struct cursor *c)
 }
 
 /*
- * Limits the number of namespaces through a file of /proc/sys/user. It applies to this user
- * namespace, besides the limits of its ancestors. If /proc is read-only or the kernel lacks the
- * file, only the ancestors' limits hold.
+ * Limits the number of namespaces in this user namespace through a file of /proc/sys/user. The
+ * limits of the ancestor user namespaces apply too. If /proc is read-only or the kernel lacks the
+ * file, only the ancestors' limits apply.
  */
 int op_limit_user_count(struct cursor *c)
 {

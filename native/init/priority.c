@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets limits and priorities of this process, which its children inherit. They are set before the
- * ids change, because raising them needs root.
+ * Sets resource limits and priorities of this process, which the command inherits. Must run before
+ * the ids change, because raising a limit needs root.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -35,9 +35,9 @@ int op_set_limit(struct cursor *c)
 }
 
 /*
- * Prevents core dumps. If core_pattern is a pipe, a limit of 0 still runs the handler; only 1
- * prevents it (fs/coredump.c). A hard limit of 0 can be raised to 1 only with CAP_SYS_RESOURCE in
- * the initial user namespace. Otherwise it stays 0.
+ * Prevents core dumps by setting RLIMIT_CORE. If core_pattern is a pipe, a limit of 0 still runs
+ * the handler; only 1 prevents it (fs/coredump.c). A hard limit of 0 can be raised to 1 only with
+ * CAP_SYS_RESOURCE in the initial user namespace. Otherwise the limit stays 0.
  */
 static int forbid_core_handler(void)
 {
@@ -47,7 +47,7 @@ static int forbid_core_handler(void)
 	return err == -EPERM ? 0 : err;
 }
 
-/* Lowers limits to these values at most. A limit that is lower already stays, so no right is needed. */
+/* Lowers resource limits to the given values. A limit that is already lower stays unchanged, so no right is needed. */
 int op_bound_limit(struct cursor *c)
 {
 	u32 resource = take_u32(c);

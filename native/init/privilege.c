@@ -10,7 +10,10 @@
 
 #include "../hutch.h"
 
-/* Sets groups and ids. Groups come first: after the ids have changed, setgroups is refused. */
+/*
+ * Sets the supplementary groups, the group id and the user id, in this order: after the user id has
+ * changed, setgroups is refused.
+ */
 int op_set_user(struct cursor *c)
 {
 	u32 uid = take_u32(c), gid = take_u32(c);
@@ -22,7 +25,7 @@ int op_set_user(struct cursor *c)
 		err = sys(__NR_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (!err && keep_groups != 1)
 		err = sys(__NR_setgroups, groups.count, groups.first);
-	if (err == -EPERM && keep_groups == 2)	/* an ancestor namespace denies setgroups to its descendants */
+	if (err == -EPERM && keep_groups == 2)	/* an ancestor user namespace forbids setgroups */
 		err = 0;
 	if (!err)
 		err = sys(__NR_setresgid, gid, gid, gid);
@@ -32,8 +35,8 @@ int op_set_user(struct cursor *c)
 }
 
 /*
- * Drops the bounding set. This runs before the ids change, which drops CAP_SETPCAP. Capabilities
- * newer than this program are dropped, too.
+ * Empties the capability bounding set. Must run before the ids change, which drops the needed
+ * CAP_SETPCAP. Capabilities that this program does not know are dropped, too.
  */
 int op_drop_bounding(struct cursor *c)
 {
@@ -44,18 +47,18 @@ int op_drop_bounding(struct cursor *c)
 		if (keep >> number & 1)
 			continue;
 		err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
-		/* a process without the right to drop may already have an empty set */
+		/* without CAP_SETPCAP, no failure if the set is already empty */
 		if (err == -EPERM && sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0) == 0)
 			err = 0;
-		if (err == -EINVAL)	/* the last number was the kernel's last capability */
+		if (err == -EINVAL)	/* the last capability of this kernel was number - 1 */
 			return 0;
 	}
 	return (int)err;
 }
 
 /*
- * Sets the capability sets; the effective set equals the permitted set. The ambient set is emptied
- * first: it must be a subset of the other two.
+ * Sets the capability sets. The effective set equals the permitted set. The ambient set is emptied
+ * first: it must stay a subset of the permitted and the inheritable set.
  */
 int op_set_capabilities(struct cursor *c)
 {

@@ -2,8 +2,8 @@
 /*
  * Inspects a program that could not be executed, from inside and with the command's rights. Reports
  * the file found by the search, its links, its first bytes, and its interpreter or loader. Called
- * only after exec has failed. The file is untrusted: it is read as data with bounds, and opened
- * only if it is a regular file.
+ * only after exec has failed. The file is untrusted. It is opened only if it is a regular file, and
+ * every offset read from it is checked.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -50,7 +50,7 @@ static void note_file(struct program_look *look, const struct statx *found)
 	look->group = found->stx_gid;
 }
 
-/* Joins two parts with a slash; 0 if they do not fit. */
+/* Joins two paths with a slash. Returns 0 if the result does not fit. */
 static int join(char *path, size_t size, const char *first, size_t length, const char *rest)
 {
 	size_t end = text_length(rest);
@@ -65,8 +65,9 @@ static int join(char *path, size_t size, const char *first, size_t length, const
 }
 
 /*
- * Chooses the path that exec refused: the word itself, the directory that returned the error, or
- * the first directory with such a file.
+ * Chooses the path to inspect. This is the command's name if it contains a slash, otherwise the
+ * file in the directory that returned the error. If no directory did, it is the first such file in
+ * the search path.
  */
 static void choose_path(struct program_look *look)
 {
@@ -92,7 +93,7 @@ static void choose_path(struct program_look *look)
 	join(look->path, sizeof look->path, "", 0, failed.file);
 }
 
-/* Follows links at the end of the path while they can be read. */
+/* Follows symbolic links at the end of the path, as long as they can be read. */
 static void follow_links(struct program_look *look)
 {
 	char to[sizeof look->target], from[sizeof look->target];
@@ -116,8 +117,8 @@ static void follow_links(struct program_look *look)
 }
 
 /*
- * Walks to the file. Records the part of the path that is missing, not a directory, or not
- * searchable; otherwise the file's facts.
+ * Walks along the path to the file. If a component is missing, not a directory, or not searchable,
+ * records that component. Otherwise records the facts of the file.
  */
 static void walk(struct program_look *look)
 {
@@ -146,7 +147,7 @@ static void walk(struct program_look *look)
 		note_file(look, &found);
 }
 
-/* Copies the word after "#!" as the kernel parses it. */
+/* Copies the interpreter's path after "#!" as the kernel parses it. */
 static void read_script(struct program_look *look)
 {
 	u32 at = 2, length = 0;
@@ -171,7 +172,7 @@ static u64 number_at(const u8 *bytes, u32 size)
 	return number;
 }
 
-/* Finds the loader of a little-endian ELF file of either class. */
+/* Finds the path of the dynamic loader in a little-endian ELF file, 32-bit or 64-bit. */
 static void read_elf(struct program_look *look, int fd)
 {
 	u32 wide = look->head[4] == 2, size = wide ? 56 : 32, count, step;
@@ -217,7 +218,7 @@ static void read_head(struct program_look *look)
 	sys(__NR_close, fd);
 }
 
-/* Returns true if the file names an interpreter that exists. */
+/* Returns true if the file names an interpreter (script) or loader (ELF file) that exists. */
 static int look_once(struct program_look *look)
 {
 	struct mount_facts mount = { 0 };
@@ -241,7 +242,7 @@ static int look_once(struct program_look *look)
 	return !look->loader_error;
 }
 
-/* Inspects the program and, while an interpreter is named and exists, this interpreter. */
+/* Inspects the program. If it names an interpreter or loader that exists, inspects that file next, and so on. */
 void look_at_failed_program(void)
 {
 	if (!failed.file || look_count)
@@ -254,7 +255,10 @@ void look_at_failed_program(void)
 	}
 }
 
-/* Sends the findings after FAILED. A filter may end this process meanwhile, which loses only the findings. */
+/*
+ * Sends the findings to hutch, after the report FAILED. If a filter ends this process during the
+ * inspection, only the findings are lost.
+ */
 void report_failed_program(void)
 {
 	look_at_failed_program();

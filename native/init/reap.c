@@ -16,20 +16,20 @@
 #include "../lib/message.h"
 
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
-/* Milliseconds to wait for a signal that the kernel is sending to the processes of the group one by one. */
+/* Milliseconds to wait for a signal that the kernel is sending to the processes of a process group one by one. */
 #define SAME_SIGNAL_MS 20
 
-/* Set if the group has the caller's terminal: stops of the command are then reported to hutch. */
+/* True if the job's process group has the caller's terminal: stops of the command are then reported to hutch. */
 static int tells_stops;
 static int own_pid;
-/* Set while hutch stops the job. */
+/* True after hutch announced that it stops the job (REQUEST_STOP). */
 static int stopping;
-/* Signals from the terminal since the last stop. */
+/* Bit set of the signals that the terminal sent since the last stop of the job. */
 static u64 typed;
 
 /*
- * Reaps ended children. Returns true if the command itself has ended, with its status and memory in
- * *end. *stopped is the signal that stopped the command.
+ * Reaps ended children. Returns true if the command itself has ended, and sets *end to its exit
+ * status and memory usage. If a signal stopped the command, sets *stopped to that signal.
  */
 static int reap_all(int command, struct report *end, int *stopped)
 {
@@ -54,9 +54,9 @@ static int reap_all(int command, struct report *end, int *stopped)
 #define ALLOW(call, rest) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, rest, 0)
 
 /*
- * Restricts this process to the calls used below. Otherwise a command that can write its memory
- * (CAP_SYS_PTRACE) could use it to evade the command's own filter. The command's filter cannot be
- * used here, because it may forbid these calls.
+ * Restricts this process to the system calls used below. A command that can write to its memory
+ * (CAP_SYS_PTRACE) could otherwise let it make calls that the command's own filter forbids. This
+ * process cannot use the command's filter, which may forbid the calls used below.
  */
 long confine_reaper(void)
 {
@@ -79,7 +79,10 @@ long confine_reaper(void)
 	return sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
-/* Reports each full file system once: a process inside could otherwise fill the socket with requests. */
+/*
+ * Reports each full file system to hutch once. Repeated reports would let a process inside fill the
+ * socket by sending requests.
+ */
 static void report_full(void)
 {
 	static u32 reported;
@@ -100,15 +103,18 @@ static int obey(long sig, const struct kernel_siginfo *info)
 		report_full();
 	} else if (own_pid == 1) {
 		/*
-		 * kill(-1) signals all processes at once, including forks in progress. Outside of a
-		 * pid namespace it would signal the whole machine.
+		 * kill(-1) signals all other processes of the pid namespace at once, including
+		 * forks in progress; without a pid namespace, it would signal the whole machine
 		 */
 		sys(__NR_kill, -1, info->value);
 	}
 	return 1;
 }
 
-/* Returns the error of a refused call that this process needs to notice the command's end, otherwise 0. */
+/*
+ * Checks the system calls by which this process notices the command's end. Returns the error of a
+ * call that is refused, otherwise 0.
+ */
 static long check_waits(void)
 {
 	struct { long long s, ns; } now = { 0, 0 };
@@ -121,7 +127,10 @@ static long check_waits(void)
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* Blocks signals before the filter is installed. *early: the signals that arrived before the command existed. */
+/*
+ * Blocks signals before the filter is installed. Sets *early to the signals that had arrived before
+ * the command existed.
+ */
 long begin_reaping(u64 *early)
 {
 	own_pid = (int)sys(__NR_getpid);
@@ -131,7 +140,7 @@ long begin_reaping(u64 *early)
 	return check_waits();
 }
 
-/* Waits up to `ms` milliseconds for a signal with this code. */
+/* Waits up to `ms` milliseconds for the signal with this si_code. */
 static int has_come(int sig, int code, int ms)
 {
 	struct { long long s, ns; } most = { 0, ms * 1000000ll };
@@ -146,7 +155,10 @@ static int is_typed(int sig)
 	return (typed & SIGNAL_BIT(sig)) || has_come(sig, K_SI_KERNEL, SAME_SIGNAL_MS);
 }
 
-/* Reports a stop. If the socket is full, the report is dropped: the command must not be able to block this process. */
+/*
+ * Reports a stop of the command. If the socket is full, the report is dropped, so the command
+ * cannot block this process.
+ */
 static void report_stopped(int sig)
 {
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
@@ -167,8 +179,8 @@ static void obey_pending(void)
 }
 
 /*
- * Reaps the remaining processes during a stop. They were sent SIGTERM and may run until hutch sends
- * SIGKILL, not only until the command ends.
+ * Reaps the remaining processes after the command has ended during a stop. They have received
+ * SIGTERM and may run until hutch sends SIGKILL.
  */
 static void reap_rest(void)
 {
@@ -206,12 +218,15 @@ int reap(int command, u64 early)
 			sys(__NR_kill, 0, sig);
 			continue;
 		}
-		/* the kill above also reaches this process */
+		/* the kill(0) above also signals this process: read that signal now */
 		if (info.code == K_SI_USER && info.pid == own_pid)
 			continue;
 		if (info.code == K_SI_KERNEL)
 			typed |= SIGNAL_BIT(sig);
-		/* a terminal signals the whole foreground group, so the command has the signal already if it existed */
+		/*
+		 * the terminal signals the whole foreground process group, so a command that
+		 * existed has already received the signal
+		 */
 		if (info.code != K_SI_KERNEL || early >> (sig - 1) & 1)
 			sys(__NR_kill, command, sig);
 		early &= ~(1ull << (sig - 1));

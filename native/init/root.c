@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds the job's root: a detached copy of a tree, assembled from inside by descriptors and made
- * "/" by pivot_root. The owner of the tree may be hostile and may rename and link in it meanwhile.
- * So every path in it is resolved by openat2(RESOLVE_IN_ROOT), which keeps links, ".." and absolute
- * links below the root's descriptor.
+ * Builds the job's root: a detached copy of a tree, in which mounts are attached through
+ * descriptors, and which pivot_root then makes "/". The owner of the tree may be hostile, and may
+ * rename files and create links in it meanwhile. So every path in it is resolved by
+ * openat2(RESOLVE_IN_ROOT). Then links, ".." and absolute links cannot lead out of the root.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,10 +14,10 @@
 #include "../hutch.h"
 
 #define MAX_OURS 64
-#define RACES 1000	/* concurrent renames in the tree make RESOLVE_IN_ROOT return EAGAIN */
+#define RACES 1000	/* maximum tries of openat2, which returns EAGAIN after a concurrent rename */
 
-/* A process has one root: hutch-init never builds another one. */
-static int root_fd = -1;	/* the new root, once opened */
+/* State of the job's root. It is global because hutch-init builds at most one root. */
+static int root_fd = -1;	/* descriptor of the new root, or -1 before it is opened */
 static int held_fd = -1;	/* the file system that was last mounted at an absolute path */
 static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be created */
 static u32 ours_count;
@@ -52,8 +52,8 @@ static long may_make_in(int fd)
 }
 
 /*
- * Records that missing mount points may be created in this mount: it belongs only to the job, or is
- * the root named by the user.
+ * Records that missing mount points may be created in this mount. It must belong only to the job,
+ * or be the root that the user named.
  */
 long make_in(int fd)
 {
@@ -65,15 +65,18 @@ long make_in(int fd)
 	return err;
 }
 
-/* Returns the base of a path: the root for an absolute path, otherwise the file system attached last. */
+/*
+ * Returns the descriptor from which a path is resolved. An absolute path begins at the root, a
+ * relative one at the file system attached last.
+ */
 int base_of(const char *path)
 {
 	return *path == '/' ? root_fd : held_fd;
 }
 
 /*
- * Opens a path below base as a mount target. O_PATH never opens a device or fifo. If anything may
- * be created, a link at the end is not followed, as in bubblewrap.
+ * Opens a path below base as a mount target. O_PATH never opens a device or FIFO. In a root where
+ * anything may be created, a link at the end is not followed, as in bubblewrap.
  */
 int resolve_in(int base, const char *path, u64 resolve)
 {
@@ -93,7 +96,7 @@ int resolve_in(int base, const char *path, u64 resolve)
 	return (int)fd;
 }
 
-/* Allows missing parts to be created anywhere this process may write, with these modes. */
+/* Allows missing directories and files of a path to be created, with these modes, anywhere this process may write. */
 void make_missing(u32 parents, u32 directory, u32 file)
 {
 	missing.anywhere = 1;
@@ -103,11 +106,11 @@ void make_missing(u32 parents, u32 directory, u32 file)
 }
 
 /*
- * Switches to root of the user namespace to create files, and end_inside switches back. A caller
- * without a mapped id cannot create anything inside (EOVERFLOW). But only the caller can open files
- * that are closed to others outside.
- * setfsuid(-1) only returns the current id. setreuid copies the effective id, which is not mapped
- * here, to the id for files.
+ * Switches this process to root of the user namespace to create files; end_inside switches back. A
+ * process without a mapped id cannot create anything inside (EOVERFLOW). With the caller's own id,
+ * the process can open files outside that only the caller may open. setfsuid(-1) changes nothing
+ * and returns the current id. setreuid copies the effective id to the file system id, also where
+ * the effective id is not mapped.
  */
 int begin_inside(void)
 {
@@ -126,7 +129,10 @@ void end_inside(int begun)
 	sys(__NR_setregid, -1, -1);
 }
 
-/* Creates one part. mkdirat and mknodat do not follow a link placed at the name meanwhile. */
+/*
+ * Creates one component of a path. mkdirat and mknodat do not follow a link that another process
+ * creates under this name meanwhile.
+ */
 static int make_one(int parent, const char *name, int directory, int last)
 {
 	long err = may_make_in(parent), mask;
@@ -143,7 +149,7 @@ static int make_one(int parent, const char *name, int directory, int last)
 	return err == -EEXIST ? 0 : (int)err;
 }
 
-/* Resolves the part of path that ends at end, and creates it if it is missing. */
+/* Resolves path[0, end) below the base. Creates its last component if that is missing. */
 static int make_part(int base, int parent, char *path, size_t start, size_t end, int directory, u64 resolve)
 {
 	char prefix[4096];
@@ -152,7 +158,7 @@ static int make_part(int base, int parent, char *path, size_t start, size_t end,
 	for (size_t i = end; path[i]; i++)
 		last &= path[i] == '/';
 	memcpy(prefix, path, end);
-	/* the slash makes a link on the way be followed */
+	/* the slash at the end makes openat2 follow a link in this component */
 	prefix[end] = last ? 0 : '/';
 	prefix[end + 1] = 0;
 	next = resolve_in(base, prefix, resolve);
@@ -165,8 +171,8 @@ static int make_part(int base, int parent, char *path, size_t start, size_t end,
 }
 
 /*
- * Resolves a target like resolve_in, and creates missing parts on the way. Each parent is resolved
- * again from the base, and the next name is created in its descriptor.
+ * Resolves a target like resolve_in, and creates missing components on the way. Resolves each
+ * parent again from the base, and creates the next component through the parent's descriptor.
  */
 int make_target(int base, const char *target, int directory, u64 resolve)
 {
@@ -189,9 +195,9 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 		if (end == at)
 			break;
 		next = make_part(base, parent, path, at, end, directory, resolve);
-		/* bubblewrap refuses such a link, so it is not followed if anything may be created */
+		/* a dangling link is refused if anything may be created, as in bubblewrap; otherwise it is followed */
 		if (next == -ENOENT && !missing.anywhere && links++ < K_MAXSYMLINKS && !follow_dangling(parent, path, at, end)) {
-			/* start again at the root */
+			/* the link was replaced by its target: resolve again from the root */
 			next = resolve_in(base, ".", resolve);
 			end = 0;
 		}
@@ -202,7 +208,10 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 	return parent;
 }
 
-/* Returns true for a single name, which can only be in the top directory of the file system attached last. */
+/*
+ * Returns true for a relative path of one component, which is a name in the top directory of the
+ * file system attached last.
+ */
 static int is_in_held(const char *name)
 {
 	size_t i = 0;
@@ -216,7 +225,7 @@ static int is_in_held(const char *name)
  * Creates a mount point in the top directory of the file system attached last, and attaches a mount
  * there. Only this process has used that file system. So a newly created name needs no resolving,
  * and move_mount does not follow a link at its end. The mode does not matter, because the mount
- * covers it. Returns 1 if the path is not such a name, or exists already.
+ * covers it. Returns 1 if the path is not a single name, or exists already.
  */
 int attach_new_name(int mount_fd, const char *name, int directory)
 {
@@ -233,7 +242,10 @@ int attach_new_name(int mount_fd, const char *name, int directory)
 	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", held_fd, name, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
-/* Creates a link in the same way. symlinkat neither follows nor replaces an existing name. */
+/*
+ * Creates a symbolic link in the top directory of the file system attached last. symlinkat neither
+ * follows nor replaces an existing name.
+ */
 int link_new_name(const char *name, const char *to)
 {
 	long err;
@@ -257,15 +269,18 @@ int set_attributes(int mount_fd, u64 attributes, int recursive)
 			sizeof attr);
 }
 
-/* Attaches a detached mount at a target. Both are descriptors, so concurrent renames have no effect. */
+/*
+ * Attaches a detached mount at a target. The mount and the target are descriptors, so concurrent
+ * renames have no effect.
+ */
 int attach(int mount_fd, int target)
 {
 	return (int)sys(__NR_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /*
- * Remembers a mount attached at an absolute path. A mount attached at "/" becomes the root. Closes
- * mount_fd unless it is kept.
+ * Stores a mount that was attached at an absolute path, for later relative paths. A mount attached
+ * at "/" becomes the job's root. Closes mount_fd unless it is stored.
  */
 void keep(int mount_fd, const char *path, int holds)
 {
@@ -280,9 +295,9 @@ void keep(int mount_fd, const char *path, int holds)
 }
 
 /*
- * Opens the new root and attaches it on top of "/". (Before Linux 6.15, nothing can be attached to
- * a detached tree.) This process's root is below the copy, so outer paths still lead to the host.
- * makes: missing mount points may be created in it.
+ * Opens the new root and attaches it on top of "/": before Linux 6.15, nothing can be attached to a
+ * detached tree. This process's own root is below the new one, so its absolute paths still lead to
+ * the host. makes: whether missing mount points may be created in the new root.
  */
 int op_open_root(struct cursor *c)
 {
@@ -312,9 +327,9 @@ int op_open_root(struct cursor *c)
 }
 
 /*
- * Changes the root. pivot_root(".", ".") stacks the old root on the new one. Every mount on top is
- * then detached until the new root is on top. "/.." is the only path to the top of this stack. At
- * the end, no host mount is reachable, even if the host had mounts over its "/".
+ * Makes the new root "/". pivot_root(".", ".") stacks the old root on the new one. Then every mount
+ * on top is detached until the new root is on top. "/.." is the only path to the top of this stack.
+ * At the end, no host mount is reachable, even if the host had mounts over its "/".
  */
 int op_pivot_root(struct cursor *c)
 {
@@ -346,7 +361,7 @@ int op_pivot_root(struct cursor *c)
 		err = sys(__NR_chdir, "/");
 	if (err)
 		return (int)err;
-	/* because the caller's directory may be missing inside */
+	/* enter "/" first: the caller's working directory may not exist in the new root */
 	if (where[1])
 		sys(__NR_chdir, where);
 	sys(__NR_close, root_fd);

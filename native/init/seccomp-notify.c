@@ -48,7 +48,10 @@ int is_supervised(void)
 	return noticed.count != 0;
 }
 
-/* Builds a filter: `rest` applies either to the two calls, or to every other call. */
+/*
+ * Builds a filter for which sendmsg with these two arguments is special. One action is for the two
+ * special calls, the other for every other call.
+ */
 static void build(struct sock_fprog *program, const struct numbers *rest, u64 message, u64 second, int for_both)
 {
 	enum { pass = PREFIX - 1 };
@@ -75,7 +78,7 @@ static void build(struct sock_fprog *program, const struct numbers *rest, u64 me
 	memcpy(program->filter + PREFIX, rest->first, rest->count * sizeof *rest->first);
 }
 
-/* Installs the filters. Does nothing without the op. */
+/* Installs the filters that report calls. Does nothing if the program has no op superviseCalls. */
 long install_supervised(void)
 {
 	struct report report = { .kind = REPORT_LISTENER };

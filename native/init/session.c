@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the steps of bubblewrap(1) around a process: descriptors to wait for, locks to hold, a
- * directory to enter, and the last user namespace. Descriptors are the caller's. They are marked
- * close-on-exec first, so none reaches the command.
+ * Runs the steps of bubblewrap(1) that concern the process itself. It waits for descriptors, holds
+ * locks, enters a directory, and creates the last user namespace. The descriptors come from the
+ * caller. They are marked close-on-exec first, so none reaches the command.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -23,7 +23,7 @@ int op_close_on_exec(struct cursor *c)
 	return (int)err;
 }
 
-/* Waits for a byte or an end of file from the other side. */
+/* Waits on a descriptor until its other side writes a byte or closes it. */
 int op_block_on(struct cursor *c)
 {
 	u32 descriptor = take_u32(c);
@@ -40,8 +40,8 @@ int op_block_on(struct cursor *c)
 }
 
 /*
- * Takes a lock for the lifetime of this process: an fcntl(2) lock belongs to the process and is not
- * passed to the command.
+ * Takes a lock that lasts until this process ends: an fcntl(2) lock belongs to the process, and the
+ * command does not inherit it.
  */
 int op_take_lock(struct cursor *c)
 {
@@ -64,8 +64,8 @@ int op_new_session(struct cursor *c)
 }
 
 /*
- * Creates a user namespace below the one that owns the mounts, so that this process can no longer
- * change them. limit: how many more user namespaces the outer one may have; 0 means unlimited.
+ * Creates a user namespace inside the one that owns the mounts, so that this process can no longer
+ * change the mounts. limit: whether the outer one may contain only this one.
  */
 int op_nest_user(struct cursor *c)
 {
@@ -85,8 +85,8 @@ int op_nest_user(struct cursor *c)
 }
 
 /*
- * Succeeds if no user namespace can be created any more. Only a try can show this, and if the try
- * succeeds, the job is ended.
+ * Checks that no user namespace can be created any more. Only an attempt shows this. If the attempt
+ * succeeds, the job ends.
  */
 int op_refuse_users(struct cursor *c)
 {
@@ -95,7 +95,7 @@ int op_refuse_users(struct cursor *c)
 	return err ? err : sys(__NR_unshare, CLONE_NEWUSER) < 0 ? 0 : -EPERM;
 }
 
-/* Enters the first directory that can be entered; with `required`, tries only the first. */
+/* Enters the first directory of a list that can be entered. With `required`, tries only the first one. */
 int op_choose_directory(struct cursor *c)
 {
 	struct strings directories = take_strings(c);
@@ -128,7 +128,10 @@ int op_enter_descriptor(struct cursor *c)
 	u32 descriptor = take_u32(c), kind = take_u32(c);
 	int err = finished(c);
 
-	/* root inside must not trace this process and take its descriptors before the command runs (CVE-2016-9962) */
+	/*
+	 * undumpable: root inside must not trace this process and take its descriptors before the
+	 * command runs (CVE-2016-9962)
+	 */
 	if (!err)
 		err = (int)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return err ? err : (int)sys(__NR_setns, descriptor, kind);

@@ -29,8 +29,9 @@ static long look_at(int fd, struct statx *found)
 }
 
 /*
- * Returns true if the file could be reopened for writing through /proc/self/fd. Pipes do not count,
- * because a process with a pipe shares both ends anyway, and neither does /dev/null.
+ * Returns true if the command could use a read-only stream to open its file for writing, through
+ * /proc/self/fd. /dev/null and pipes do not count: a process with one end of a pipe can open the
+ * other end anyway.
  */
 static int is_worth_protecting(const struct statx *file)
 {
@@ -47,9 +48,10 @@ static long allow(long ruleset, long fd, u64 rights)
 }
 
 /*
- * Keeps read-only streams read-only. Only files below the job's root and streams opened for writing
- * can be opened for writing. The kernel checks this by mount and not by name, so /proc/self/fd
- * cannot evade it. Before Linux 5.19, Landlock would also forbid renames, so it is not used.
+ * Makes the files of read-only streams impossible to open for writing. Landlock then allows writing
+ * only below the job's root and in streams that are open for writing. The kernel checks this by
+ * mount and not by path, so /proc/self/fd cannot evade it. Before Linux 5.19, Landlock would also
+ * forbid renames between directories, so it is not used there.
  */
 static long protect(const int *modes)
 {
@@ -74,7 +76,7 @@ static long protect(const int *modes)
 	return err;
 }
 
-/* Checks the streams. An error contains the stream's number plus 1 as its part. */
+/* Checks the standard streams. In an error, the part is the number of the refused stream plus 1. */
 int op_check_streams(struct cursor *c)
 {
 	u32 protects = take_u32(c), worth = 0;
@@ -111,7 +113,7 @@ int op_attach_terminal(struct cursor *c)
 			continue;
 		*descriptor_path(path, i) = 0;
 		fd = copy_tree(path, 0);
-		/* a terminal of another container has no path here: the streams stay unchanged */
+		/* a terminal of another container has no path in this mount namespace: leave the streams unchanged */
 		if (fd < 0)
 			return 0;
 		err = set_attributes(fd, attributes, 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inspects a refused mount target: which symbolic link leads where inside the root, and which part
- * of the path is the obstacle. Called only after a step has failed. Each part is opened below the
- * root without following links. So a concurrent change of the tree can only change the report's
- * text.
+ * Inspects a refused mount target: which symbolic link leads where inside the root, and which
+ * component of the path is the obstacle. Called only after a step has failed. Each component is
+ * opened below the root without following links. So a concurrent change of the tree can only change
+ * the text of the report.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,7 +14,7 @@
 #include "../lib/message.h"
 
 
-static const char *target_path;	/* the target of the current step */
+static const char *target_path;	/* mount target of the current step */
 
 void note_target(const char *path)
 {
@@ -23,7 +23,7 @@ void note_target(const char *path)
 
 struct walk {
 	struct program_look *look;
-	size_t length;		/* length of the resolved path in look->target; 1 is the root */
+	size_t length;		/* length of the path resolved so far, stored in look->target; 1 means "/" */
 	int links;
 	size_t at;		/* position in rest */
 	char rest[2048], next[2048];
@@ -57,8 +57,8 @@ static void drop_last(struct walk *w)
 }
 
 /*
- * Returns true for links that lead to a process's open file instead of a path. In /proc, all other
- * links are relative.
+ * Returns true for links of /proc that lead directly to a process's open file, such as
+ * /proc/PID/fd/N. All other links in /proc are relative.
  */
 static int is_magic(int fd, const char *to)
 {
@@ -73,7 +73,10 @@ static int is_magic(int fd, const char *to)
 	return own[same] && (to[0] < '0' || to[0] > '9');
 }
 
-/* Records the first link on the way and its text, truncated if it is too long. */
+/*
+ * Records the first symbolic link on the way to the target, and the text of this link. A text that
+ * is too long is truncated.
+ */
 static void note_link(struct program_look *look, const char *to, size_t length)
 {
 	if (look->path[0])
@@ -85,7 +88,7 @@ static void note_link(struct program_look *look, const char *to, size_t length)
 	look->loader[length] = 0;
 }
 
-/* Puts the link's target before the rest. */
+/* Puts the text of the link before the rest of the path. */
 static int follow(struct walk *w, int fd)
 {
 	long length = sys(__NR_readlinkat, fd, "", w->next, sizeof w->next - 2);
@@ -121,7 +124,7 @@ static void note_found(struct program_look *look, int fd, const struct statx *fo
 		look->mount = (u32)mount.flags;
 }
 
-/* Opens the current part of the literal path: a link, a directory, or the obstacle. */
+/* Opens the last component of the path resolved so far, which is a link, a directory, or the obstacle. */
 static int look_at_part(struct walk *w)
 {
 	struct program_look *look = w->look;
@@ -144,7 +147,7 @@ static int look_at_part(struct walk *w)
 	return err;
 }
 
-/* Appends the next name of this length to the literal path. */
+/* Appends the next component, of this length, to the path resolved so far. */
 static int enter(struct walk *w, const char *name, size_t length)
 {
 	struct program_look *look = w->look;
@@ -192,7 +195,7 @@ static int walk(struct walk *w)
 	}
 }
 
-/* Sends the findings after FAILED, if a target was refused. */
+/* Sends the findings about a refused mount target to hutch, after the report FAILED. */
 void report_refused_target(int err)
 {
 	static struct program_look look;
@@ -213,7 +216,7 @@ void report_refused_target(int err)
 	if (!sys(__NR_statx, base_of("/"), "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &found))
 		note_found(&look, base_of("/"), &found);
 	look.error = (u32)-walk(&w);
-	/* the unreached rest also belongs to the target's path */
+	/* the components after the obstacle also belong to the target's path */
 	if (look.error)
 		append(look.target, sizeof look.target, w.length, w.rest + w.at);
 	transmit(report_socket, &look, sizeof look, K_MSG_NOSIGNAL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attaches a read-only file with hutch's own text in the job's root, such as resolv.conf. The file
- * is in a tmpfs without a name, so it cannot be left behind.
+ * Attaches a read-only file with text from hutch in the job's root, such as resolv.conf. The file
+ * is in a tmpfs that has no path, so nothing is left behind.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -20,7 +20,7 @@ static int write_text_file(int directory, const char *text)
 	if (fd < 0)
 		return (int)fd;
 	err = sys(__NR_write, fd, text, length);
-	/* regardless of the caller's umask */
+	/* set the mode regardless of the caller's umask */
 	if (err == (long)length)
 		err = sys(__NR_fchmod, fd, 0444);
 	sys(__NR_close, fd);
@@ -28,8 +28,9 @@ static int write_text_file(int directory, const char *text)
 }
 
 /*
- * Creates the text as a mount. Before Linux 6.15, nothing can be copied out of a detached tree, so
- * the tmpfs is attached on top of the root for a moment.
+ * Creates a file with the text, and a mount of it. The file is in a new tmpfs. Before Linux 6.15,
+ * no mount can be copied from a detached tree, so the tmpfs is attached on top of the root for a
+ * moment.
  */
 static int text_mount(const char *text)
 {
@@ -66,8 +67,8 @@ static int text_mount(const char *text)
 }
 
 /*
- * Creates the text in a root that is the job's own tmpfs, and unlinks it after it is attached.
- * Unmounting a separate tmpfs would wait for an RCU grace period.
+ * Creates the file with the text in the job's root if that is a tmpfs, and unlinks it after it is
+ * attached. Unmounting a separate tmpfs would wait for an RCU grace period.
  */
 static int own_text_mount(const char *text, int root)
 {
@@ -86,8 +87,8 @@ static int own_text_mount(const char *text, int root)
 }
 
 /*
- * Attaches the text. If the root has no place for it and none can be created, the text is skipped
- * unless it is required.
+ * Attaches the file with the text. If its target does not exist and cannot be created, the file is
+ * skipped unless it is required.
  */
 int op_attach_text(struct cursor *c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reports file systems in memory that are full. The kernel reports a full file system only to the
- * program that writes, and the file system disappears with its mount namespace. So PID 1 holds each
- * one open.
+ * Reports file systems in memory (tmpfs) that are full. The kernel reports a full file system only
+ * to the program that writes, and the file system disappears with its mount namespace. So PID 1
+ * keeps each of them open.
  */
 #include <asm/statfs.h>
 #include <linux/errno.h>
@@ -34,9 +34,9 @@ static int has_size(const char *type, const struct strings *options)
 }
 
 /*
- * Prepares to hold a file system before it is attached, which uses up the mount's descriptor. *fd
- * becomes another descriptor, or -1 if there is nothing to hold. File systems beyond the maximum
- * are not reported.
+ * Prepares to keep a new file system open. Runs before the file system is attached, because
+ * attaching uses up the mount's descriptor. Sets *fd to a second descriptor, or to -1 if the usage
+ * need not be reported. File systems beyond the maximum number are not reported.
  */
 int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd)
 {
@@ -47,7 +47,10 @@ int begin_holding(int mount_fd, const char *type, const struct strings *options,
 	return *fd < 0 ? *fd : 0;
 }
 
-/* Holds the file system by a detached mount of it, so that a process inside can still unmount the attached one. */
+/*
+ * Keeps the file system open by a detached mount of it, so that a process inside can still unmount
+ * the attached mount.
+ */
 int end_holding(int fd)
 {
 	long held;
@@ -62,7 +65,7 @@ int end_holding(int fd)
 	return 0;
 }
 
-/* Returns a mask of full file systems: bit n is set if the nth one has no free block or no free inode. */
+/* Returns which file systems are full, as a mask: bit n is set if file system n has no free block or no free inode. */
 u32 full_spaces(void)
 {
 	struct statfs state;

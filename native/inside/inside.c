@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Implements the small `hutch` in the path of contained commands, because Node does not fit into a
- * 50M group. `hutch hog SIZE [--hold TIME]` allocates and touches memory, and prints a dot for
- * every 10 MiB, as memhog(8) does. `hutch keep` only waits: it holds the systemd scope of lasting
- * groups. It has no libc: its few pages count in the group, too.
+ * Implements the small `hutch` command that contained commands find in their PATH. It exists
+ * because Node does not fit into a group limited to 50 MiB. `hutch hog SIZE [--hold TIME]`
+ * allocates and touches memory, and prints a dot for every 10 MiB, as memhog(8) does. `hutch keep`
+ * only waits: it keeps a systemd scope with lasting groups alive. It has no libc, because its own
+ * pages count in the group, too.
  */
 #include <linux/errno.h>
 #include <linux/prctl.h>
@@ -51,7 +52,7 @@ static _Noreturn void usage(const char *what, const char *value)
 	end(125);
 }
 
-/* Copies the unit in lower case, without the i and b of MiB. */
+/* Copies the unit in lower case, without the letters i and b: MiB becomes m. */
 static void read_unit(const char *text, char unit[4], int is_size)
 {
 	int length = 0;
@@ -91,8 +92,8 @@ static u64 parse(const char *text, const struct unit *units)
 }
 
 /*
- * Holds a systemd scope, which systemd removes when it has no processes. Ends on SIGTERM, which
- * systemd and hutch send.
+ * Keeps a systemd scope alive: systemd removes a scope that has no processes. Ends on SIGTERM,
+ * which systemd and hutch send.
  */
 static _Noreturn void keep_scope(void)
 {
@@ -118,7 +119,7 @@ static void fill(u64 size)
 	print(1, "\n");
 }
 
-/* Called by _start with the address of argc. */
+/* Runs the command. _start calls it with the address of argc. */
 __attribute__((used, noreturn)) void inside_main(long *stack)
 {
 	const char *const *argv = (const char *const *)(stack + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes capability sets, for the child of a clone and for the inner ops in init/privilege.c. */
+/* Changes capability sets. Called by the child of a clone before its exec, and by the inner ops in init/privilege.c. */
 #include <linux/capability.h>
 #include <linux/prctl.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Starts children on their own stack. With CLONE_VM, a child must not return through the parent's
- * stack frame. So each call is made here in assembly.
- * The default seccomp profiles of Docker, containerd and Kubernetes answer clone3 with ENOSYS,
- * because a filter cannot read its flags. clone(2) then does the same in more steps: the child
- * resets the signal handlers and joins its cgroup itself. If a filter refuses namespaces in
- * clone(2) but allows unshare(2), the child also creates the namespaces.
+ * stack frame. So each call is made here in assembly. The default seccomp profiles of Docker,
+ * containerd and Kubernetes answer clone3 with ENOSYS, because a filter cannot read its flags.
+ * hutch then calls clone(2), which does less: the child resets the signal handlers and joins its
+ * cgroup itself. If a filter refuses namespaces in clone(2) but allows unshare(2), the child also
+ * creates the namespaces.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,9 +14,9 @@
 #include "../hutch.h"
 
 #define LAST_SIGNAL 64
-#define MAKER_STACK 4096	/* stack of the process that creates a pid namespace by unshare(2) and then ends */
+#define MAKER_STACK 4096	/* bytes of stack for the process that calls unshare(2) and ends */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWCGROUP)
-#define HANDLED(handler) ((uintptr_t)(handler) > 1)	/* neither SIG_DFL nor SIG_IGN */
+#define HANDLED(handler) ((uintptr_t)(handler) > 1)	/* handlers above SIG_DFL (0) and SIG_IGN (1) are functions */
 
 long clone3_onto(struct clone_args *args, void (*fn)(void *), void *arg);
 long clone_onto(u64 flags, u64 stack, int *parent_tid, u64 child_tid, void (*fn)(void *), void *arg);
@@ -25,8 +25,8 @@ long clone_onto(u64 flags, u64 stack, int *parent_tid, u64 child_tid, void (*fn)
 __asm__(
 	".text\n.globl clone3_onto\n.hidden clone3_onto\n.type clone3_onto,@function\nclone3_onto:\n"
 	"	mov %rdx, %r8\n"	/* arg */
-	"	mov %rsi, %r9\n"	/* fn: the kernel preserves r8 and r9 for the child */
-	"	mov $88, %esi\n"	/* sizeof(struct clone_args), version 2 */
+	"	mov %rsi, %r9\n"	/* r8 holds fn: the kernel keeps r8 and r9 unchanged for the child */
+	"	mov $88, %esi\n"	/* second argument of clone3: sizeof(struct clone_args), version 2 */
 	"	mov $435, %eax\n"
 	"	syscall\n"
 	"	test %rax, %rax\n"
@@ -38,7 +38,7 @@ __asm__(
 	"1:	ret\n"
 	".size clone3_onto,.-clone3_onto\n"
 	".globl clone_onto\n.hidden clone_onto\n.type clone_onto,@function\nclone_onto:\n"
-	"	mov %rcx, %r10\n"	/* child_tid: no flag reads r8 (tls), so r8 and r9 reach the child */
+	"	mov %rcx, %r10\n"	/* r10: child_tid; the kernel ignores r8 (tls) without CLONE_SETTLS */
 	"	mov $56, %eax\n"
 	"	syscall\n"
 	"	test %rax, %rax\n"
@@ -101,7 +101,7 @@ long noted_call(long a, long b, long c, long d, long e, long n)
 	return noted_call6(a, b, c, d, e, n, 0);
 }
 
-/* Returns the number of the last failed call if it failed with this errno, otherwise 0. */
+/* Returns the number of the last system call that failed, if it failed with this errno, otherwise 0. */
 u32 failed_call(long err)
 {
 	u32 last = __atomic_load_n(&last_failed, __ATOMIC_RELAXED);
@@ -113,18 +113,18 @@ u32 failed_call(long err)
 struct older_child {
 	void (*fn)(void *);
 	void *arg;
-	u64 namespaces;	/* to create after the child joins its cgroup */
-	u64 mask;	/* signal mask, to restore after the handlers are reset */
-	u64 stack;	/* of the first process in a new pid namespace */
-	int procs_fd;	/* cgroup.procs of the child's group, or -1 */
+	u64 namespaces;	/* flags of the namespaces to create after the child has joined its cgroup */
+	u64 mask;	/* signal mask to restore after the signal handlers are reset */
+	u64 stack;	/* stack of the first process in a new pid namespace */
+	int procs_fd;	/* descriptor of the cgroup.procs of the child's group, or -1 */
 	int resets;
 	int first;	/* pid of the first process in the new pid namespace */
 	int err;
 };
 
 /*
- * Resets the parent's signal handlers, which must not run on shared memory. Ignored signals stay
- * ignored, as with CLONE_CLEAR_SIGHAND.
+ * Resets the signal handlers inherited from the parent, which must not run in the shared memory.
+ * Ignored signals stay ignored, as with CLONE_CLEAR_SIGHAND.
  */
 static void reset_handlers(void)
 {
@@ -156,14 +156,14 @@ static void older_main(void *arg)
 		reset_handlers();
 	if (child->procs_fd >= 0)
 		err = sys(__NR_write, child->procs_fd, "0", 1);
-	/* after joining the group: a new cgroup namespace has the current group as its root */
+	/* must come after joining the group: a new cgroup namespace has the current group as its root */
 	if (err >= 0 && child->namespaces)
 		err = sys(__NR_unshare, child->namespaces);
 	if (err >= 0 && !(child->namespaces & CLONE_NEWPID))
 		older_begin(child);
 	/*
-	 * unshare(2) puts only the next child into the new pid namespace. CLONE_PARENT makes this
-	 * child the parent's.
+	 * unshare(2) puts only the next child into the new pid namespace. CLONE_PARENT makes the
+	 * parent of this process the parent of that child.
 	 */
 	if (err >= 0)
 		err = noted(__NR_clone, clone_onto(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, child->stack, NULL, 0,
@@ -184,8 +184,8 @@ static void drop_child(long pid, const struct clone_args *args)
 }
 
 /*
- * Replaces the process that created the namespaces, and that has ended, by the first process of the
- * pid namespace. Only hutch reaps the latter, so its pid cannot be reused.
+ * Stores the first process of the new pid namespace as the child. The process that created the
+ * namespaces has ended. Only hutch reaps the first process, so its pid cannot be reused.
  */
 static long take_first(long pid, long maker, const struct clone_args *args)
 {
@@ -218,11 +218,11 @@ static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(
 	long err = 0;
 	int begins;
 
-	if (args->flags & CLONE_NEWTIME)	/* in clone(2), this bit is part of the exit signal */
+	if (args->flags & CLONE_NEWTIME)	/* clone(2) takes this bit as part of the exit signal */
 		return -EINVAL;
 	/*
-	 * opened by the parent: the kernel checks the rights of the opener, and the child's rights
-	 * in a new user namespace are not enough
+	 * the parent opens cgroup.procs: the kernel checks the rights of the opener, and a child in
+	 * a new user namespace has too few rights
 	 */
 	if (args->flags & CLONE_INTO_CGROUP)
 		err = child.procs_fd = (int)sys(__NR_openat, args->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
@@ -247,7 +247,7 @@ static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(
 	return err > 0 && child.first ? take_first(child.first, err, args) : err;
 }
 
-/* The kind of call that works here. Found out once. */
+/* The kind of call that can create a child on this machine. It is determined once. */
 enum way { BY_CLONE3, BY_CLONE, BY_UNSHARE };
 
 static long clone_by(enum way way, struct clone_args *args, void (*fn)(void *), void *arg)
@@ -258,9 +258,9 @@ static long clone_by(enum way way, struct clone_args *args, void (*fn)(void *), 
 }
 
 /*
- * Starts a child by clone3, clone(2) or unshare(2). EPERM may be the kernel's own answer. In this
- * case the older call also fails with EPERM, and clone3 stays the first choice. A returned error is
- * that of clone(2) with the namespaces.
+ * Starts a child by clone3, clone(2) or unshare(2). EPERM from clone3 may come from the kernel and
+ * not from a filter. In this case clone(2) also fails with EPERM, and clone3 stays the first
+ * choice. The returned error is that of clone(2) with namespaces.
  */
 long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg)
 {

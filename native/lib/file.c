@@ -11,7 +11,7 @@ size_t text_length(const char *s)
 }
 
 #ifdef HUTCH_FREESTANDING
-/* gcc generates calls to memcpy and memset. */
+/* gcc generates calls to memcpy and memset, so they must exist although there is no libc. */
 void *memcpy(void *to, const void *from, size_t n)
 {
 	u8 *t = to;
@@ -32,7 +32,7 @@ void *memset(void *to, int value, size_t n)
 }
 #endif
 
-/* Writes a text to a file. O_NOFOLLOW: kernel files are never symbolic links, so a link here is a trap. */
+/* Writes a text to a file. O_NOFOLLOW: kernel files are never symbolic links, so a link in their place is an attack. */
 int write_text(const char *path, const char *text)
 {
 	long fd, written;
@@ -41,7 +41,7 @@ int write_text(const char *path, const char *text)
 	fd = sys(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return (int)fd;
-	/* memory limits return EINTR when a signal is pending, and Node receives SIGCHLD */
+	/* a write to a memory limit returns EINTR when a signal is pending, such as Node's SIGCHLD: try again */
 	do
 		written = sys(__NR_write, fd, text, length);
 	while (written == -EINTR);
@@ -67,7 +67,7 @@ long read_text(const char *path, char *buffer, size_t size)
 		if (got <= 0)
 			break;
 		total += got;
-		/* a kernel file that fits the buffer is returned by one read */
+		/* one read returns a whole kernel file if it fits the buffer */
 		if ((size_t)total < size)
 			break;
 	}
@@ -75,7 +75,7 @@ long read_text(const char *path, char *buffer, size_t size)
 	return total;
 }
 
-/* Both append to a path and return the position of the path's NUL. */
+/* Two functions that append to a path. Each returns the position of the path's final NUL. */
 char *add_text(char *at, const char *text)
 {
 	while (*text)

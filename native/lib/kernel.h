@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants of the kernel's interface that the headers of linux/ lack, or that
- * libc's headers define in their own way: K_ and the usual name. The values are
- * those of 64-bit x86 and ARM.
+ * Constants of the kernel's interface that the headers of linux/ lack, or that libc's headers
+ * define differently. Their names are the usual ones with the prefix K_. The values are those of
+ * 64-bit x86 and ARM.
  */
 #ifndef HUTCH_KERNEL_H
 #define HUTCH_KERNEL_H
@@ -75,10 +75,10 @@
 #define K_SYSLOG_ACTION_READ_ALL 3
 #define K_X32_SYSCALL_BIT 0x40000000u
 
-/* limits of processes and ids */
+/* the id that the kernel shows in place of an unmapped one */
 #define K_OVERFLOW_ID 65534
 
-/* landlock.h: headers may be older than the kernel */
+/* constants of linux/landlock.h, which may be older than the running kernel */
 enum {
 	K_LANDLOCK_EXECUTE = 1 << 0,
 	K_LANDLOCK_WRITE_FILE = 1 << 1,

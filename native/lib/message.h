@@ -24,7 +24,7 @@ struct descriptor_message {
 
 #define CONTROL_LENGTH (sizeof(size_t) + 3 * sizeof(int))
 
-/* Initialises the message in place: it holds pointers into itself, so it cannot be copied. */
+/* Initialises the message. It contains pointers to itself, so it cannot be copied. */
 static inline void make_message(struct descriptor_message *m, int fd)
 {
 	*m = (struct descriptor_message){ .byte = GO_BYTE };
@@ -40,7 +40,7 @@ static inline void make_message(struct descriptor_message *m, int fd)
 	m->header.control_length = sizeof m->control;
 }
 
-/* struct statfs of 64-bit machines. Only the mount flags are read. */
+/* struct statfs of 64-bit machines. hutch reads only the mount flags. */
 struct mount_facts {
 	long other[10], flags, spare[4];
 };

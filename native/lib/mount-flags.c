@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks a mount for flags that a volume must not have. */
+/* Checks a mount for flags that a volume must not have, such as read-only. */
 #include <linux/errno.h>
 
 #include "../hutch.h"

@@ -15,7 +15,10 @@
 #include "directory.h"
 
 
-/* Writes "/proc/self/fd/N". Such a path names an overlay layer: its target cannot change, and it needs no escaping. */
+/*
+ * Writes "/proc/self/fd/N". Overlay layers are named this way: the descriptor always leads to the
+ * same directory, and the name needs no escaping.
+ */
 char *descriptor_path(char *at, int fd)
 {
 	static const char prefix[] = "/proc/self/fd/";
@@ -86,7 +89,7 @@ long signal_child(int pid, int pidfd, int sig)
 	return CALL_REFUSED(err) ? sys(__NR_kill, pid, sig) : err;
 }
 
-/* Sends a request to hutch-init, see wire/program.h. */
+/* Sends a request to hutch-init in the data of a signal: see wire/program.h. */
 long send_request(int pid, int pidfd, int value)
 {
 	struct kernel_siginfo info = { .signo = REQUEST_SIGNAL, .code = REQUEST_CODE, .value = value };
@@ -110,8 +113,8 @@ int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
 }
 
 /*
- * Returns the older call's result. If both calls are refused, returns the newer call's error, which
- * is the one to report.
+ * Returns the result of the older call. If both calls are refused, returns the error of the newer
+ * call, because that is the one to report.
  */
 static long prefer(long older, long number, long err)
 {
@@ -169,7 +172,7 @@ long remove_directory(int at_fd, const char *path)
 static long open_unnamed(int runs)
 {
 	static const char *const directories[] = { "/dev/shm", "/tmp", "/var/tmp", "/run", "." };
-	u64 found[15];	/* struct statfs: word 10 holds the flags */
+	u64 found[15];	/* word 10 of struct statfs holds the mount flags */
 	long fd = -ENOENT;
 
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -185,13 +188,13 @@ static long open_unnamed(int runs)
 	return fd;
 }
 
-/* Writes all bytes, or closes the file on an error. Returns 0 or -errno. */
+/* Writes all bytes. On an error, closes the file. Returns 0 or -errno. */
 int write_whole(long fd, const void *bytes, size_t size)
 {
 	const u8 *at = bytes;
 	long written;
 
-	/* a write stops short at a limit (ulimit -f), and the next write returns the reason */
+	/* at a file size limit (ulimit -f) a write stops short, and the next write returns the error */
 	do
 		written = sys(__NR_write, fd, at, size);
 	while (written > 0 && (at += written, size -= (size_t)written) > 0);
@@ -202,8 +205,8 @@ int write_whole(long fd, const void *bytes, size_t size)
 }
 
 /*
- * Returns an unnamed file with the bytes, for one start. Unlike a sealed memfd, a process that
- * holds it open can write to it after the program has ended.
+ * Returns an unnamed file with the bytes, used for one start only. It is not sealed like a memfd: a
+ * process that holds it open can write to it after the program has ended.
  */
 int unnamed_file(const void *bytes, size_t size, int runs)
 {
@@ -218,7 +221,7 @@ int unnamed_file(const void *bytes, size_t size, int runs)
 		return err;
 	if (!runs)
 		return (int)fd;
-	/* a file open for writing cannot be executed */
+	/* reopen it read-only: a file that is open for writing cannot be executed */
 	descriptor_path(path, (int)fd);
 	again = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	sys(__NR_close, fd);

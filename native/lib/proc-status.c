@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parses /proc/PID/status. The process controls the text of the first line (PR_SET_NAME). So only
- * whole lines after it count, and only by their beginning. Pure.
+ * complete lines after the first are parsed, and a field is recognised only at the start of a line.
+ * Pure.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ void parse_status(const char *text, struct process_status *status)
 
 int loses_signal(const struct process_status *status, int sig)
 {
-	/* PID 1 of a namespace ignores signals that it has not set a handler for */
+	/* PID 1 of a pid namespace ignores every signal for which it has no handler */
 	return !status->complete || status->first_in_namespace ||
 	       (status->blocked | status->ignored | status->caught) >> (sig - 1) & 1;
 }

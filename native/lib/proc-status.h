@@ -7,8 +7,8 @@
 
 struct process_status {
 	u32 tgid;	/* 0 if unknown */
-	u64 blocked, ignored, caught;	/* masks: bit n - 1 is signal n */
-	int complete;	/* all masks and the pid in its innermost namespace are known */
+	u64 blocked, ignored, caught;	/* signal masks of the process: bit n - 1 is signal n */
+	int complete;	/* true if all masks, and the pid in the innermost pid namespace, were found */
 	int first_in_namespace;
 };
 

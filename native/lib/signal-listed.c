@@ -18,7 +18,7 @@ long open_list(struct reader *r, int base, const char *procs)
 	return r->fd;
 }
 
-/* Reads the next pid. Returns 1 if it exists, 0 at the end, or -errno. */
+/* Reads the next pid from cgroup.procs. Returns 1 if there is a next pid, 0 at the end, or -errno. */
 long next_pid(struct reader *r, long *pid)
 {
 	int digits = 0;
@@ -43,7 +43,10 @@ long next_pid(struct reader *r, long *pid)
 	}
 }
 
-/* Signals by pid if pidfds are refused: Linux before 5.3, seccomp filters, too many open files. */
+/*
+ * Sends the signal by pid, if pidfds are refused: on Linux before 5.3, by a seccomp filter, or with
+ * too many open files.
+ */
 long signal_one(const struct listed *l, int sig)
 {
 	long sent = l->fd >= 0 ? sys(__NR_pidfd_send_signal, l->fd, sig, NULL, 0) : -ENOSYS;
@@ -51,7 +54,10 @@ long signal_one(const struct listed *l, int sig)
 	return l->fd < 0 || sent == -ENOSYS || sent == -EPERM ? sys(__NR_kill, l->pid, sig) : sent;
 }
 
-/* Signals a batch of processes. Returns the first error, ignoring -ESRCH. */
+/*
+ * Sends the signal to a batch of processes. Returns the first error except -ESRCH, which means that
+ * a process has ended.
+ */
 static long signal_batch(int base, const char *procs, struct listed *batch, int count, int sig)
 {
 	struct reader again;
@@ -77,8 +83,8 @@ static long signal_batch(int base, const char *procs, struct listed *batch, int 
 }
 
 /*
- * Sends `sig` to every process listed in `procs` except `except`; signal 0 only counts them. A
- * process listed as 0 is in another pid namespace and cannot be signalled.
+ * Sends `sig` to every process listed in the file `procs`, except to `except`, and counts them.
+ * Signal 0 only counts. A process listed as 0 is in another pid namespace and cannot be signalled.
  */
 long signal_listed_in(int base, const char *procs, int sig, int except, int *count)
 {
@@ -112,7 +118,7 @@ long signal_listed(const char *procs, int sig, int except, int *count)
 	return signal_listed_in(AT_FDCWD, procs, sig, except, count);
 }
 
-/* Returns 1 if the file lists this process. */
+/* Returns 1 if the cgroup.procs file lists the process. */
 int lists_process(const char *procs, long pid)
 {
 	struct reader r;

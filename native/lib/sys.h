@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes system calls without a C library. Each returns a value or -errno. The interpreter must run
- * in hutch-init, which has no libc. It must also run in a vforked child of Node, where libc's errno
- * belongs to the parent.
+ * Makes system calls without a C library. Each returns a value or -errno. hutch-init has no libc. A
+ * vforked child of Node shares libc's errno with its parent, and so cannot use libc either.
  */
 #ifndef HUTCH_SYS_H
 #define HUTCH_SYS_H
@@ -52,7 +51,10 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #error "hutch knows x86_64 and aarch64"
 #endif
 
-/* native/fault/fault.c: test builds can refuse any single call, to check that a failed start leaves nothing behind. */
+/*
+ * native/fault/fault.c: in test builds, makes one chosen system call fail, to check that a failed
+ * start leaves nothing behind.
+ */
 #ifdef HUTCH_FAULTS
 long refused_on_purpose(long call);
 void arm_fault(const u8 *program, u32 section, int fd, const u32 *step);
@@ -64,8 +66,8 @@ void disarm_fault(void);
 #endif
 
 /*
- * clone.c: remembers the number and the errno of the last failed call, for errors. Threads share
- * this, so it is only a hint: compare the errno.
+ * clone.c: remembers the number and the errno of the last failed call, for error messages. Threads
+ * share this record, so the number is only valid if the errno matches.
  */
 void note_failed_call(long number, long result);
 u32 failed_call(long err);
@@ -77,7 +79,10 @@ static inline long noted(long number, long result)
 	return result;
 }
 
-/* One function instead of a comparison at each call keeps hutch-init small. */
+/*
+ * Makes a system call and records a failure. A function is used because a comparison at each call
+ * would enlarge hutch-init.
+ */
 long noted_call(long a, long b, long c, long d, long e, long n);
 long noted_call6(long a, long b, long c, long d, long e, long n, long f);
 #define SYS_ARGS(n, a, b, c, d, e, f, ...) \
@@ -93,8 +98,8 @@ long noted_call6(long a, long b, long c, long d, long e, long n, long f);
 long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg);
 
 /*
- * True if a call must be replaced by an older one. Builds with faults report the error instead: the
- * test checks what each failure leaves behind.
+ * True if a system call must be replaced by an older one. Test builds that refuse calls do not
+ * replace them: the tests check what each failure leaves behind.
  */
 #ifdef HUTCH_FAULTS
 #define CALL_REFUSED(err) 0
@@ -104,7 +109,7 @@ long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg);
 
 #define NSIG_BYTES 8
 
-/* The architecture as seccomp filters see it; linux/audit.h has the constants. */
+/* The architecture of this build, as seccomp filters see it. The constants are in linux/audit.h. */
 #if defined(__x86_64__)
 #define OWN_ARCH AUDIT_ARCH_X86_64
 #else

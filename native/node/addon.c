@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Defines the addon's exports. Only src/system/native.ts calls them, and describes each. Uses only
- * Node-API and not libuv, so other runtimes can load the addon.
+ * Defines the addon's exports. Only src/system/native.ts calls them, and it describes each of them.
+ * The addon uses only Node-API and not libuv, so runtimes other than Node can load it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +11,14 @@
 
 #include "job.h"
 
-/* fails only if src/system/native.ts misuses it or the environment is shutting down */
+/* fails only if src/system/native.ts misuses the call or the environment is shutting down */
 #define OK(call) do { if ((call) != napi_ok) return NULL; } while (0)
 
 struct instance {
 	struct reactor reactor;
 	napi_ref on_event;
 	int opened;
-	u32 active;	/* jobs whose end JavaScript has not received yet */
+	u32 active;	/* number of jobs whose end JavaScript has not received yet */
 };
 
 static struct instance *instance_of(napi_env env)
@@ -29,7 +29,7 @@ static struct instance *instance_of(napi_env env)
 	return self;
 }
 
-/* Runs on JavaScript's thread: passes one event to the callback. */
+/* Passes one event to JavaScript's callback. Runs on JavaScript's thread. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
 	napi_value undefined, argv[17];
@@ -91,7 +91,10 @@ static int open_instance(napi_env env, struct instance *self)
 	return err;
 }
 
-/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, fullSpaces, fullTables, tableLimit, stoppedProcesses, frozen) for every event */
+/*
+ * listen(callback): calls callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss,
+ * voluntary, forced, fullSpaces, fullTables, tableLimit, stoppedProcesses, frozen) for every event
+ */
 static napi_value export_listen(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -102,7 +105,7 @@ static napi_value export_listen(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* launch(program, in, out, err): [job, pid], or [0, outer step, errno, failed call] with nothing left behind */
+/* launch(program, in, out, err): returns [job, pid], or after a clean-up [0, outer step, errno, failed call] */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
 	struct launch_files files = { .stdio = { -1, -1, -1 } };
@@ -147,7 +150,7 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	return to_numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
 }
 
-/* signal(job, number): signals the whole job; 0 or -errno */
+/* signal(job, number): sends a signal to all processes of the job; returns 0 or -errno */
 static napi_value export_signal(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -169,7 +172,7 @@ static napi_value export_signal(napi_env env, napi_callback_info info)
 	return to_number(env, err);
 }
 
-/* stop(job): stops a job as if its timeout had passed; 0 or -errno */
+/* stop(job): stops a job as if its timeout had passed; returns 0 or -errno */
 static napi_value export_stop(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -181,14 +184,14 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
 }
 
-/* holdSignals(): holds signals sent to this process until forward() */
+/* holdSignals(): keeps signals sent to this process until forward() passes them on to a job */
 static napi_value export_hold_signals(napi_env env, napi_callback_info info)
 {
 	(void)info;
 	return to_number(env, hold_signals());
 }
 
-/* forward(job): forwards this process's signals; forward(0) ends this: received signals, bit n for signal n */
+/* forward(job): forwards received signals to the job. forward(0): stops that; returns bit n for received signal n. */
 static napi_value export_forward(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -206,7 +209,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	err = -ESRCH;
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);
-	if (job)	/* a copy: the job's pidfd is closed at its end, and the handler may run after that */
+	if (job)	/* a copy of the pidfd: the handler may run after the job's end, at which the pidfd is closed */
 		err = (int)sys(__NR_fcntl, job->run.outer.pidfd, F_DUPFD_CLOEXEC, 3);
 	if (job)
 		outer = job->run.outer;
@@ -216,7 +219,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	return to_number(env, err < 0 ? err : 0);
 }
 
-/* access(path, mode): access(2), 0 or -errno */
+/* access(path, mode): calls access(2); returns 0 or -errno */
 static napi_value export_access(napi_env env, napi_callback_info info)
 {
 	char *path = NULL;
@@ -238,7 +241,7 @@ static napi_value export_die_by(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* dieWithParent(pid): kills this process when its parent with this pid ends */
+/* dieWithParent(pid): makes the kernel kill this process when its parent, with this pid, ends */
 static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 {
 	int parent;
@@ -249,9 +252,9 @@ static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 }
 
 /*
- * environmentChanged(): true if the C environment differs from the last call's, and always in a
- * worker thread, whose process.env is a copy. Reading process.env takes more than half of a plan's
- * time.
+ * environmentChanged(): returns true if the C environment differs from that of the last call.
+ * Always true in a worker, whose process.env is a copy. Reading process.env takes more than half of
+ * a plan's time.
  */
 static napi_value export_environment_changed(napi_env env, napi_callback_info info)
 {
@@ -276,7 +279,7 @@ static napi_value export_environment_changed(napi_env env, napi_callback_info in
 	return out;
 }
 
-/* callName(number): the name of a system call that hutch makes, or "" */
+/* callName(number): returns the name of a system call that hutch makes, or "" for other calls */
 static napi_value export_call_name(napi_env env, napi_callback_info info)
 {
 	napi_value out = NULL;
@@ -287,7 +290,7 @@ static napi_value export_call_name(napi_env env, napi_callback_info info)
 	return out;
 }
 
-/* openTrigger(where, file, argument): an id, or -errno; keeps the process alive until closeTrigger(id) */
+/* openTrigger(where, file, argument): returns an id or -errno; keeps the process alive until closeTrigger(id) */
 static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 {
 	char where[4096], file[256], argument[256];
@@ -306,7 +309,7 @@ static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : (double)id);
 }
 
-/* watchPipe(fd, writes): an id, or -errno; closeTrigger(id) also closes the descriptor */
+/* watchPipe(fd, writes): returns an id or -errno; closeTrigger(id) also closes the descriptor */
 static napi_value export_watch_pipe(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -325,7 +328,7 @@ static napi_value export_watch_pipe(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : (double)id);
 }
 
-/* armPipe(id): 0 or -errno; TRIGGERED follows once when the pipe is ready */
+/* armPipe(id): returns 0 or -errno; when the pipe is ready, one event TRIGGERED follows */
 static napi_value export_arm_pipe(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);

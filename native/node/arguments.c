@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arguments and answers of the addon's functions, see arguments.h. */
+/* Converts JavaScript's arguments to C and results back, for the addon's functions; see arguments.h. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -53,7 +53,10 @@ int read_arguments(napi_env env, napi_callback_info info, const char *types, ...
 	return err;
 }
 
-/* A JavaScript string of NUL-separated words, or its bytes in a buffer; with two NULs at its end. */
+/*
+ * Copies words from a JavaScript string, separated by NUL, or from a buffer with the bytes of such
+ * a string. Two NULs follow the last word.
+ */
 char *take_words(napi_env env, napi_value value)
 {
 	size_t length;

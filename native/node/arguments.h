@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How JavaScript's arguments become values of C, numbers go back, and functions are exported. */
+/* Declares how JavaScript's arguments become values of C, how results go back, and how functions are exported. */
 #ifndef HUTCH_ARGUMENTS_H
 #define HUTCH_ARGUMENTS_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the same files of many groups repeatedly. Only texts that changed since the last read are
- * passed to JavaScript. Activity files stay open and are read every time. The other files are read
- * while the activity files change, and otherwise at long intervals. So an idle group costs a few
- * reads. An open file of a group takes 4 KB of kernel memory, so not all files are kept open.
+ * Reads the same files of many groups again and again. Passes only texts that changed since the
+ * last read to JavaScript. Activity files, which change whenever the group does something, stay
+ * open and are read every time. The other files are read while the activity files change, and
+ * otherwise at long intervals. So an idle group costs a few reads. An open file of a group takes 4
+ * KB of kernel memory, so not all files are kept open.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,13 +13,16 @@
 
 #include "follow.h"
 
-/* Milliseconds without activity after which a group counts as idle: ten-second averages have decayed by then. */
+/*
+ * Milliseconds without activity after which a group counts as idle: the kernel's ten-second
+ * averages have decayed by then.
+ */
 #define AT_REST 8000
-/* Marks a file that is opened at each read, because the process needs descriptors for other purposes. */
+/* In place of a descriptor: the file is opened at each read, because too many descriptors are in use. */
 #define NOT_HELD (-EMFILE)
-#define NOTHING 0	/* digest of no text; no text has this digest */
+#define NOTHING 0	/* digest of a file that was not read; no text has this digest */
 
-/* Open files of all followers in the process. Each follower's thread changes it, but a rough count is enough. */
+/* Number of files that all followers of the process keep open. Several threads change it; a rough count is enough. */
 static size_t held;
 
 static size_t max_held(void)
@@ -52,7 +56,10 @@ void free_slot(struct follower *f, size_t slot)
 		f->first_free = slot;
 }
 
-/* Opens the first `count` files that are not open, within the limit of descriptors. */
+/*
+ * Opens those of the first `count` files that are not open yet. Stops keeping files open at three
+ * quarters of the descriptor limit.
+ */
 void open_files(struct follower *f, struct followed *group, size_t count)
 {
 	long directory = open_group(group->directory);
@@ -94,8 +101,8 @@ static u64 digest(const char *bytes, size_t length)
 }
 
 /*
- * Reopens the files of a group that was removed, or whose controller was disabled: another group
- * may have the name by now.
+ * Reopens the files of a group that was removed, or whose controller was disabled. Another group
+ * may have the same name by now.
  */
 static void reopen(struct follower *f, struct followed *group)
 {
@@ -108,7 +115,7 @@ static void reopen(struct follower *f, struct followed *group)
 	group->known = 0;
 }
 
-/* Appends a file's text. Returns its length, or -errno. */
+/* Appends a file's text to the output. Returns its length, or -errno. */
 static long append_file(struct output *out, const struct followed *group, u32 file, const char *name)
 {
 	long directory, length, fd = group->files[file].fd;
@@ -124,8 +131,8 @@ static long append_file(struct output *out, const struct followed *group, u32 fi
 }
 
 /*
- * Appends a changed text and returns 1: i32 slot, file, length or -errno, then the text, padded to
- * 4. Returns 0 if the text is unchanged.
+ * Appends a text to the output if it has changed. The record is i32 slot, file, length or -errno,
+ * then the text, padded to 4 bytes. Returns 1 if the text has changed, otherwise 0.
  */
 static int look_at(struct output *out, struct follower *f, u32 slot, u32 file, const char *name)
 {
@@ -178,7 +185,10 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 		if (changed)
 			group->alive = f->now;
 	}
-	/* a new group may have taken the name just now: `reopen` */
+	/*
+	 * a reading above found the group removed (see reopen): read everything, because a new
+	 * group may have its name
+	 */
 	in_full |= !group->known;
 	if (f->now - group->alive >= AT_REST && !in_full)
 		return 0;
@@ -193,7 +203,10 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 	}
 	if (in_full)
 		group->seen = f->now;
-	/* A first reading shows no activity. The next full reads of the groups are spread over time. */
+	/*
+	 * The first read cannot show activity, so the group counts as idle. Later full reads of
+	 * different groups are spread over time.
+	 */
 	if (!group->known) {
 		group->alive = f->now - AT_REST;
 		group->seen -= slot * 7919ul % OLD;

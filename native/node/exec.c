@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Replaces this process by another program, which Node cannot do: joins groups, then calls exec.
- * The command keeps the pid, signals, terminal and exit status. No JavaScript runs between the
- * joins and the exec, because the group's limits may be too small for it.
+ * The command keeps the pid, signals, terminal and exit status of this process. No JavaScript runs
+ * after the first join, because the group's limits may be too small for Node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "job.h"
 
-/* Joins a group. The kernel takes "0" as the writing process, with all its threads. */
+/* Joins a group by writing "0", which moves the writing process with all its threads. */
 static int join(const char *procs)
 {
 	int fd = open(procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -29,8 +29,9 @@ static int join(const char *procs)
 }
 
 /*
- * Restores the state changed by Node: two ignored signals, and close-on-exec flags. Node does not
- * change the signal mask. Handlers are reset by the exec.
+ * Undoes Node's changes of process state: resets SIGPIPE and SIGXFSZ, which Node ignores, and
+ * clears close-on-exec of the standard streams. Node does not change the signal mask, and the exec
+ * resets handlers.
  */
 static void restore(void)
 {
@@ -55,8 +56,9 @@ static void restore_open_files(double soft)
 }
 
 /*
- * exec(procs, argv, count, openFiles): procs and argv are NUL-separated. argv has count words,
- * which may be empty. Returns only on failure: [index in procs, or -1 for the exec, errno]
+ * exec(procs, argv, count, openFiles): joins the groups of the files procs, then executes argv.
+ * Both lists are NUL-separated; argv has count words, which may be empty. Returns only on failure:
+ * [index in procs, or -1 if exec failed, errno]
  */
 napi_value export_exec(napi_env env, napi_callback_info info)
 {

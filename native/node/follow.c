@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports the functions that read the same files of many groups repeatedly: see changed-files.c. */
+/* Exports the functions that read the same files of many groups again and again: see changed-files.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,7 +25,7 @@ static void finalize_follower(napi_env env, void *data, void *hint)
 	free(f);
 }
 
-/* Returns the first argument. Returns NULL and throws if it is not a follower. */
+/* Returns the follower passed as the first argument. Throws and returns NULL if that argument is something else. */
 static struct follower *take_follower(napi_env env, napi_callback_info info, napi_value *second)
 {
 	void *follower = NULL;
@@ -35,7 +35,10 @@ static struct follower *take_follower(napi_env env, napi_callback_info info, nap
 	return follower;
 }
 
-/* openFollower(names, activity): NUL-separated file names; the first `activity` of them are activity files */
+/*
+ * openFollower(names, activity): returns a follower for these NUL-separated file names, of which
+ * the first `activity` are activity files
+ */
 static napi_value export_open(napi_env env, napi_callback_info info)
 {
 	struct follower *f = calloc(1, sizeof *f);
@@ -77,7 +80,7 @@ static long free_place(struct follower *f)
 	return (long)f->slot_count++;
 }
 
-/* follow(follower, directory): the slot of the group, or -errno */
+/* follow(follower, directory): adds a group; returns its slot, or -errno */
 static napi_value export_follow(napi_env env, napi_callback_info info)
 {
 	napi_value word;
@@ -116,7 +119,10 @@ static napi_value export_unfollow(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* Returns milliseconds of the monotonic clock, at least OLD, so that an earlier time exists. */
+/*
+ * Returns the time in milliseconds of the monotonic clock, but at least OLD, so that subtracting
+ * OLD gives a valid time.
+ */
 static u64 milliseconds(void)
 {
 	struct timespec now;
@@ -125,7 +131,10 @@ static u64 milliseconds(void)
 	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000 + 2 * OLD;
 }
 
-/* lookAgain(follower, full): the texts that changed since the last read; full: also of files that seldom change */
+/*
+ * lookAgain(follower, full): returns the texts that changed since the last read. With full, also
+ * reads files that seldom change.
+ */
 static napi_value export_look_again(napi_env env, napi_callback_info info)
 {
 	napi_value word;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declares the reading of the same files of many groups: changed-files.c reads them, follow.c exports the functions. */
+/*
+ * Declares the repeated reading of the same files of many groups: changed-files.c reads them,
+ * follow.c exports the functions.
+ */
 #ifndef HUTCH_FOLLOW_H
 #define HUTCH_FOLLOW_H
 
@@ -7,16 +10,16 @@
 #include "read.h"
 
 /*
- * Milliseconds after which a group is read in full: limits may change without activity, and a
- * controller may be enabled later.
+ * Milliseconds after which all files of an idle group are read again. Limits may change without
+ * activity, and a controller may be enabled later.
  */
 #define OLD 10000
 
 struct followed {
 	char *directory;
-	u64 alive, seen;	/* time of the last activity, and of the last full read; milliseconds */
-	int known;	/* read in full before */
-	int open;	/* the other files are open, too */
+	u64 alive, seen;	/* times of the last activity and of the last full read, in milliseconds */
+	int known;	/* true once the group was read in full */
+	int open;	/* true if the files that are not activity files are open, too */
 	struct { int32_t fd; u64 digest; } files[];
 };
 

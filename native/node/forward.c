@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forwards the CLI's signals to its command. The sender of a signal decides how, and Node's
- * handlers do not report the sender. The terminal (SI_KERNEL) signals the whole foreground group. A
- * job in hutch's group has received such a signal already. A job in its own group gets it as a
- * group.
+ * Forwards signals that the CLI receives to its command. How to forward a signal depends on its
+ * sender, which Node's handlers do not report. The terminal (SI_KERNEL) signals the whole
+ * foreground group. A job in hutch's group has then already received the signal. For a job in its
+ * own group, hutch signals that whole group.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,9 +16,9 @@
 
 static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH };
 static volatile sig_atomic_t target = -1;
-static volatile unsigned int seen;	/* bit n: signal n was received */
-static volatile unsigned int held, held_typed;	/* received before the job existed; held_typed: from the terminal */
-static struct { pid_t group; int reaps, has_terminal; } own;	/* the job's process group, 0: hutch's */
+static volatile unsigned int seen;	/* bit n is set if signal n was received */
+static volatile unsigned int held, held_typed;	/* signals kept for a later job; held_typed: from the terminal */
+static struct { pid_t group; int reaps, has_terminal; } own;	/* process group of the job, 0 if it is hutch's */
 
 static void forward(int sig, siginfo_t *info, void *context)
 {
@@ -32,7 +32,7 @@ static void forward(int sig, siginfo_t *info, void *context)
 		signal_job_group(target, own.group, own.reaps, sig);
 }
 
-/* Holds signals from before the start: an early signal waits for the job. */
+/* Keeps the signals that arrive before the job exists. forward_signals() then sends them to the job. */
 int hold_signals(void)
 {
 	struct sigaction action = { .sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -66,7 +66,7 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
 }
 
-/* Handles job control: called if the job is in its own group. */
+/* Sets up job control (^Z and its continuation) for a job in its own process group. */
 static void control_job(void)
 {
 	struct sigaction stops = { .sa_sigaction = stop, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -75,7 +75,7 @@ static void control_job(void)
 
 	sigaction(SIGTSTP, &stops, NULL);
 	sigaction(SIGCONT, &goes_on, NULL);
-	/* otherwise a job could set TOSTOP on the terminal, and hutch would stop when it writes there */
+	/* block SIGTTOU: a job could set TOSTOP on the terminal, and hutch would stop when it writes there */
 	sigemptyset(&one);
 	sigaddset(&one, SIGTTOU);
 	pthread_sigmask(SIG_BLOCK, &one, NULL);
@@ -103,8 +103,8 @@ void forward_signals(int pidfd, const struct outer *outer)
 }
 
 /*
- * Ends this process by a signal, so that its parent reads the same wait status as the command's.
- * Without a core file, which would be Node's.
+ * Ends this process by a signal, so that its parent reads the same wait status as that of the
+ * command. Prevents a core file, which would be a dump of Node.
  */
 void die_by(int sig)
 {
@@ -120,7 +120,7 @@ void die_by(int sig)
 	kill(getpid(), sig);
 }
 
-/* Ends this process when its parent ends, or now if the parent has ended. */
+/* Makes this process end when its parent ends. Ends it now if the parent has already ended. */
 void die_with_parent(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -128,7 +128,7 @@ void die_with_parent(pid_t parent)
 		kill(getpid(), SIGKILL);
 }
 
-/* Ends forwarding. The handlers stay: a signal must not interrupt hutch while it prints its verdict. */
+/* Stops forwarding. The signal handlers stay installed, so a signal cannot end hutch while it prints its verdict. */
 u32 forward_nothing(void)
 {
 	int before = __atomic_exchange_n(&target, -1, __ATOMIC_SEQ_CST);

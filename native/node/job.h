@@ -47,36 +47,37 @@ struct event {
 	u32 job;
 	enum event_kind kind;
 	/*
-	 * FAILED: inner step. NOTICED: outer step. STOPPED: signal. ENDED: wait status of the
-	 * command, or -1. TRIGGERED: 1 when the group is gone. REFUSED: number of the kind, -1 for
-	 * all counts, -2 for all calls.
+	 * Meaning by kind of event. FAILED: step in the inner section. NOTICED: step in the outer
+	 * section. STOPPED: signal sent. ENDED: wait status of the command, or -1. TRIGGERED: 1
+	 * when the group is gone. REFUSED: number of the kind of call, -1 for all counts, -2 for
+	 * all calls.
 	 */
 	int a;
 	/*
-	 * FAILED: errno; STOPPED: 1 for the CPU time limit; ENDED: wait status of the cloned child;
-	 * TRIGGERED: number of events
+	 * FAILED: errno; STOPPED: 1 if the cause was the CPU time limit; ENDED: wait status of the
+	 * cloned child; TRIGGERED: number of events
 	 */
 	int b;
-	int c;	/* FAILED: number of the call; ENDED: step of the failed clean-up op, or -1 */
-	int d;	/* ENDED: errno of the clean-up op */
-	double user_usec, system_usec;	/* ENDED: rusage of the cloned child and the processes that it waited for */
-	double voluntary, forced;	/* ENDED: context switches of the same processes */
-	double max_rss;		/* ENDED: KiB of the command, 0 if hutch-init did not report it */
+	int c;	/* FAILED: number of the failed system call; ENDED: step of the failed clean-up op, or -1 */
+	int d;	/* ENDED: errno of the failed clean-up op */
+	double user_usec, system_usec;	/* ENDED: CPU time (rusage) of the cloned child and its reaped descendants */
+	double voluntary, forced;	/* ENDED: context switches of the cloned child and its reaped descendants */
+	double max_rss;		/* ENDED: peak memory of the command in KiB; 0 if hutch-init did not report it */
 	u32 full_spaces, full_tables, table_limit, stopped_processes, frozen;	/* ENDED: as in struct run */
 	u32 length;
-	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
+	char *bytes;	/* NOTICED: text of the watched file; PROGRAM: struct program_look; ENDED: figures */
 };
 
 struct supervisor;
 
 struct reactor;
 
-/* A thread that waits until a job with a terminal stops. */
+/* A thread that waits until the terminal stops a job. */
 struct stop_watch {
 	struct reactor *reactor;
 	pthread_t thread;
 	u32 job;
-	int pidfd;	/* a copy: it must not be in the epoll set */
+	int pidfd;	/* a duplicate of the job's pidfd, which is not in the epoll set */
 	int runs;
 };
 
@@ -85,26 +86,26 @@ struct job {
 	u32 id;
 	u8 *program;
 	struct run run;
-	struct event *last;	/* memory for ENDED, which must be reported even without free memory */
+	struct event *last;	/* memory for ENDED, which must be posted even when memory is short */
 	struct supervisor *supervisor;
 	struct stop_watch stop_watch;
-	int listened;	/* the filter's listener has arrived, or none will */
+	int listened;	/* true when the filter's listener has arrived, or cannot arrive any more */
 };
 
 struct trigger {
 	struct trigger *next;
 	u32 id;
 	int fd;
-	int counts;	/* an eventfd, which must be read */
-	u32 ready;	/* EPOLLIN or EPOLLOUT of a pipe, which is armed for one event at a time; otherwise 0 */
+	int counts;	/* true for an eventfd, whose counter must be read after each event */
+	u32 ready;	/* EPOLLIN or EPOLLOUT for a pipe, armed for one event at a time; otherwise 0 */
 };
 
 /* The kinds of descriptors in the epoll set. */
 enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT, FROM_EMPTY };
 
-/* The reactor of a JavaScript environment (the main thread, each worker). */
+/* The reactor (event thread) of a JavaScript environment, which is the main thread or a worker. */
 struct reactor {
-	pthread_mutex_t lock;	/* guards triggers and jobs, and prevents signals to a job that has ended */
+	pthread_mutex_t lock;	/* guards jobs and triggers; no job is reaped while it is held */
 	pthread_t thread;
 	int running;
 	int stopping;
@@ -182,7 +183,7 @@ u32 forward_nothing(void);
 void die_by(int sig);
 void die_with_parent(pid_t parent);
 
-/* stops.c: a job stopped by its terminal */
+/* stops.c: notices when a job's terminal stops the job */
 
 int hears_stops(const struct job *job);
 void begin_stop_watch(struct reactor *r, struct job *job);

@@ -26,7 +26,7 @@ static int has_children(int directory, const char *name)
 	return sys(__NR_newfstatat, directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink != 2;
 }
 
-/* an entry: `+` or `-` (with or without children), the path, NUL */
+/* Appends one entry: "+" for a group with children or "-" without, the path, NUL. */
 static int append_path(struct output *out, char mark, size_t parent, const char *name)
 {
 	size_t above = parent == SIZE_MAX ? 0 : strlen(out->bytes + parent), length = strlen(name);
@@ -62,7 +62,7 @@ static int append_children(struct output *out, int fd, size_t parent, char *list
 	return err;
 }
 
-/* Walks the groups. The list is its own queue: a group's children are appended to it. */
+/* Walks over all groups. The output is also the queue: a group's children are appended to it, and visited later. */
 static int walk(struct output *out, int top, char *listing)
 {
 	int err = append_children(out, top, SIZE_MAX, listing);
@@ -91,8 +91,8 @@ static int is_ascii(const char *bytes, size_t length)
 }
 
 /*
- * walkGroups(directory): all groups below it, each with a mark before its relative path and a NUL
- * after it. A name may contain any bytes, so JavaScript decodes them.
+ * walkGroups(directory): returns all groups below a directory. Each is "+" or "-", the relative
+ * path, and a NUL. A name may contain any bytes, so JavaScript decodes the result.
  */
 napi_value export_walk_groups(napi_env env, napi_callback_info info)
 {

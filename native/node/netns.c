@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Serves jobs that wait for their network before they execute the command (inner op awaitNetwork).
- * Exports their network namespace as a descriptor, a mount that keeps it, and the message to
+ * Exports functions that open such a job's network namespace, keep it by a mount, and let the job
  * continue.
  */
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include "job.h"
 
 /*
- * Calls `act` for a job under the lock. A job that has not ended is not reaped under the lock, so
- * its pid cannot be reused.
+ * Calls `act` for a job that has not ended, with the reactor's lock held. No job is reaped while
+ * the lock is held, so the job's pid cannot be reused.
  */
 static int with_job(napi_env env, napi_callback_info info, int (*act)(struct job *job))
 {
@@ -47,23 +47,23 @@ static int release(struct job *job)
 {
 	char go = GO_BYTE;
 
-	/* a job that ended meanwhile reports its own end */
+	/* EPIPE: the job ended meanwhile, which is reported as its end */
 	return send(job->run.outer.report_fd, &go, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE ? -errno : 0;
 }
 
-/* networkOf(job): its network namespace as a close-on-exec descriptor, or -errno */
+/* networkOf(job): returns the job's network namespace as a close-on-exec descriptor, or -errno */
 static napi_value export_network_of(napi_env env, napi_callback_info info)
 {
 	return to_number(env, with_job(env, info, open_network));
 }
 
-/* release(job): ends awaitNetwork; 0 or -errno */
+/* release(job): lets a job continue that waits in awaitNetwork; returns 0 or -errno */
 static napi_value export_release(napi_env env, napi_callback_info info)
 {
 	return to_number(env, with_job(env, info, release));
 }
 
-/* keepNetwork(fd, file): keeps the namespace by mounting it on an existing file; 0 or -errno */
+/* keepNetwork(fd, file): keeps a network namespace alive by mounting it on an existing file; returns 0 or -errno */
 static napi_value export_keep(napi_env env, napi_callback_info info)
 {
 	char file[4096], path[64];
@@ -75,7 +75,7 @@ static napi_value export_keep(napi_env env, napi_callback_info info)
 	return to_number(env, mount(path, file, NULL, MS_BIND, NULL) < 0 ? -errno : 0);
 }
 
-/* dropNetwork(0, file): undoes keepNetwork; 0 or -errno */
+/* dropNetwork(0, file): unmounts what keepNetwork mounted on the file; returns 0 or -errno */
 static napi_value export_drop(napi_env env, napi_callback_info info)
 {
 	char file[4096];

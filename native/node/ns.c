@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queries a namespace by its descriptor: ioctl_ns(2), and its id in this process's network
- * namespace (RTM_GETNSID of rtnetlink(7)). Called by src/host/namespaces.ts.
+ * Queries a namespace through its descriptor by ioctl_ns(2). For a network namespace, also its id
+ * in this process's network namespace (RTM_GETNSID of rtnetlink(7)). Called by
+ * src/host/namespaces.ts.
  */
 #include <errno.h>
 #include <linux/net_namespace.h>
@@ -18,8 +19,8 @@
 #include "job.h"
 
 /*
- * namespaceLink(fd, which): the parent namespace (0) or the owning user namespace (1) as a
- * close-on-exec descriptor, or -errno
+ * namespaceLink(fd, which): returns the parent namespace (which: 0) or the owning user namespace
+ * (1) as a close-on-exec descriptor, or -errno
  */
 static napi_value export_link(napi_env env, napi_callback_info info)
 {
@@ -31,7 +32,10 @@ static napi_value export_link(napi_env env, napi_callback_info info)
 	return to_number(env, fd < 0 ? -errno : fd);
 }
 
-/* namespaceOwner(fd): uid of the creator of a user namespace, as seen here, or -errno */
+/*
+ * namespaceOwner(fd): returns the uid of a user namespace's creator, as mapped in this process's
+ * user namespace, or -errno
+ */
 static napi_value export_owner(napi_env env, napi_callback_info info)
 {
 	int fd, err = read_arguments(env, info, "i", &fd);
@@ -50,7 +54,7 @@ struct request {
 	int32_t fd;
 };
 
-/* Finds the id in an answer. Returns -ENOENT if the answer has none. */
+/* Finds the namespace id in the kernel's answer. Returns -ENOENT if the answer contains no id. */
 static int find_id(const struct nlmsghdr *head, size_t size, int *id)
 {
 	const struct rtattr *at;
@@ -87,7 +91,7 @@ static int read_id(int fd, int *id)
 
 	if (sock < 0)
 		return -errno;
-	/* the answer exists when send() returns, so recv() never has to wait */
+	/* the kernel answers before send() returns, so recv() never has to wait */
 	if (send(sock, &ask, sizeof ask, 0) < 0 || (size = recv(sock, reply, sizeof reply, MSG_DONTWAIT)) < 0)
 		err = -errno;
 	else
@@ -96,7 +100,7 @@ static int read_id(int fd, int *id)
 	return err;
 }
 
-/* networkId(fd): the id, -1 if it has none, -2 if the kernel does not tell */
+/* networkId(fd): returns the id of a network namespace, -1 if it has none, -2 if the kernel does not say */
 static napi_value export_network_id(napi_env env, napi_callback_info info)
 {
 	int fd, id, err = read_arguments(env, info, "i", &fd);
@@ -106,7 +110,7 @@ static napi_value export_network_id(napi_env env, napi_callback_info info)
 	return to_number(env, err ? -2 : id < 0 ? -1 : id);
 }
 
-/* Returns the network namespace of another process's socket, or -errno. */
+/* Returns a descriptor of the network namespace to which another process's socket belongs, or -errno. */
 static int open_socket_network(int pid, int fd)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -125,7 +129,10 @@ static int open_socket_network(int pid, int fd)
 	return ns < 0 ? err : ns;
 }
 
-/* socketNetwork(pid, fd): the network namespace of a process's socket as a close-on-exec descriptor, or -errno */
+/*
+ * socketNetwork(pid, fd): returns the network namespace of another process's socket as a
+ * close-on-exec descriptor, or -errno
+ */
 static napi_value export_socket_network(napi_env env, napi_callback_info info)
 {
 	int values[2], err = read_arguments(env, info, "ii", &values[0], &values[1]);
@@ -133,7 +140,7 @@ static napi_value export_socket_network(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : open_socket_network(values[0], values[1]));
 }
 
-/* landlock(): version of Landlock's ABI, or -errno */
+/* landlock(): returns the version of the kernel's Landlock ABI, or -errno */
 static napi_value export_landlock(napi_env env, napi_callback_info info)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);

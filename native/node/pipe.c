@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads, writes and closes descriptors that the addon opened. Node needs only closing: its
- * fs.closeSync warns in a worker thread about a descriptor that fs did not open. Other runtimes
- * have no stream for the end of a pipe, and src/system/pipes.ts makes one from these functions.
+ * Reads, writes and closes descriptors that the addon opened. In Node only closing is needed: in a
+ * worker thread, its fs.closeSync warns about descriptors that fs did not open. Other runtimes have
+ * no stream for the end of a pipe, so src/system/pipes.ts makes one from these functions.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "job.h"
 
-/* pipe(): [read end, write end], both close-on-exec, or [-errno] */
+/* pipe(): returns [read end, write end], both close-on-exec, or [-errno] */
 static napi_value export_pipe(napi_env env, napi_callback_info info)
 {
 	int ends[2];
@@ -21,7 +21,7 @@ static napi_value export_pipe(napi_env env, napi_callback_info info)
 	return to_numbers(env, ends, 2);
 }
 
-/* close(fd): 0 or -errno */
+/* close(fd): returns 0 or -errno */
 static napi_value export_close(napi_env env, napi_callback_info info)
 {
 	int fd, err = read_arguments(env, info, "i", &fd);
@@ -29,7 +29,7 @@ static napi_value export_close(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : close(fd) < 0 ? -errno : 0);
 }
 
-/* readSome(fd, bytes): the number of bytes, 0 at the end, or -errno */
+/* readSome(fd, bytes): reads into `bytes`; returns the number of bytes, 0 at the end, or -errno */
 static napi_value export_read_some(napi_env env, napi_callback_info info)
 {
 	size_t size;
@@ -40,7 +40,7 @@ static napi_value export_read_some(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : got < 0 ? -errno : (double)got);
 }
 
-/* writeSome(fd, bytes): the number of bytes, or -errno */
+/* writeSome(fd, bytes): returns the number of bytes written, or -errno */
 static napi_value export_write_some(napi_env env, napi_callback_info info)
 {
 	size_t size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends job requests to prestarted processes (inner op awaitOrder). */
+/* Sends jobs to the prestarted sandboxes of a pool, which wait for them in the inner op awaitOrder. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ static int send_order(int socket, const struct order *order)
 	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* order(job, ops, in, out, err, timeoutMs, cpuMs): starts the time limits; 0 or -errno */
+/* order(job, ops, in, out, err, timeoutMs, cpuMs): sends a job and starts its time limits; returns 0 or -errno */
 static napi_value export_order(napi_env env, napi_callback_info info)
 {
 	struct reactor *r = reactor_of(env);

@@ -25,16 +25,16 @@
 #define ANSWER_MS 1000
 #define BATCH 128
 /*
- * Maximum of batches that wait for a busy JavaScript thread. Then the socket fills, and the kernel
- * reports lost events.
+ * Maximum number of batches that wait for a busy JavaScript thread. Beyond it, events stay in the
+ * socket, and the kernel reports those that it had to drop.
  */
 #define QUEUE 64
 
-/* The same numbers as in src/system/native.ts. */
+/* Kinds of changes, numbered as in src/system/native.ts. */
 enum change_kind { CHANGE_LOST = 1, CHANGE_FORKED = 2, CHANGE_CHANGED = 3 };
 
 struct change {
-	double kind, pid, parent, usec;	/* parent: only FORKED; usec: of the monotonic clock */
+	double kind, pid, parent, usec;	/* parent: only for CHANGE_FORKED; usec: time of the monotonic clock in µs */
 };
 
 struct batch {
@@ -54,7 +54,7 @@ struct question {
 	u32 op;
 } __attribute__((packed));
 
-/* The connector of a JavaScript environment. */
+/* The process connector of a JavaScript environment (the main thread or a worker). */
 struct procs {
 	pthread_t thread;
 	int running;
@@ -63,8 +63,8 @@ struct procs {
 };
 
 /*
- * Accepts only events of whole processes: if the task id and the process id, which are adjacent,
- * differ, the event is of a thread.
+ * Installs a socket filter that passes only events of whole processes. An event belongs to a thread
+ * if its task id differs from its process id.
  */
 static int add_filter(int fd)
 {
@@ -91,8 +91,8 @@ static int add_filter(int fd)
 }
 
 /*
- * Requests events. Outside of the initial pid namespace the kernel does not answer, although events
- * requested by others still arrive.
+ * Requests the events. Outside of the initial pid namespace the kernel does not answer, although
+ * events still arrive if another process requested them.
  */
 static int ask_to_listen(int fd)
 {
@@ -137,7 +137,7 @@ static int open_connector(void)
 
 static int read_change(const struct message *m, struct change *out)
 {
-	const struct proc_event e = m->event;	/* a copy, for alignment */
+	const struct proc_event e = m->event;	/* a copy, because the event in the packed message may be unaligned */
 
 	if (m->connector.id.idx != CN_IDX_PROC || e.what == PROC_EVENT_NONE)
 		return 0;
@@ -151,7 +151,7 @@ static int read_change(const struct message *m, struct change *out)
 	return 1;
 }
 
-/* Reads the available events, at most one batch. Returns NULL if none are available. */
+/* Reads the available events, at most BATCH of them. Returns NULL if no event is available. */
 static struct batch *read_batch(int fd)
 {
 	struct batch *batch = malloc(sizeof *batch);
@@ -159,7 +159,10 @@ static struct batch *read_batch(int fd)
 	struct message m;
 
 	if (!batch) {
-		/* meanwhile the kernel keeps the events that fit the socket, and reports if some are lost */
+		/*
+		 * without memory, wait a little: events stay in the socket, and the kernel reports
+		 * those that it had to drop
+		 */
 		sleep_ms(10);
 		return NULL;
 	}
@@ -197,13 +200,13 @@ static void *procs_main(void *arg)
 			return NULL;
 		batch = read_batch(p->fd);
 		if (batch && napi_call_threadsafe_function(p->post, batch, napi_tsfn_blocking) != napi_ok) {
-			free(batch);	/* the environment is shutting down */
+			free(batch);	/* JavaScript's environment is shutting down */
 			return NULL;
 		}
 	}
 }
 
-/* Runs on JavaScript's thread. */
+/* Passes one batch of events to JavaScript. Runs on JavaScript's thread. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
 	napi_value undefined, buffer, numbers;
@@ -237,7 +240,7 @@ static int start(napi_env env, struct procs *p, napi_value callback)
 						     deliver, &p->post) != napi_ok))
 		err = -EINVAL;
 	if (!err) {
-		/* only the main thread handles signals */
+		/* block all signals in the new thread: only the main thread handles signals */
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 		err = -pthread_create(&p->thread, NULL, procs_main, p);
@@ -265,7 +268,7 @@ static void stop(struct procs *p)
 	p->running = 0;
 }
 
-/* watchProcesses(callback): 0 or -errno */
+/* watchProcesses(callback): begins to watch processes; returns 0 or -errno */
 static napi_value export_watch(napi_env env, napi_callback_info info)
 {
 	napi_value callback, out = NULL;
@@ -286,7 +289,7 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	struct procs *p = NULL;
 
 	if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&p) == napi_ok && p->running) {
-		/* first, to release a thread that waits for room in the queue */
+		/* abort before stopping the thread, which may be waiting for room in the queue */
 		napi_release_threadsafe_function(p->post, napi_tsfn_abort);
 		stop(p);
 	}

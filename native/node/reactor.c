@@ -15,7 +15,7 @@
 
 #include "job.h"
 
-/* Posts an event. Without free memory the event is lost, unless `spare` is given, which has no room for bytes. */
+/* Posts an event to JavaScript. Without free memory it is posted in `spare` without bytes, or lost without `spare`. */
 static void post_in(struct reactor *r, struct event event, struct event *spare)
 {
 	struct event *copy = malloc(sizeof *copy + event.length);
@@ -134,8 +134,8 @@ static void finish(struct reactor *r, struct job *job)
 	unsigned int pause;
 
 	/*
-	 * A pidfd stays readable, and a copy (see export_forward) would keep its epoll entry after
-	 * it is closed. The same applies to the socket.
+	 * Remove the pidfd from the epoll set: it stays readable, and a duplicate (see
+	 * export_forward) keeps the entry. The socket, too.
 	 */
 	if (!run->pauses) {
 		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, run->outer.pidfd, NULL);
@@ -144,7 +144,7 @@ static void finish(struct reactor *r, struct job *job)
 	}
 	pause = run_finish(run);
 	if (pause) {
-		/* closing the descriptor removes this entry */
+		/* closing empty_fd also removes it from the epoll set */
 		if (!run->pauses && run->empty_fd >= 0)
 			reactor_listen(r, run->empty_fd, EPOLLPRI, FROM_EMPTY, 0, job->id);
 		run->pauses = 1;
@@ -162,7 +162,7 @@ static void finish(struct reactor *r, struct job *job)
 				.full_spaces = run->full_spaces, .full_tables = run->full_tables, .table_limit = run->table_limit, .stopped_processes = run->stopped_processes,
 				.length = run->outer.figures_length, .bytes = run->outer.figures }, job->last);
 	job->last = NULL;
-	/* no later change matters; cgroupfs does not drop the watch of a removed file, so it is removed here */
+	/* remove the watches here: cgroupfs does not drop the watch of a removed file */
 	for (u32 i = 0; i < job->run.outer.watches; i++)
 		if (job->run.outer.watch[i].descriptor >= 0)
 			inotify_rm_watch(r->inotify_fd, job->run.outer.watch[i].descriptor);
@@ -180,7 +180,7 @@ static void on_end(struct reactor *r, struct job *job)
 	finish(r, job);
 }
 
-/* Handles the first report. Later reports are read at the job's end. */
+/* Handles the first report of hutch-init. Later reports are read at the job's end. */
 static void on_report(struct reactor *r, struct job *job)
 {
 	read_reports(r, job);
@@ -218,7 +218,7 @@ static int run_deadlines(struct reactor *r)
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
 }
 
-/* Handles the filter's listener, which comes before any other report or not at all. */
+/* Receives the listener of the job's seccomp filter. It arrives before any other report, or not at all. */
 static void on_listener(struct reactor *r, struct job *job)
 {
 	int listener = supervisor_take(job->run.outer.report_fd);
@@ -282,7 +282,7 @@ static void *reactor_main(void *arg)
 
 void reactor_wake(struct reactor *r)
 {
-	/* fails only if the counter is at its maximum, and then the thread wakes up anyway */
+	/* fails only if the counter is at its maximum; the thread wakes up in that case, too */
 	eventfd_write(r->wake_fd, 1);
 }
 
@@ -291,7 +291,7 @@ static int start_thread(struct reactor *r)
 	sigset_t all, before;
 	int err;
 
-	/* only the main thread handles signals */
+	/* block all signals in the new thread: only the main thread handles signals */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&r->thread, NULL, reactor_main, r);
@@ -300,7 +300,7 @@ static int start_thread(struct reactor *r)
 	return -err;
 }
 
-/* Opens the reactor at the first launch: a program that only imports hutch pays nothing. */
+/* Opens the reactor. Runs at the first launch, so a program that only imports hutch pays nothing. */
 int reactor_open(struct reactor *r)
 {
 	int err;
@@ -318,7 +318,7 @@ int reactor_open(struct reactor *r)
 	return err ? err : start_thread(r);
 }
 
-/* Adds a job. The reactor owns the job from here and frees it at its end. */
+/* Adds a job. From here on, the reactor owns the job, and frees it at its end. */
 int reactor_add(struct reactor *r, struct job *job)
 {
 	int err = 0;
@@ -364,7 +364,7 @@ int reactor_stop_job(struct reactor *r, u32 id)
 	return err;
 }
 
-/* Closes the reactor when the environment ends: ends its jobs and removes what can be removed without waiting. */
+/* Closes the reactor with the JavaScript environment: ends its jobs, and removes what it can without waiting. */
 void reactor_close(struct reactor *r)
 {
 	if (r->running) {

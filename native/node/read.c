@@ -16,8 +16,8 @@
 #define MOST_OF_ONE_FILE (16u << 20)
 #define LONGEST_ATTRIBUTE 64
 /*
- * The kernel returns a file in pieces of at most a page. A piece that leaves this many bytes of its
- * page free is the last.
+ * The kernel returns a file in pieces of at most one page. A piece that leaves at least this many
+ * bytes of its page unused is the last one.
  */
 #define SURELY_LAST 2048
 
@@ -38,7 +38,10 @@ int reserve(struct output *out, size_t size)
 	return 0;
 }
 
-/* Appends the file's text. Returns its length, or -errno. A descriptor that was read before is read from its start. */
+/*
+ * Appends the text of an open file to the output. Returns its length, or -errno. Reads from the
+ * start of the file, also if it was read before.
+ */
 long append_text(struct output *out, long fd)
 {
 	long got, total = 0;
@@ -57,7 +60,7 @@ long append_text(struct output *out, long fd)
 	return got < 0 ? got : total;
 }
 
-/* Appends a record: i32 length or -errno, then the bytes, padded to 4. */
+/* Appends a record with a file's text to the output: i32 length or -errno, then the bytes, padded to 4 bytes. */
 static int append_record(struct output *out, long fd)
 {
 	size_t head = out->length;
@@ -75,7 +78,7 @@ static int append_record(struct output *out, long fd)
 	return err;
 }
 
-/* The same for an extended attribute of a directory, whose value is not in a file. */
+/* Appends a record with the value of an extended attribute of a directory, in the same format as for a file. */
 static int append_attribute(struct output *out, const char *directory, const char *name)
 {
 	int err = reserve(out, 4 + LONGEST_ATTRIBUTE + 3);
@@ -143,8 +146,8 @@ napi_value to_buffer(napi_env env, struct output *out, int err)
 }
 
 /*
- * readFiles(directories, names): both NUL-separated; security.capability and names that begin with
- * user. are attributes.
+ * readFiles(directories, names): reads each of the files in each directory. Both lists are
+ * NUL-separated. security.capability and names that begin with user. are extended attributes.
  * Returns for each name of each directory: i32 length or -errno, bytes, padding to 4
  */
 napi_value export_read_files(napi_env env, napi_callback_info info)
@@ -162,8 +165,8 @@ napi_value export_read_files(napi_env env, napi_callback_info info)
 
 
 /*
- * readLogTail(): returns the end of the kernel's log in one call of syslog(2), or -errno. Reading
- * /dev/kmsg record by record takes a hundred times as long.
+ * readLogTail(): returns the end of the kernel's log, read in one call of syslog(2), or -errno.
+ * Reading /dev/kmsg record by record takes a hundred times as long.
  */
 napi_value export_read_log_tail(napi_env env, napi_callback_info info)
 {
@@ -183,7 +186,7 @@ napi_value export_read_log_tail(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* A set of open files. Opening costs several times as much as reading, so repeated readings keep the files open. */
+/* A set of files that stay open between repeated readings: opening a file costs several times as much as reading it. */
 struct reader {
 	size_t count, room;
 	int32_t *fds;	/* or -errno */
@@ -240,7 +243,10 @@ static int open_all(struct reader *reader, const char *directories, const char *
 	return err;
 }
 
-/* openReader(directories, names): a handle for readAgain, or -errno if the descriptor table is full */
+/*
+ * openReader(directories, names): opens files for readAgain; returns a handle, or -errno if the
+ * descriptor table is full
+ */
 napi_value export_open_reader(napi_env env, napi_callback_info info)
 {
 	struct reader *reader = calloc(1, sizeof *reader);
@@ -271,7 +277,10 @@ static struct reader *take_reader(napi_env env, napi_callback_info info)
 	return reader;
 }
 
-/* readAgain(reader): as readFiles; a closed reader returns nothing */
+/*
+ * readAgain(reader): returns the texts of the open files in the format of readFiles, or nothing if
+ * the reader is closed
+ */
 napi_value export_read_again(napi_env env, napi_callback_info info)
 {
 	struct reader *reader = take_reader(env, info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Declares the collection of kernel file texts for JavaScript. Defined in read.c; also used by
- * follow.c and list-groups.c.
+ * Declares how the texts of kernel files are collected for JavaScript. Defined in read.c; also used
+ * by follow.c and list-groups.c.
  */
 #ifndef HUTCH_READ_H
 #define HUTCH_READ_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/. */
+/* Exports functions to src/cgroup/: sweepGroups, groupHolder, lockDirectory, signalListed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "read.h"
 #include "../caller/groups.h"
 
-/* sweepGroups(directories, pid namespace, ms): sweeps each directory until all are finished or the time has passed */
+/* sweepGroups(directories, pid namespace, ms): removes stale groups in each directory, for at most `ms` milliseconds */
 static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 {
 	napi_value result = NULL;
@@ -30,7 +30,10 @@ static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* groupHolder(directory): the user whose hutch holds the group's lock; -1 if none does, -EACCES if unknown */
+/*
+ * groupHolder(directory): returns the user whose hutch holds the group's lock, -1 if the lock is
+ * free, -EACCES if unknown
+ */
 static napi_value export_group_holder(napi_env env, napi_callback_info info)
 {
 	char *directory = NULL;
@@ -40,7 +43,7 @@ static napi_value export_group_holder(napi_env env, napi_callback_info info)
 	return to_number(env, holder);
 }
 
-/* lockDirectory(path): the descriptor that holds the lock, or -errno */
+/* lockDirectory(path): locks a group; returns the descriptor that holds the lock, or -errno */
 static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 {
 	char *path = NULL;
@@ -56,7 +59,10 @@ static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 	return to_number(env, err ? -err : fd);
 }
 
-/* signalListed(file, signal, except): the number of listed processes, or -errno if one could not be signalled */
+/*
+ * signalListed(file, signal, except): signals the processes listed in cgroup.procs, except one.
+ * Returns their number, or -errno if one could not be signalled.
+ */
 static napi_value export_signal_listed(napi_env env, napi_callback_info info)
 {
 	int32_t sig = 0, except = 0;

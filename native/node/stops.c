@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches for stops of a job with a terminal, in a separate thread: no descriptor reports stops, only waitid(2). */
+/* Notices when the terminal stops a job, in a separate thread: only waitid(2) reports stops, no descriptor does. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 
 
 /*
- * Waits until the job's terminal stops the job, because hutch must then stop, too. hutch-init
- * reports it; the command cannot.
+ * Waits until the terminal stops the command, because hutch must then stop, too. Needed only for a
+ * job without hutch-init, which would report the stop.
  */
 static void *watch_stops(void *arg)
 {
@@ -42,7 +42,10 @@ int hears_stops(const struct job *job)
 	return t->fd >= 0 && t->had && job->run.outer.session != SESSION_KEPT;
 }
 
-/* Starts the watch. If it fails, the job still runs, but hutch does not notice its stops. */
+/*
+ * Starts the thread that waits for stops. If that fails, the job still runs, but hutch does not
+ * notice when it stops.
+ */
 void begin_stop_watch(struct reactor *r, struct job *job)
 {
 	struct stop_watch *w = &job->stop_watch;
@@ -61,7 +64,10 @@ void begin_stop_watch(struct reactor *r, struct job *job)
 		close(w->pidfd);
 }
 
-/* Ends the watch. The process was reaped, so the thread ends as soon as it has the lock. */
+/*
+ * Ends the thread that waits for stops. The job's process was reaped, so the thread ends as soon as
+ * it gets the lock.
+ */
 void end_stop_watch(struct reactor *r, struct job *job, int locked)
 {
 	if (!job->stop_watch.runs)

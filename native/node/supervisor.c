@@ -35,10 +35,10 @@
 #define KINDS 256
 #define LEARNED 1024
 #define TEXT 256
-#define ENDS_WITHIN_MS 1000	/* milliseconds to end after a fatal SIGSYS */
+#define ENDS_WITHIN_MS 1000	/* time in milliseconds for a process to end after SIGSYS, before SIGKILL follows */
 
 struct supervisor {
-	pthread_mutex_t lock;	/* guards all fields below; not held while the job's memory is read */
+	pthread_mutex_t lock;	/* guards the fields below; not held while memory of the job is read, which may block */
 	int references, closed;
 	struct reactor *reactor;
 	u32 job;
@@ -48,17 +48,20 @@ struct supervisor {
 	int learns;
 	u32 kinds;
 	u64 kind[KINDS];
-	u32 counts[KINDS + 1];	/* the last element counts all further kinds */
-	u8 seen[3][LEARNED];	/* by architecture: native, x32, 32-bit */
+	u32 counts[KINDS + 1];	/* number of calls by kind; the last element counts all kinds beyond KINDS */
+	u8 seen[3][LEARNED];	/* calls seen, by architecture: native, x32, 32-bit */
 };
 
-/* The content of REFUSED. Its texts follow, each with its length. src/seccomp/notification.ts is the twin. */
+/*
+ * The content of an event REFUSED: one refused call. Texts that its arguments point to follow, each
+ * with its length. Twin: src/seccomp/notification.ts.
+ */
 struct refused {
 	u32 number, machine;
 	u64 args[6];
 	u32 answer, pid;
 	char comm[16];
-	u32 texts;	/* bit mask of the arguments that follow as texts */
+	u32 texts;	/* bit n is set if the text of argument n follows */
 };
 
 static void release(struct supervisor *s)
@@ -77,7 +80,10 @@ static void release(struct supervisor *s)
 	free(s);
 }
 
-/* Runs the classic BPF filter on the same data as the kernel. Invalid instructions count as a refusal. */
+/*
+ * Runs the profile's classic BPF filter on the data of a call, as the kernel would. An invalid
+ * instruction counts as a refusal.
+ */
 static u32 answer_of(const struct supervisor *s, const struct seccomp_data *data)
 {
 	u32 loaded = 0;
@@ -137,7 +143,10 @@ static u64 hash(u64 sum, const void *bytes, size_t size)
 	return sum;
 }
 
-/* Returns true while the call waits for its answer: until then its thread id cannot be reused. */
+/*
+ * Returns true while the call waits for its answer. Until the answer, the thread cannot end, so its
+ * id cannot be reused.
+ */
 static int is_waiting(const struct supervisor *s, const struct seccomp_notif *call)
 {
 	u64 id = call->id;
@@ -146,9 +155,9 @@ static int is_waiting(const struct supervisor *s, const struct seccomp_notif *ca
 }
 
 /*
- * Ends the process by SIGSYS, as the kernel would, or by SIGKILL if it might ignore SIGSYS. SIGKILL
- * also follows if the process still exists later, because another thread may have set a handler.
- * Returns 0 if no signal could be sent.
+ * Ends the process that made the call by SIGSYS, as the kernel would. Sends SIGKILL instead if the
+ * process might ignore SIGSYS. Also sends SIGKILL if it still exists later, because another thread
+ * may have set a handler. Returns 0 if no signal could be sent.
  */
 static int end_process(const struct supervisor *s, const struct seccomp_notif *call)
 {
@@ -157,7 +166,7 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 	struct process_status status;
 	int sent, sig;
 
-	/* 0: the process is not visible from here; kill(0) would signal this process's own group */
+	/* pid 0: the process is in a pid namespace that is not visible here; kill(0) would signal hutch's own group */
 	if (!call->pid)
 		return 0;
 	read_proc(call->pid, "status", text, sizeof text);
@@ -176,7 +185,10 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 	return sent;
 }
 
-/* Describes one call in `out`. Returns the length, and a number for the kind of call. */
+/*
+ * Writes a description of one call to `out`. Returns its length, and sets *kind to a hash that is
+ * equal for calls of the same kind.
+ */
 static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 answer, char *out, u64 *kind)
 {
 	struct refused refused = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
@@ -184,7 +196,7 @@ static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 
 
 	memcpy(refused.args, call->data.args, sizeof refused.args);
 	read_proc(call->pid, "comm", refused.comm, sizeof refused.comm);
-	/* the table lists only native calls */
+	/* the table of arguments lists only calls of the native architecture */
 	if (refused.machine == OWN_ARCH)
 		for (u32 i = 0; i + 1 < s->argument_count; i += 2)
 			if (s->arguments[i] == refused.number)
@@ -217,7 +229,7 @@ static void note(struct supervisor *s, const struct seccomp_notif *call, u32 ans
 	int known;
 
 	read_proc(call->pid, "status", text, sizeof text);
-	/* data read by pid belongs to the caller only if the call still waits; otherwise only its count is certain */
+	/* data read by pid is valid only if the call is still waiting now; otherwise the call is only counted */
 	known = is_waiting(s, call);
 	parse_status(text, &status);
 	pthread_mutex_lock(&s->lock);
@@ -268,7 +280,7 @@ static void answer(struct supervisor *s)
 		    (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_THREAD) {
 			if (end_process(s, &call))
 				return;
-			/* a process that cannot be ended must not wait for ever: its call is refused */
+			/* if the process cannot be killed, refuse the call instead: it must not wait forever */
 			word = SECCOMP_RET_ERRNO | EPERM;
 		}
 		reply.error = (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO ? -(int)(word & SECCOMP_RET_DATA) : -EPERM;
@@ -301,8 +313,8 @@ static u32 *copy(const struct numbers *from)
 }
 
 /*
- * Starts the supervisor of a listener. If no thread can be started, the listener is closed, and the
- * kernel refuses the supervised calls.
+ * Starts the thread that answers the calls of one job. If no thread can be started, the listener is
+ * closed, and the kernel refuses the supervised calls.
  */
 struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener)
 {
@@ -335,7 +347,10 @@ struct supervisor *supervisor_start(struct reactor *r, struct job *job, int list
 	return s;
 }
 
-/* Ends the supervisor of an ended job. Reports the counts unless JavaScript no longer listens. */
+/*
+ * Ends the thread that answers the calls of a job, after the job's end. Reports the counts unless
+ * JavaScript no longer listens.
+ */
 void supervisor_end(struct supervisor *s, int tells)
 {
 	pthread_mutex_lock(&s->lock);
@@ -355,8 +370,8 @@ void supervisor_end(struct supervisor *s, int tells)
 }
 
 /*
- * Receives the listener, the first message of hutch-init. A failure report in its place stays
- * unread until the job's end.
+ * Receives the listener from the first message of hutch-init. If that message is a failure report,
+ * leaves it unread until the job's end.
  */
 int supervisor_take(int report_fd)
 {
@@ -372,8 +387,8 @@ int supervisor_take(int report_fd)
 	    message.header.control_length >= CONTROL_LENGTH)
 		return message.control.fd;
 	/*
-	 * reading the message closes its listener: an unread message would keep the listener open,
-	 * and calls would wait for it
+	 * Read a message whose listener could not be received: this closes the listener. In an
+	 * unread message it would stay open, and calls would wait for an answer.
 	 */
 	if (message.header.control_length == sizeof message.control)
 		recv(report_fd, &report, sizeof report, MSG_DONTWAIT);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens descriptors that the kernel makes readable on events of a group: pressure triggers
- * (accounting/psi.rst) and v1 eventfds. Also watches our ends of pipes for runtimes other than Node.
+ * (accounting/psi.rst) and v1 eventfds. For runtimes other than Node, also watches hutch's ends of
+ * pipes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 
 #include "job.h"
 
-/* Opens a pressure trigger, which lives as long as its descriptor. The write includes the NUL. */
+/* Opens a pressure trigger, which exists until its descriptor is closed. The write must include the final NUL. */
 static int open_pressure(const char *path, const char *text)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -50,8 +51,8 @@ static int add(struct reactor *r, struct trigger trigger, u32 events, u32 *id)
 }
 
 /*
- * Opens a trigger. `file` is '' for a pressure trigger, whose `where` is the file itself. Returns 0
- * and the id, or -errno.
+ * Opens a trigger. With an empty `file`, opens a pressure trigger on the file `where`; otherwise a
+ * v1 eventfd for `file` in the group `where`. Returns 0 and sets the id, or returns -errno.
  */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id)
 {
@@ -67,8 +68,8 @@ int trigger_open(struct reactor *r, const char *where, const char *file, const c
 }
 
 /*
- * Watches our end of a pipe, which becomes non-blocking and belongs to the trigger. Returns 0 and
- * the id, or -errno.
+ * Watches hutch's end of a pipe. The descriptor becomes non-blocking, and belongs to the trigger
+ * from now on. Returns 0 and sets the id, or returns -errno.
  */
 int trigger_watch(struct reactor *r, int fd, int writes, u32 *id)
 {
@@ -88,7 +89,7 @@ static struct trigger **find(struct reactor *r, u32 id)
 	return at;
 }
 
-/* Reports once when the pipe is ready. */
+/* Arms the trigger of a pipe, which reports once when the pipe is ready. */
 int trigger_arm(struct reactor *r, u32 id)
 {
 	struct epoll_event event = { .data.u64 = (u64)id << 32 | FROM_TRIGGER };
@@ -106,8 +107,8 @@ int trigger_arm(struct reactor *r, u32 id)
 }
 
 /*
- * Handles an event on the reactor's thread, with its lock held. The pressure file of a removed
- * group fails permanently, which is reported once.
+ * Handles an event of a trigger. Runs on the reactor's thread, with the lock held. After its group
+ * is removed, a pressure file is in a permanent error state, which is reported once.
  */
 void trigger_fired(struct reactor *r, u32 id, u32 events)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Shared by the tests of the C core: a check that counts failures, and a builder of programs. */
+/* Shared by the tests of the C core: checks, whose failures are counted, and functions that build programs. */
 #ifndef HUTCH_TEST_CHECK_H
 #define HUTCH_TEST_CHECK_H
 
@@ -22,7 +22,7 @@ extern int failed, done;
 	} while (0)
 
 /*
- * A program under construction. The bytes are on the heap with nothing after them, so that
+ * A program that a test builds. Its bytes are on the heap with nothing after them, so that
  * AddressSanitizer finds reads beyond the end.
  */
 struct builder {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests the trailer of a compiled file: whole, damaged and random. Tests the program that a start builds from it. */
+/*
+ * Tests the data appended to a compiled file: whole, damaged and random. Also tests the program
+ * that a start builds from it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +33,10 @@ static void sign(struct builder *b)
 	memcpy(b->bytes + b->size - 8, &sum, 4);
 }
 
-/* Makes a file: 64 bytes instead of the executable, a program with a group and an exec, and notes. */
+/*
+ * Builds a compiled file for the tests: 64 bytes in place of the executable, a program, notes. The
+ * program makes a group and executes a command.
+ */
 static void make_file(struct builder *b)
 {
 	static const char words[2 * WORD_COUNT] = { 0 };
@@ -108,7 +114,10 @@ static void test_trailer(void)
 	free(whole);
 }
 
-/* Tests random contents with valid checksums: a checksum is not a signature, so the contents are untrusted. */
+/*
+ * Tests random contents with valid checksums. A valid checksum does not make a file trusted,
+ * because anyone can compute it.
+ */
 static void test_random_trailers(unsigned int rounds)
 {
 	struct call call = { .group = "hutch-1-2-3-0", .arguments = no_words, .environment = no_words };
@@ -184,7 +193,7 @@ static void test_names(void)
 	CHECK(own_group_name(own, sizeof own) == 0 && starts(own, "hutch-"));
 }
 
-/* Tests a program on v2 that writes memory.max, started outside of a group with limits. */
+/* Tests a v2 program that writes memory.max, for a job outside of a caller's group that has limits. */
 static void test_own_groups(void)
 {
 	struct call call = { "hutch-1-2-3-0", no_words, no_words, 0 };

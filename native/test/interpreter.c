@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tests the decoder and the outer handlers as plain functions. They run in a scratch directory,
- * because the handlers treat a group as a directory.
+ * whose subdirectories serve as groups.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +75,7 @@ static void test_outer(const char *directory)
 	free(b);
 }
 
-/* Tests that a failed op reports its step, and that earlier groups are removed. */
+/* Tests that a failed op reports its step, and that groups created by earlier ops are removed. */
 static void test_undo(const char *directory)
 {
 	struct launch_files files = { .stdio = { -1, -1, -1 }, .init_fd = -1, .inotify_fd = -1 };
@@ -141,7 +141,7 @@ static void test_decoder(void)
 	}
 }
 
-/* Takes every field of every op that the decoder accepts: no read may be outside of the bytes. */
+/* Reads every field of every op that the decoder accepts, to show that no read is outside of the program's bytes. */
 static u64 walk(struct cursor section)
 {
 	struct cursor payload;

@@ -19,7 +19,7 @@ static char *exact(const char *text)
 	return copy;
 }
 
-/* Levels from the job's group up to the limit's, of the last record. */
+/* For the last record: levels between the job's group and the group with the limit. */
 static u32 up;
 
 static enum kill_level level_of(const char *record)
@@ -51,15 +51,18 @@ static void test_kills(void)
 	CHECK(level_of(KILL "oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE && up == 2);
 	CHECK(level_of(KILL "oom_memcg=/a/" GROUP "/b,task_memcg=/a/" GROUP "/b" VICTIM) == LEVEL_BELOW);
 	CHECK(level_of(KILL "global_oom,task_memcg=/a/" GROUP VICTIM) == LEVEL_HOST);
-	/* of another group, including one whose name begins or ends like the job's */
+	/*
+	 * a record about another group counts as unknown, also if its name begins or ends like that
+	 * of the job's group
+	 */
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b" VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP "0" VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/x" GROUP VICTIM) == LEVEL_UNKNOWN);
-	/* written by a process, or in a process's name */
+	/* a record is not trusted if a process wrote it, or if a process name imitates a field */
 	CHECK(level_of("14" KILL "oom_memcg=/a/" GROUP ",task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b,task=,task_memcg=/" GROUP VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
-	/* truncated at any length */
+	/* a record that is truncated at any length counts as unknown */
 	for (size_t length = 0; length < sizeof KILL; length++) {
 		char *copy = exact(KILL);
 
@@ -109,7 +112,7 @@ static struct refused_forks found_in(const char *path, size_t length, u64 denied
 	return out;
 }
 
-/* Tests files of groups on v1, and on v2 before Linux 6.11. */
+/* Tests which group refused forks, from files as on v1, and on v2 before Linux 6.11. */
 static void test_levels(const char *directory)
 {
 	const struct task_limit reached = { 4, 4, 1, 1 }, free = { 9, 2, 1, 1 }, none = { 0, 2, 0, 1 };
@@ -126,7 +129,7 @@ static void test_levels(const char *directory)
 	CHECK(found_in(path, length, 2, none).max == 5);
 	CHECK(strstr(found_in(path, length, 2, none).group.bytes, "/forks") != NULL);
 	CHECK(found_in(path, length, 0, none).count == 0);
-	/* the nearest full group */
+	/* of several full groups, the nearest one is named */
 	write_in(directory, "/forks/odd \033name", "pids.max", "3\n");
 	write_in(directory, "/forks/odd \033name", "pids.peak", "3\n");
 	CHECK(found_in(path, length, 2, none).max == 3);
@@ -136,7 +139,7 @@ static void test_levels(const char *directory)
 	write_in(directory, "/forks/odd \033name", "pids.peak", "2\n");
 	write_in(directory, "/forks", "pids.peak", "4\n");
 	CHECK(found_in(path, length, 2, none).level == FORKS_UNKNOWN);
-	/* since Linux 6.11, a group counts refusals by its own limit */
+	/* since Linux 6.11, a group counts the forks that its own limit refused */
 	write_in(directory, "/forks/odd \033name", "pids.events.local", "max 0\n");
 	CHECK(found_in(path, length, 2, none).level == FORKS_OWN);
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests a prestarted process that waits for its job request: the message, its streams, and other ends of the wait. */
+/*
+ * Tests a prestarted sandbox that waits for its job: the message, its streams, and other ways in
+ * which the wait ends.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +22,10 @@ long say(enum report_kind kind, u32 step, int value)
 	return sys(__NR_sendto, report_socket, &report, sizeof report, MSG_NOSIGNAL, NULL, 0);
 }
 
-/* Runs the waiting child. Returns 0 if the received ops equal `wanted` and its stdout is writable. */
+/*
+ * Runs the sandbox's side in a child process. Returns 0 if the received ops equal `wanted` and its
+ * stdout is writable.
+ */
 static int be_ordered(int socket, const struct builder *wanted)
 {
 	struct cursor none = { 0 };
@@ -80,7 +86,7 @@ static void attempt(const struct attempt *a)
 	}
 	close(pair[1]);
 	CHECK(recv(pair[0], &report, sizeof report, 0) == sizeof report && report.kind == REPORT_READY);
-	/* early signals, which are dropped */
+	/* signals before the job are dropped */
 	CHECK(kill(child, SIGTERM) == 0 && kill(child, SIGUSR1) == 0);
 	usleep(1000);
 	if (!a->closes)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests the files that a job can reach, and its ids: paths inside a root, id maps. */
+/* Tests how a job is confined: paths inside its root, limits, Landlock, and the id maps of its user namespace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -13,8 +13,8 @@
 #include "check.h"
 
 /*
- * Tests that a path stays inside the root despite its links, and that missing parts are created
- * only where this is allowed.
+ * Tests that a path stays inside the root despite its links, and that missing components are
+ * created only where that is allowed.
  */
 void test_root(const char *directory)
 {
@@ -33,7 +33,7 @@ void test_root(const char *directory)
 	CHECK(symlink("loop", path) == 0);
 
 	CHECK(resolve_in(-1, "/", 0) == -EPROTO);
-	/* no file system of the job is attached yet */
+	/* a relative path fails as long as no file system of the job is attached */
 	CHECK(attach_new_name(-1, "x", 1) == 1 && link_new_name("x", "y") == 1);
 	CHECK(resolve_in(base, "/up/etc", 0) == -ENOENT);
 	CHECK(resolve_in(base, "/loop", 0) == -ELOOP);
@@ -49,7 +49,7 @@ void test_root(const char *directory)
 	close(make_target(base, "/up/../../made", 1, 0));
 	snprintf(path, sizeof path, "%s/made", root);
 	CHECK(exists(path));
-	/* a dangling link: its target is created inside, and never outside */
+	/* a dangling link: its target is created inside the root, and never outside */
 	close(make_target(base, "/absolute/y", 1, 0));
 	snprintf(path, sizeof path, "%s/y", directory);
 	CHECK(!exists(path));
@@ -72,7 +72,7 @@ void test_root(const char *directory)
 	close(base);
 }
 
-/* Tests that a payload of a wrong length changes nothing, and that ops fail before a root is open. */
+/* Tests that an op with a payload of a wrong length changes nothing, and that ops fail before a root is open. */
 void test_root_ops(void)
 {
 	static int (*const handlers[])(struct cursor *) = {
@@ -91,7 +91,7 @@ void test_root_ops(void)
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
 	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
-	/* there is no root yet to attach to */
+	/* fails because no root is open yet */
 	b->size = 0, put_string(b, "/etc/resolv.conf"), put_string(b, "nameserver 192.0.2.7\n");
 	CHECK(op_attach_text(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) < 0);
 	free(b);
@@ -116,7 +116,7 @@ static int run_op(int (*handler)(struct cursor *), const struct builder *b)
 	return err;
 }
 
-/* Tests that a limit is lowered to the bound, and never raised. */
+/* Tests that a resource limit is lowered to the given bound, and never raised. */
 void test_bound(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -142,8 +142,8 @@ void test_bound(void)
 }
 
 /*
- * Tests Landlock in a child, because rules cannot be removed: paths with a rule stay accessible,
- * others do not. Without Landlock, each op reports this.
+ * Tests Landlock in a child process, because its rules cannot be removed. Paths with a rule stay
+ * accessible, other paths do not. Without Landlock in the kernel, each op returns that error.
  */
 void test_landlock(const char *directory)
 {
@@ -181,7 +181,7 @@ void test_landlock(const char *directory)
 	free(b);
 }
 
-/* Tests descriptors that are awaited, marked and closed, and the choice of a directory. */
+/* Tests the ops on descriptors (wait, mark as close-on-exec, close) and the choice of a working directory. */
 void test_session(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -205,14 +205,14 @@ void test_session(void)
 	CHECK(run_op(op_choose_directory, b) == 0 && !strcmp(chosen_directory(), "PWD=/usr"));
 	b->size = 0, put_words(b, 0, "", 0), put(b, 0);
 	CHECK(run_op(op_choose_directory, b) == -EPROTO);
-	/* no /proc is held, so nothing is written outside of a root */
+	/* fails without a descriptor of /proc, so nothing is written outside of a root */
 	CHECK(write_held_proc("self/comm", "x") == -ENOENT);
 	b->size = 0, put_string(b, "/no/such/file");
 	CHECK(run_op(op_take_lock, b) == in_part(PART_TARGET, -ENOENT));
 	free(b);
 }
 
-/* Runs the child of the handshake. Returns 0 if it was mapped to root. */
+/* Runs the child's side of awaitMaps. Returns 0 if its ids were mapped to root. */
 static void be_mapped(int fd)
 {
 	struct report ready = { .kind = REPORT_READY };
@@ -235,7 +235,10 @@ static int run_map(struct outer *o, const struct builder *b)
 	return err;
 }
 
-/* Tests that the parent maps a real user namespace. A failed or ended child is reported only by its end. */
+/*
+ * Tests that the parent writes the id maps of a real user namespace. If the child has failed or
+ * ended, the op succeeds: only the child's end is reported.
+ */
 void test_maps(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -263,7 +266,7 @@ void test_maps(void)
 	CHECK(status == 0);
 	waitpid(o.pid, &status, 0);
 	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
-	/* the child is gone, and nothing is reported */
+	/* the child has ended without a report, so the op succeeds */
 	CHECK(run_map(&o, b) == 0);
 	close(pair[0]);
 
@@ -274,7 +277,7 @@ void test_maps(void)
 	memset(&report, 0, sizeof report);
 	CHECK(recv(pair[0], &report, sizeof report, MSG_DONTWAIT) == sizeof report && report.step == 3);
 
-	/* two words are not an extent */
+	/* two words are not an entry of an id map, which has three */
 	b->size = 0;
 	put_words(b, 2, "0\0000", 4);
 	put_words(b, 0, "", 0);
@@ -287,7 +290,7 @@ void test_maps(void)
 	free(b);
 }
 
-/* Tests that without a file or a mount, the child gets no GO, and that unpaired words are refused. */
+/* Tests mounts by the parent. Without a file or a mount, the child gets no GO; an odd number of words is refused. */
 void test_binds(void)
 {
 	struct report ready = { .kind = REPORT_READY };

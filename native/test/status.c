@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests the parser of /proc/PID/status: texts that a process can put into it, and random changes of a real file. */
+/*
+ * Tests the parser of /proc/PID/status with texts that a process can put into the file, and with
+ * random changes of a real file.
+ */
 #include <signal.h>
 
 #include "../lib/proc-status.h"
@@ -10,14 +13,14 @@
 static struct process_status parsed(const char *text)
 {
 	struct process_status status;
-	char *copy = strdup(text);	/* without a byte after the text */
+	char *copy = strdup(text);	/* no byte follows the copy, so AddressSanitizer finds reads beyond it */
 
 	parse_status(copy, &status);
 	free(copy);
 	return status;
 }
 
-/* A control, the previous parser: returns the first text that looks like the field. */
+/* An insecure parser as a control: returns the value after the first text that looks like the field. */
 static u64 found_anywhere(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -38,7 +41,7 @@ void test_status(void)
 	CHECK(!loses_signal(&status, SIGSYS));
 	status = parsed("Name:\ta\nTgid:\t7\nNSpid:\t7\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n");
 	CHECK(loses_signal(&status, SIGSYS) && status.first_in_namespace);
-	/* truncated, empty, or without a field: the result is unknown */
+	/* if the text is truncated, empty, or lacks a field, the result is unknown */
 	status = parsed("Name:\ta\n" REST "SigCgt:\t00000000");
 	CHECK(!status.complete && loses_signal(&status, SIGSYS));
 	status = parsed("");

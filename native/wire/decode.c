@@ -29,7 +29,7 @@ u64 take_u64(struct cursor *c)
 	return low | (u64)take_u32(c) << 32;
 }
 
-/* Takes `length` bytes that must end in NUL, then the padding. */
+/* Takes `length` bytes, which must end in NUL, and then the padding to a multiple of 4. */
 static const char *take_bytes(struct cursor *c, u32 length)
 {
 	const u8 *start = c->at;
@@ -152,10 +152,7 @@ int open_program(const u8 *bytes, u64 size, struct cursor *outer, struct cursor 
 	return 0;
 }
 
-/*
- * Returns true if both sections were decoded to their end without a malformed op. This is checked
- * before any op runs.
- */
+/* Returns 0 if all fields of an op were read to their end and were well formed, otherwise -EPROTO. */
 int finished(const struct cursor *payload)
 {
 	return payload->bad || payload->at != payload->end ? -EPROTO : 0;

@@ -15,7 +15,7 @@ static inline int in_part(enum step_part part, long err)
 struct cursor {
 	const u8 *at;
 	const u8 *end;
-	int bad;	/* stays set once set, so a handler checks it only at its end */
+	int bad;	/* never cleared, so an op's handler checks it only once, after its last field */
 };
 
 struct strings {

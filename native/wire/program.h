@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Declares the wire format of a program: a container as a flat list of system calls.
- * src/ops/wire.ts is this file's twin; a test compares the two.
+ * Declares the wire format of a program, which describes a container as a flat list of operations
+ * (ops). src/ops/wire.ts is this file's twin; a test compares the two.
  *
  *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
  *   op       = u32 code, u32 payload length, payload
@@ -10,15 +10,18 @@
  *   strings  = u32 count, u32 length of all, each string with its NUL, zeros up to a multiple of 4
  *   numbers  = u32 count, u32 each
  *
- * Everything is 4-byte aligned. Strings end in NUL inside the program, so the
- * interpreter passes pointers into it directly to the kernel.
+ * Everything is 4-byte aligned. Strings end in NUL inside the program, so the interpreter passes
+ * pointers into it directly to the kernel.
  */
 #ifndef HUTCH_PROGRAM_H
 #define HUTCH_PROGRAM_H
 
 #define PROGRAM_MAGIC 0x31747568 /* "hut1" */
 
-/* Outer ops run in the caller, inner ops in the child: code, name, handler, fields. */
+/*
+ * Ops of the outer section run in the caller, ops of the inner section in the child. Columns: code,
+ * name, handler, fields.
+ */
 #define OUTER_OPS(X) \
 	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
 	X(2, writeFile, op_write_file, "path:string value:string") \
@@ -112,18 +115,18 @@
 	X(142, checkStreams, op_check_streams, "protect:u32") \
 	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings")
 
-/* OP_spawn, OP_exec, …: the code of each op. */
+/* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,
 enum op_code { OUTER_OPS(OP_CODE) INNER_OPS(OP_CODE) };
 #undef OP_CODE
 
-/* Outer ops have codes below this. */
+/* Code of the first inner op; outer ops have lower codes. */
 #define FIRST_INNER_OP OP_joinGroup
 
 /*
- * The session of a spawned process: the caller's session, or a new one. With a terminal among its
- * streams, the process also gets a new process group. In a program that uses the library, a job
- * gets the foreground only if its stdin is the terminal.
+ * The session of a spawned process: that of its caller (KEPT), or a new one. A process with a
+ * terminal among its streams stays in the session, and gets a new process group. OF_LIBRARY: its
+ * group becomes the foreground group only if its stdin is the terminal.
  */
 enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 
@@ -156,85 +159,100 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
 		   REPORT_PROGRAM = 7 };
 
 /*
- * Requests to a hutch-init that stays as PID 1. A real-time signal is queued, so no request is lost
- * when two arrive together. The value sent with it is REQUEST_STOP, or the number of a signal for
- * all processes of the pid namespace. REQUEST_STOP begins a stop: hutch-init reports full file
- * systems, and stays until all processes have ended.
+ * Requests to a hutch-init that stays as PID 1, sent as the value of a real-time signal. Such
+ * signals are queued, so no request is lost when two arrive together. The value is REQUEST_STOP, or
+ * the number of a signal for all processes of the pid namespace. After REQUEST_STOP, hutch-init
+ * reports full file systems, and stays until all processes have ended.
  */
 #define REQUEST_SIGNAL 64
 #define REQUEST_CODE (-77)
 #define REQUEST_STOP 0
 
 /*
- * In an id map: stands for the first id of the range that reserveIds has reserved. The entry's
- * count is then at most the length of this range.
+ * Stands in an id map for the first id of the range that reserveIds has reserved. hutch reduces the
+ * count of this map entry to the length of the range.
  */
 #define RESERVED_ID "*"
 
-/* A signal that the terminal sent to hutch and that is meant for the job. PID 1 passes it on to its process group. */
+/*
+ * si_code of a signal that the terminal sent to hutch and that is meant for the job. PID 1 passes
+ * the signal on to the job's process group.
+ */
 #define TYPED_CODE (-78)
 
 enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
-/* The one-byte message from hutch to hutch-init. */
+/* The one-byte message by which hutch lets a waiting hutch-init continue. */
 #define GO_BYTE 'g'
 
-/* Or a job request in one message: the ops of one job, after which the program continues with them. */
+/*
+ * Maximum size of a message with a job for a prestarted sandbox. The message contains ops, with
+ * which the sandbox continues its program.
+ */
 #define ORDER_BYTES_AT_MOST 131072
 
 struct report {
 	unsigned int kind;
 	/*
-	 * FAILED: index of the inner op; EXITED, FULL: full file systems, see init/tmpfs-usage.c;
-	 * STOPPED: 1 if the terminal sent the signal
+	 * FAILED: index of the inner op; EXITED, FULL: mask of full file systems, see
+	 * init/tmpfs-usage.c; STOPPED: 1 if the terminal sent the signal
 	 */
 	unsigned int step;
-	/* FAILED: errno + part * STEP_PART; EXITED: wait status; READY: what it is ready for; STOPPED: the signal */
+	/*
+	 * FAILED: errno + part * STEP_PART; EXITED: wait status; READY: what hutch-init waits for;
+	 * STOPPED: the signal
+	 */
 	int value;
-	/* EXITED: KiB, the maximum of the command and the processes that it waited for; FAILED: number of the call */
+	/*
+	 * EXITED: peak memory in KiB of the command and the processes that it waited for; FAILED:
+	 * number of the system call
+	 */
 	unsigned int max_rss;
-	unsigned int typed;	/* EXITED: 1 if the command's last signal came from the terminal */
+	unsigned int typed;	/* EXITED: 1 if the terminal sent the command's last signal */
 };
 
 /*
  * What hutch-init finds about a program that could not be executed (init/program-look.c).
- * src/run/program-look.ts is the twin. Errors are errno numbers, or 0. Texts end in NUL. There is
- * one look for the program, and one for each interpreter behind it.
- * A refused mount target is reported in the same struct (init/target-look.c; report.value is
- * LOOK_AT_TARGET). `target` is the resolved path inside, without links. `path` is the first
- * symbolic link on the way, and `loader` is this link's text. `access` is ELOOP if such a link is
- * one of /proc that leads to a process's open file. mode, owner, group and mount describe the last
- * part that exists.
+ * src/run/program-look.ts is the twin. Errors are errno numbers, or 0. Texts end in NUL. One such
+ * message is sent for the program, and one for each interpreter that it needs. A refused mount
+ * target is reported in the same struct (init/target-look.c; report.value is LOOK_AT_TARGET).
+ * `target` is the resolved path inside, without links. `path` is the first symbolic link on the
+ * way, and `loader` is this link's text. `access` is ELOOP if the link is one of /proc that leads
+ * to a process's open file. mode, owner, group and mount describe the last component that exists.
  */
 enum look_at { LOOK_AT_PROGRAM = 0, LOOK_AT_TARGET = 1 };
 
 struct program_look {
 	struct report report;
-	unsigned int error;		/* error of resolving the path */
-	/* with an error: length of the path up to the part that is missing, not a directory, or not searchable */
+	unsigned int error;		/* errno of resolving the path, or 0 */
+	/*
+	 * if `error` is set: length of the path up to the component that is missing, not a
+	 * directory, or not searchable
+	 */
 	unsigned int barrier;
-	unsigned int mode, owner, group;	/* of the file, or with EACCES of the directory that refused */
+	unsigned int mode, owner, group;	/* of the file; if `error` is EACCES, of the directory */
 	unsigned int user;		/* effective user id of hutch-init */
-	unsigned int mount;		/* mount flags, as in statfs(2) */
-	unsigned int access;		/* error of faccessat(2) for execution */
-	unsigned int open_error;	/* error of opening for reading */
-	unsigned int loader_error;	/* error of looking up its interpreter */
+	unsigned int mount;		/* flags of the file's mount, as in statfs(2) */
+	unsigned int access;		/* errno of faccessat(2) for execution, or 0 */
+	unsigned int open_error;	/* errno of opening the file for reading, or 0 */
+	unsigned int loader_error;	/* errno of looking up the interpreter, or 0 */
 	unsigned int length;		/* bytes in head */
 	char path[1024];
-	char target[1024];		/* target of the path if it is a symbolic link, otherwise empty */
+	char target[1024];		/* where the path leads if it is a symbolic link, otherwise empty */
 	char loader[256];		/* interpreter of a script, or loader of an ELF file */
 	unsigned char head[256];
 };
 
 /*
- * The refused part of a mount op: ENOENT for a source differs from ENOENT for a target. For exec,
- * PART_PROCESS says that creating the process failed, before the program was executed.
+ * Parts of an op that can be refused, so that, for example, ENOENT for a source differs from ENOENT
+ * for a target. An error is errno + part * STEP_PART. PART_PROCESS in exec: creating the process
+ * failed, so the program was not executed.
  */
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
 	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8,
-	/* the source's mount has a forbidden flag, in the order of MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */
+	/* the mount of the source has a forbidden flag: MOUNT_ATTR_RDONLY, NOSUID, NODEV or NOEXEC, in this order */
 	PART_READ_ONLY = 9, PART_NO_SUID = 10, PART_NO_DEV = 11, PART_NO_EXEC = 12
 };
 

@@ -7,13 +7,13 @@ import { parseCpus } from '../text/units.ts'
 import { Cgroup } from './cgroup.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
-/** Whether the action succeeded, and the line to show. */
+/** The result of an action on a group: whether it succeeded, and the line to show. */
 export interface ActionResult {
   done: boolean
   said: string
 }
 
-/** Limits that can be changed, by key: the kernel file, and what the user may type. */
+/** Limits that can be changed, by the key to press: the kernel file, and what the user may type. */
 export const limits: { [key: string]: { file: string; accepted: string } } = {
   m: { file: 'memory.max', accepted: '50M, max' },
   h: { file: 'memory.high', accepted: '50M, max' },
@@ -22,7 +22,9 @@ export const limits: { [key: string]: { file: string; accepted: string } } = {
   c: { file: 'cpu.max', accepted: 'CPUs such as 0.5, max' },
 }
 
-/** Returns true if this process is in the group in any hierarchy: stopping or killing the group would also stop or kill the caller. */
+/**
+ * Returns true if this process is in the group in any hierarchy. Stopping or killing the group would then also stop or kill this process.
+ */
 export function holdsMyself(host: Host, path: string): boolean {
   return [host.unified, ...Object.values(host.v1)].some(
     (hierarchy) => hierarchy && (path === '/' || `${hierarchy.own}/`.startsWith(`${hierarchy.mount}${path}/`)),
@@ -64,7 +66,7 @@ function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: num
   return { quota: quota === 'max' ? 'max' : Number(quota), period: cpuPeriodUsec }
 }
 
-/** Returns an error as its first line and its remedy. */
+/** Runs an action. Turns an error into a result with the error's first line and its remedy. */
 async function attempt(act: () => Promise<string>): Promise<ActionResult> {
   try {
     return { done: true, said: await act() }

@@ -9,7 +9,7 @@ import { isFull, parseMemory } from './memory.ts'
 import { parseRefusedHere, pidsLevelFile } from './pids.ts'
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** One group in one hierarchy. `path` starts at the hierarchy's mount. Sizes are in bytes. */
+/** A group in one hierarchy, on the way from a group to the root. `path` starts at the hierarchy's mount. Sizes are in bytes. */
 interface Level {
   path: string
   directory: string
@@ -17,7 +17,7 @@ interface Level {
 
 /** Figures of memory.max, or of v1's memory.limit_in_bytes, at one level. */
 export interface MemoryLevel extends Level {
-  /** Text of the file; absent without a limit. */
+  /** Text of memory.max; absent without a limit. */
   max?: string
   high?: string
   current?: number
@@ -25,12 +25,12 @@ export interface MemoryLevel extends Level {
   hits?: number
   /** Number of times memory.high throttled the group. */
   slowed?: number
-  /** Killed processes: on v2 in the group and below, on v1 only in the group. */
+  /** Number of processes that ran out of memory and were killed. v2 counts the group and its descendants, v1 only the group. */
   kills?: number
-  /** v2: number of times memory ran out at this level's own limit, and at limits below. */
+  /** Only v2: how often memory ran out at this group's own limit (`ooms`) and at limits of its descendants (`oomsBelow`). */
   ooms?: number
   oomsBelow?: number
-  /** v1, which does not count out-of-memory situations: true if usage has reached the limit. */
+  /** Only v1, which does not count how often memory ran out: true if usage has reached the limit. */
   full?: boolean
 }
 
@@ -39,9 +39,12 @@ export interface PidsLevel extends Level {
   max?: string
   current?: number
   peak?: number
-  /** Refused forks. On v1 and before Linux 6.11: of this group's tasks. Later: at the limit of this group or of a group below. */
+  /**
+   * Number of refused forks. On v1, and on v2 before Linux 6.11, of tasks in this group; later those refused by the limit of this group or
+   * a descendant.
+   */
   denied?: number
-  /** Linux 6.11 and later, v2: forks refused by this level's own limit. */
+  /** Number of forks refused by this group's own limit. Only v2 since Linux 6.11. */
   deniedHere?: number
 }
 
@@ -55,21 +58,21 @@ export interface CpuLevel extends Level {
   cpuUsec?: number
 }
 
-/** The set of CPUs of the nearest level that has one. v1 groups always have one. */
+/** The CPUs of the nearest group that has a set of its own. Every v1 group has one. */
 interface CpusetLevel extends Level {
   cpus: string
   count: number
   own: boolean
 }
 
-/** Levels by controller, from the group itself upwards; empty if the controller is not in use. */
+/** Figures of a group and its ancestors by controller, the group itself first. A list is empty if its controller is not in use. */
 export interface Ancestors {
   memory: MemoryLevel[]
   pids: PidsLevel[]
   cpu: CpuLevel[]
-  /** Absent if no level has one. */
+  /** CPUs of the nearest group that has a set of its own; absent if there is no such group. */
   cpuset?: CpusetLevel
-  /** Descendants that reached a limit of their own. */
+  /** Descendants that reached a limit of their own, by controller. */
   memoryBelow: MemoryLevel[]
   pidsBelow: PidsLevel[]
   /** Texts of memory.pressure, cpu.pressure and io.pressure, by resource. */
@@ -93,13 +96,13 @@ const files = {
   pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
   cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
 }
-/** Files that show which descendants are relevant; only for those are all files read. */
+/** Files that show which descendants reached a limit. All files are read only for those descendants. */
 const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
 const resources = ['memory', 'cpu', 'io']
 /** Maximum number of descendants to read. */
 const maxBelow = 5000
 
-/** Reads all levels once. A group removed in the meantime has no figures. */
+/** Reads the figures of a group and all its ancestors. A group that is removed meanwhile has no figures. */
 export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
   const at = (controller: string) => findLevels(host, paths, controller)
   const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: FileTexts) => L): L[] => {
@@ -129,7 +132,7 @@ export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
           resources.map((name) => `${name}.pressure`),
         )[0]
   const cpu = read(at('cpu'), files.cpu, parseCpuLevel)
-  // v1 counts used time and throttled time in different hierarchies
+  // v1 counts used CPU time and throttled CPU time in different hierarchies
   const used = readStats([paths])[0]?.cpu?.cpuUsec
   if (cpu[0] && used !== undefined) cpu[0].cpuUsec ??= used
   return {
@@ -158,7 +161,7 @@ export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
   }
 }
 
-/** Returns the group and its ancestors up to the mount, in a controller's hierarchy; '' is the v2 tree. */
+/** Returns the group and its ancestors up to the mount, in the hierarchy of a controller. The controller '' stands for the v2 tree. */
 export function findLevels(host: Host, paths: GroupPaths, controller: string): Level[] {
   const key = host.v1[controller] ? controller : ''
   const directory = paths.directories[key]
@@ -180,18 +183,18 @@ function nearestCpuset(levels: readonly Level[]): CpusetLevel | undefined {
   return nearest && { ...nearest, count: parseCpuCount(nearest.cpus) }
 }
 
-/** Returns the object without undefined fields. */
+/** Returns a copy of the object without undefined fields. */
 function known<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 }
 
-/** Returns the text of a limit; undefined for "no limit", which v1 writes as the largest number of whole pages. */
+/** Returns the text of a limit. Returns undefined for "no limit", which v1 writes as the largest number of whole pages. */
 function limitOf(text: string | undefined): string | undefined {
   const limit = text?.trim()
   return limit === undefined || limit === '' || limit === 'max' || Number(limit) >= 2 ** 62 ? undefined : limit
 }
 
-/** Parses the memory files of either version. */
+/** Parses the memory files of v1 or v2. */
 function parseMemoryLevel(level: Level, figures: FileTexts): MemoryLevel {
   const { peak, limitHits, oomKills, ownOoms } = parseMemory(figures)
   const events = parseFlat(figures('memory.events'))
@@ -211,7 +214,7 @@ function parseMemoryLevel(level: Level, figures: FileTexts): MemoryLevel {
   })
 }
 
-/** Parses the pids files, which are the same on both versions except for pids.events.local. */
+/** Parses the pids files, which are the same on v1 and v2, except for pids.events.local. */
 function parsePidsLevel(level: Level, figures: FileTexts): PidsLevel {
   return known<PidsLevel>({
     ...level,

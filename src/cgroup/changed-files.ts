@@ -6,8 +6,8 @@ import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
 /**
- * A reader of the same files of groups that come and go. The files that show activity are read each time. The other files are read while
- * those change and for 8 seconds after, otherwise every 10 seconds.
+ * A reader of the same files of groups that come and go. Files that change with every activity of a group are read each time. The other
+ * files are read while those change and for 8 seconds after, otherwise every 10 seconds.
  */
 export interface Follower {
   /** Adds a group and returns its slot. */
@@ -21,7 +21,7 @@ export interface Follower {
   close(): void
 }
 
-/** Opens a follower. The first `signs` of the files are those that show activity. */
+/** Opens a follower of these files. The first `signs` of them are those that change with every activity of a group. */
 export function openFollower(files: readonly string[], signs: number): Follower {
   const addon = native()
   const follower = addon.openFollower(files.join('\0'), signs)
@@ -39,7 +39,7 @@ export function openFollower(files: readonly string[], signs: number): Follower 
     unfollow: (slot) => addon.unfollow(follower, slot),
     look(full, changed) {
       const bytes = addon.lookAgain(follower, full)
-      // one string for all texts: slices of it need no copy
+      // decode all bytes once: slices of the string need no copy
       const all = bytes.toString('latin1')
       for (let at = 0; at < bytes.length; ) {
         const length = bytes.readInt32LE(at + 8)

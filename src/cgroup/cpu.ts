@@ -22,8 +22,8 @@ export interface CpuStats {
 }
 
 /**
- * Parses CPU statistics. `unified` reads the v2 tree's cpu.stat. `limited` reads the cpu.stat that counts throttling, which is the same
- * file on v2.
+ * Parses CPU statistics. `unified` reads the cpu.stat of the v2 tree. `limited` reads the cpu.stat with the counts of throttling; on v2
+ * this is the same file.
  */
 export function parseCpu(unified: FileTexts, limited: FileTexts): CpuStats {
   const usage = parseFlat(unified('cpu.stat'))

@@ -21,10 +21,10 @@ import { defaultParent, type GroupPaths, groupPathsOf } from './group-paths.ts'
 import { describeProcesses, isUnified, shortenList } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
-/** Default controllers of a new group, as far as the host has them. */
+/** Controllers of a new group for which no controllers are named, if the host has them. */
 const defaultControllers = ['cpu', 'io', 'memory', 'pids'] as const
 
-/** v1 hierarchies that correspond to a v2 controller. */
+/** v1 controllers that together correspond to a v2 controller. */
 const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['cpu', 'cpuacct'] }
 
 /** Undoes one step. */
@@ -32,8 +32,8 @@ export type Undo = () => unknown
 
 /**
  * Creates a group in the hierarchies of its controllers and in the v2 tree, with missing ancestors. If a step fails, everything created is
- * removed. With `moves`, processes of an ancestor that prevent the creation are moved to a leaf there. `needed` are controllers in addition
- * to the default ones.
+ * removed. With `moves`, processes in an ancestor that prevent enabling controllers are moved to a child group of that ancestor. `needed`
+ * are controllers that the group gets in addition to the default ones.
  *
  * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
@@ -58,7 +58,7 @@ export function createGroup(
   return { path: paths.path, directories }
 }
 
-/** Returns the hierarchies of the new group, and the controllers to enable on its path in the v2 tree. */
+/** Returns the hierarchies in which to create the group, and the controllers to enable for it in the v2 tree. */
 function chooseHierarchies(
   host: Host,
   paths: GroupPaths,
@@ -82,7 +82,7 @@ function chooseHierarchies(
         available: [...available, ...Object.keys(host.v1)].join(', '),
       })
   }
-  // on v2 every group can be frozen; v1 needs the freezer hierarchy
+  // every v2 group can be frozen; a v1 group only in the hierarchy of the freezer
   if (host.v1.freezer && !host.unified) keys.push('freezer')
   return { keys: [...new Set(keys)], unified }
 }
@@ -125,7 +125,7 @@ export function addLevels(
   }
 }
 
-/** v1: copies CPUs and memory nodes from the parent, because no process can join an empty cpuset. */
+/** Copies CPUs and memory nodes from the parent to a v1 group: no process can join an empty cpuset. */
 function fillCpuset(parent: string, directory: string): void {
   for (const file of ['cpuset.cpus', 'cpuset.mems'])
     if (readGroupFile(directory, file) === '' && !isUnified(directory))
@@ -133,8 +133,8 @@ function fillCpuset(parent: string, directory: string): void {
 }
 
 /**
- * Enables controllers for the children of a v2 group. Refuses a group that contains processes: for cpu and pids, the kernel would make the
- * group "domain threaded". No process could then be started below it.
+ * Enables controllers for the children of a v2 group. Refuses a group that contains processes. With cpu or pids, the kernel would make such
+ * a group "domain threaded", and no process could be started below it.
  */
 export function enableControllers(
   directory: string,
@@ -153,14 +153,17 @@ export function enableControllers(
   undo.push(() => writeGroupFile(directory, 'cgroup.subtree_control', value.replaceAll('+', '-')))
 }
 
-/** Returns true if the group contains processes that prevent enabling controllers. The real root of a tree may contain processes. */
+/**
+ * Returns true if the group contains processes, which prevent enabling controllers. Returns false for the real root of a v2 tree, which may
+ * have both.
+ */
 export function isPopulated(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.type') !== undefined && readWords(directory, 'cgroup.procs').length > 0
 }
 
 /** Checks that controllers can be enabled for a group's children. @throws CGROUP_THREADED, CGROUP_POPULATED */
 export function checkMayEnable(directory: string, controllers: readonly string[]): void {
-  // the real root of a tree has no type, and may contain processes
+  // only the real root of a v2 tree has no cgroup.type, and it may contain processes
   const type = readGroupFile(directory, 'cgroup.type')
   if (type === undefined) return
   if (type !== 'domain' && type !== 'domain threaded') throw fail('CGROUP_THREADED', { directory, type })
@@ -210,7 +213,7 @@ export async function removeGroup(paths: GroupPaths, recursive: boolean): Promis
   for (const directory of directories) await removeGroups(directory, recursive)
 }
 
-/** Removes the group `hutch` at the root with its last child; hutch creates it with the first one. */
+/** Removes the group `hutch` at the root if it has no child left. hutch creates it with its first child. */
 export function removeDefaultParent(host: Host, paths: GroupPaths): void {
   if (!paths.path.startsWith(`/${defaultParent}/`)) return
   for (const directory of new Set(Object.values(groupPathsOf(host, defaultParent).directories)))

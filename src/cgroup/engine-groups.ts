@@ -4,13 +4,14 @@
 
 /** Group names of containers: docker-ID.scope, cri-containerd-ID.scope, libpod-ID.scope, crio-ID.scope, or the id alone. */
 const idGroup = /^(?:(?!libpod-conmon|crio-conmon)[a-z][a-z0-9-]*-)?([0-9a-f]{64})(?:\.scope)?$/
-/** A container id as typed: at least four digits. */
+/** A container id as a user types it: at least its first four digits. */
 const givenId = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([0-9a-f]{4,64})$/
 const podUid = /^(?:pod)?([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})$/
 const unitSuffixes = ['.service', '.scope', '.slice']
 
 /**
- * Returns the groups that a name may mean; more than one if the name is ambiguous. An id can be shortened, and can begin with `docker://`.
+ * Returns the groups of containers, pods and units to which a name may refer; more than one if the name is ambiguous. An id can be
+ * shortened, and can begin with `docker://`.
  */
 export function findContainerGroups(paths: Iterable<string>, name: string): string[] {
   const id = isPid(name) ? undefined : givenId.exec(name)?.[1]
@@ -28,7 +29,7 @@ export function findContainerGroups(paths: Iterable<string>, name: string): stri
   return [...found.values()].sort()
 }
 
-/** Returns true for a process id, which has at most seven digits on Linux. */
+/** Returns true if the name can be a process id, which has at most seven digits on Linux. */
 function isPid(name: string): boolean {
   return /^\d{1,7}$/.test(name)
 }
@@ -39,7 +40,10 @@ interface Wanted {
   units: ReadonlySet<string>
 }
 
-/** Returns the id that a group's last path part stands for, if it is one of those searched. Every unit is its own match. */
+/**
+ * Returns the id of a container or pod in the last component of a path, if it is one that is searched for. For a unit, returns the
+ * component.
+ */
 function keyOf(last: string, { id, pod, units }: Wanted): { key: string; unit?: true } | undefined {
   const whole = idGroup.exec(last)?.[1]
   if (id !== undefined && whole?.startsWith(id)) return { key: whole }
@@ -48,7 +52,7 @@ function keyOf(last: string, { id, pod, units }: Wanted): { key: string; unit?: 
   return units.has(last) ? { key: last, unit: true } : undefined
 }
 
-/** Returns all groups on the given paths without duplicates: for `/a/b`, `/a/b` and `/a`. */
+/** Returns the given groups and their ancestors, without duplicates: for `/a/b`, `/a/b` and `/a`. */
 export function withParents(paths: Iterable<string>): Set<string> {
   const all = new Set<string>()
   for (const path of paths)

@@ -19,13 +19,13 @@ export interface Refused {
   errno: string
 }
 
-/** Remedy for a user who does not own the group. */
+/** Remedy for an error of a user who does not own the group. */
 export const delegate =
   'run as root, or have the group delegated: hutch cgroup create --owner USER, or systemd-run --user --scope -p Delegate=yes …'
 export const readOnly =
   'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup'
 
-/** Returns why the kernel refused a write, and what to do. */
+/** Returns why the kernel refused to write a file of a group, and what the user can do. */
 export function reasonFor({ directory, file, value, errno }: Refused): LimitReason {
   if (errno === 'EROFS') return { evidence: [], remedy: readOnly }
   const special =
@@ -55,7 +55,7 @@ export function reasonFor({ directory, file, value, errno }: Refused): LimitReas
 
 type Explain = (directory: string, value: string, errno: string) => LimitReason | undefined
 
-/** Files whose refusals have their own reasons. */
+/** Files for which a refused write has special reasons. */
 const byFile: { [file: string]: Explain } = {
   'cgroup.subtree_control': explainSubtreeControl,
   'cgroup.procs': explainJoin,
@@ -174,7 +174,7 @@ function explainTrigger(_directory: string, _value: string, errno: string): Limi
     : undefined
 }
 
-/** Returns the group's current use and its peak. */
+/** Returns how much of the limited resource the group uses, and its peak. */
 function useOf(directory: string, file: string): string[] {
   const figure = (names: string[]) => names.map((name) => readGroupFile(directory, name)).find(Boolean)
   const v1 = file.includes('memsw') ? 'memory.memsw' : 'memory'

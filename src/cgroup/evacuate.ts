@@ -9,11 +9,14 @@ import { effectiveUser } from '../host/passwd.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
 const kernelThread = 0x0020_0000
-/** Maximum number of passes. Each pass moves all processes found; only a group that forks faster needs many passes. */
+/**
+ * Maximum number of passes. Each pass moves all processes that are in the group. More than a few passes are needed only if the group forks
+ * faster than that.
+ */
 const maxPasses = 1000
 
 /**
- * Moves every process of `directory` to `directory`/hutch-leaf until the group is empty. If a process cannot be moved, moves all back.
+ * Moves every process of `directory` to `directory`/hutch-leaf until the group is empty. If one cannot be moved, moves all processes back.
  *
  * @throws CGROUP_NOT_EVACUATED
  */
@@ -33,7 +36,7 @@ export function evacuate(directory: string, uid: number = effectiveUser()): void
   throw undo(directory, leaf, made, notMoved(directory, readWords(directory, 'cgroup.procs')[0] ?? '', 'EAGAIN'))
 }
 
-/** Creates the leaf. Returns false if it existed before. */
+/** Creates the child group hutch-leaf. Returns false if it already existed. */
 function makeLeaf(directory: string, leaf: string): boolean {
   const refuse = (why: string, errno: string) =>
     fail('CGROUP_NOT_EVACUATED', {
@@ -50,7 +53,7 @@ function makeLeaf(directory: string, leaf: string): boolean {
   return false
 }
 
-/** Refuses processes that must not or cannot be moved, before any process is moved. */
+/** Checks all processes before any is moved, and refuses those that must not or cannot be moved. */
 function refuseForeign(directory: string, pid: string, uid: number): void {
   const refuse = (why: string) =>
     fail('CGROUP_NOT_EVACUATED', {
@@ -99,7 +102,7 @@ function describe(pid: string): string {
   return name === '' ? `process ${pid}` : `process ${pid} (${quote(name)})`
 }
 
-/** Returns a file of a process; '' if the process has ended. */
+/** Returns the text of a file of a process in /proc; '' if the process has ended. */
 function readProcess(pid: string, file: string): string {
   return readGroupFile(`/proc/${pid}`, file) ?? ''
 }

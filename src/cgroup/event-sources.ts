@@ -11,7 +11,7 @@ import { explainWrite } from './write-errors.ts'
 
 /** An event of a group. */
 export interface GroupEvent {
-  /** Milliseconds since the epoch. */
+  /** Time of the event, in milliseconds since the epoch. */
   at: number
   /** The group's path. */
   group: string
@@ -19,11 +19,14 @@ export interface GroupEvent {
    * The file that reported the event: cgroup.events, memory.events, pids.events, memory.pressure, …; '' for created and removed.
    */
   file: string
-  /** The file's key (populated, frozen, oom, oom_kill, max, high, …), `some` or `full` for pressure, `created`, `removed`. */
+  /**
+   * The key in the file (populated, frozen, oom, oom_kill, max, high, …). For pressure `some` or `full`; without a file `created` or
+   * `removed`.
+   */
   kind: string
-  /** Number of events since the previous one of this kind. For populated and frozen, the new state: 0 or 1. */
+  /** Number of events since the last one of this kind was emitted. For populated and frozen, the new state: 0 or 1. */
   count: number
-  /** Total since the group was created; absent if the kernel does not count it. */
+  /** Total number of such events since the group was created; absent if the kernel does not count them. */
   total?: number
 }
 
@@ -32,7 +35,7 @@ export interface PressureTrigger {
   resource: 'cpu' | 'memory' | 'io'
   kind: 'some' | 'full'
   stallUsec: number
-  /** Length of the window: 500 ms to 10 s; without root a multiple of 2 s. */
+  /** Length of the window: 500 ms to 10 s; without CAP_SYS_RESOURCE a multiple of 2 s. */
   windowUsec: number
 }
 
@@ -58,25 +61,25 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
 /** Keys that report a state instead of a count. */
 const states = new Set(['populated', 'frozen'])
 
-/** Returns an event with the current time. */
+/** Creates an event with the current time. */
 export function makeEvent(paths: GroupPaths, file: string, kind: string, count: number, total?: number): GroupEvent {
   return { at: Date.now(), group: paths.path, file, kind, count, ...(total !== undefined && { total }) }
 }
 
 /** Open event sources of one group. */
 export interface Sources {
-  /** Emits the changes since the previous read. */
+  /** Emits the events that happened since the previous call. */
   read: () => void
   close: () => void
 }
 
-/** The groups to watch, and the listener. */
+/** How to watch a group, and the listener that receives its events. */
 export interface Watch {
-  /** True if each group reports only its own events, because its descendants are watched too. */
+  /** True if each group reports only its own events, because each of its descendants is watched separately. */
   local: boolean
   pressure: readonly PressureTrigger[]
   emit: (event: GroupEvent) => void
-  /** Called when the kernel reports a change of these counters. */
+  /** Called when the kernel reports a change of a file. Calling `read` emits the events. */
   changed: (read: () => void) => void
 }
 
@@ -86,7 +89,7 @@ export function openSources(paths: GroupPaths, { local, pressure, emit, changed 
   const readers: (() => void)[] = []
   try {
     for (const [directory, file] of eventFiles(paths, local)) {
-      // all counts of a group created during the watch are new
+      // if the group was created during the watch, all its counts are new events
       const read = counter(paths, directory, file, emit, late)
       const stop = watchPath(`${directory}/${file}`, () => changed(read))
       if (stop) closers.push(stop)
@@ -116,8 +119,8 @@ export function openSources(paths: GroupPaths, { local, pressure, emit, changed 
 }
 
 /**
- * Returns the files of a group that count events. If every group is watched, each reports only its own (.local); otherwise it includes its
- * descendants.
+ * Returns the files of a group that count events. With `local`, these count only the group's own events (.local). Otherwise they include
+ * its descendants.
  */
 function eventFiles(paths: GroupPaths, local: boolean): [directory: string, file: string][] {
   const found: [string, string][] = []
@@ -131,7 +134,9 @@ function eventFiles(paths: GroupPaths, local: boolean): [directory: string, file
   return found
 }
 
-/** Returns a function that emits the differences of a file's counters. The caller calls it when the file may have changed. */
+/**
+ * Returns a function that emits how much each counter of a file has risen. The caller calls this function when the file may have changed.
+ */
 function counter(
   paths: GroupPaths,
   directory: string,
@@ -141,7 +146,7 @@ function counter(
 ): () => void {
   const name = file.replace(/\.local$/, '')
   let before: { [key: string]: number } = {}
-  /** Reads the counters; a removed group counts as empty. */
+  /** Reads the counters. A removed group counts as not populated and not frozen. */
   const read = () => {
     const text = readGroupFile(directory, file)
     return text === undefined && name === 'cgroup.events' ? { populated: 0, frozen: 0 } : parseFlat(text)
@@ -155,7 +160,7 @@ function counter(
       if (states.has(key) ? value !== known : value > known)
         emit(states.has(key) ? makeEvent(paths, name, key, value) : makeEvent(paths, name, key, value - known, value))
     }
-    // a group that is being removed reads as empty: keep the last values
+    // keep the last values: the file of a group that is being removed reads as empty
     before = { ...before, ...now }
   }
 }

@@ -4,12 +4,12 @@ import type { FigureSource, Kind } from './controllers/figure.ts'
 import type { DeviceIo, Pressure } from './controllers/figures.ts'
 import { findFlat, parseNumber } from './stats.ts'
 
-/** Returns true for 1 and false for any other number. */
+/** Returns true for the number 1, and false for any other number. */
 function asFlag(value: number | undefined): boolean | undefined {
   return value === undefined ? undefined : value === 1
 }
 
-/** Parses a number or `max`. v1 writes "no limit" as the largest number of whole pages. */
+/** Parses a limit: a number or `max`. v1 writes "no limit" as the largest number of whole pages. */
 function parseLimit(text: string | undefined): number | 'max' | undefined {
   if (text?.trimEnd() === 'max') return 'max'
   const number = parseNumber(text)

@@ -13,10 +13,10 @@ type FiguresBy<Key extends string> = { [line: string]: Figures<Key> }
 /** Limits by device or adapter, then by name. */
 type LimitsBy<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
 
-/** Bytes, or text such as `50M`; `max` means no limit. */
+/** A size: bytes, or text such as `50M`; `max` means no limit. */
 export type SizeInput = number | string
 
-/** On or off; 1 and 0 are also accepted. */
+/** A switch: true or false, or 1 or 0. */
 type FlagInput = boolean | 0 | 1
 
 /** One or several process or thread ids. */
@@ -28,13 +28,13 @@ type ListInput = readonly number[] | string
 /** A weight for all devices, by device, or in the kernel's format: `8:0 200`. */
 type WeightInput = number | string | { readonly [device: string]: number | 'default' }
 
-/** The keys of memory.stat; each is absent if this kernel lacks it. */
+/** The values of memory.stat by key; a key that this kernel lacks is absent. */
 type MemoryStat = Figures<keyof typeof memoryStatKeys>
 
 /** Counts of memory.events. */
 type MemoryEvents = Figures<'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'>
 
-/** cpu.stat, in microseconds and counts. */
+/** The values of cpu.stat, in microseconds and counts. */
 type CpuStat = Figures<
   | 'usage_usec'
   | 'user_usec'
@@ -48,14 +48,14 @@ type CpuStat = Figures<
   | 'burst_usec'
 >
 
-/** io.stat of one device. The kernel adds figures of io.latency and of the cost model if these are enabled. */
+/** The values of io.stat for one device. The kernel adds figures of io.latency and of the cost model if these are enabled. */
 type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
 
 type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
 type RdmaResource = 'hca_handle' | 'hca_object'
 type RdmaEvent = `${RdmaResource}.${'max' | 'alloc_fail'}`
 
-/** The value that reading a kernel file returns. */
+/** The values that `Cgroup.get` returns, by kernel file. */
 export interface FileValues {
   'cgroup.procs': number[]
   'cgroup.threads': number[]
@@ -155,7 +155,7 @@ export interface FileValues {
   'dmem.capacity': Flat
 }
 
-/** Value that writing a kernel file accepts. Sizes in a text, such as `50M`, are converted; the rest is written unchanged. */
+/** The values that `Cgroup.set` accepts, by kernel file. Sizes in a text, such as `50M`, are converted; other text is written unchanged. */
 export interface FileInputs {
   'cgroup.procs': PidsInput
   'cgroup.threads': PidsInput
@@ -173,7 +173,7 @@ export interface FileInputs {
 
   'cpu.weight': number
   'cpu.weight.nice': number
-  /** Number of CPUs: 0.5 means 50000 of 100000 µs. Also the kernel's text, or quota and period. */
+  /** The limit of cpu.max as a number of CPUs: 0.5 means 50000 of 100000 µs. The kernel's text, or quota and period, are accepted too. */
   'cpu.max': number | string | { readonly quota: Limit; readonly period?: number }
   'cpu.max.burst': number
   'cpu.idle': FlagInput
@@ -198,7 +198,7 @@ export interface FileInputs {
   'memory.low': SizeInput
   'memory.high': SizeInput
   'memory.max': SizeInput
-  /** Bytes, or text such as `50M swappiness=60`. */
+  /** Amount of memory to reclaim: bytes, or text such as `50M swappiness=60`. */
   'memory.reclaim': SizeInput
   'memory.oom.group': FlagInput
   'memory.swap.peak': 0

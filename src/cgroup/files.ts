@@ -35,7 +35,7 @@ export function tryRead(directory: string, file: string): Read {
   }
 }
 
-/** Reads a file. Returns its text with all whitespace except the last newline, or the name of the errno. */
+/** Reads a file. Returns its text without the last newline but with all other whitespace, or the name of the errno. */
 export function readRaw(directory: string, file: string): Read {
   try {
     return { text: readFileSync(encodePath(`${directory}/${file}`), 'utf8').replace(/\n$/, '') }
@@ -54,7 +54,7 @@ export function readWords(directory: string, file: string): string[] {
   return readGroupFile(directory, file)?.split(/\s+/).filter(Boolean) ?? []
 }
 
-/** Runs a change. Returns undefined, or the name of the kernel's errno. */
+/** Runs a change of the file system. Returns undefined on success, otherwise the name of the kernel's errno. */
 function attempt(change: () => void): string | undefined {
   try {
     change()
@@ -64,14 +64,14 @@ function attempt(change: () => void): string | undefined {
   }
 }
 
-/** Writes a value. Returns undefined, or the name of the kernel's errno. */
+/** Writes a value to a file. Returns undefined on success, otherwise the name of the kernel's errno. */
 export function writeGroupFile(directory: string, file: string, value: string): string | undefined {
   return attempt(() => writeFileSync(encodePath(`${directory}/${file}`), value, { flag: 'r+' }))
 }
 
 /**
- * Writes a value without blocking the event loop, because limits, moves and reclaim may take time. Returns undefined, or the name of the
- * errno.
+ * Writes a value without blocking the event loop, because the kernel may take long to apply a limit, move processes or reclaim memory.
+ * Returns undefined on success, otherwise the name of the errno.
  */
 export async function writeGroupFileAsync(directory: string, file: string, value: string): Promise<string | undefined> {
   try {
@@ -82,22 +82,22 @@ export async function writeGroupFileAsync(directory: string, file: string, value
   }
 }
 
-/** Creates a group. Returns undefined, or the name of the errno. */
+/** Creates a group. Returns undefined on success, otherwise the name of the errno. */
 export function makeDirectory(directory: string): string | undefined {
   return attempt(() => mkdirSync(encodePath(directory)))
 }
 
-/** Removes a group. Returns undefined, or the name of the errno. */
+/** Removes a group. Returns undefined on success, otherwise the name of the errno. */
 export function removeDirectory(directory: string): string | undefined {
   return attempt(() => rmdirSync(encodePath(directory)))
 }
 
-/** Changes the owner of a file or group. Returns undefined, or the name of the errno. */
+/** Changes the owner of a file or group. Returns undefined on success, otherwise the name of the errno. */
 export function changeOwner(path: string, uid: number, gid: number): string | undefined {
   return attempt(() => chownSync(encodePath(path), uid, gid))
 }
 
-/** Changes the mode of a file or group. Returns undefined, or the name of the errno. */
+/** Changes the mode of a file or group. Returns undefined on success, otherwise the name of the errno. */
 export function changeMode(path: string, mode: number): string | undefined {
   return attempt(() => chmodSync(encodePath(path), mode))
 }
@@ -149,13 +149,13 @@ export function readEntries(directory: string): { files: string[]; groups: strin
   return entries
 }
 
-/** Returns a directory and all groups below it, parents first. Uses one native call, which opens no group without children. */
+/** Returns a directory and all groups below it, parents first. Makes one native call, which does not open groups without children. */
 export function walkGroups(directory: string): string[] {
   const below = splitGroups(listGroups(directory))
   return [directory, ...below.sort().map((path) => `${directory}/${path}`)]
 }
 
-/** Returns all groups below a directory as one text, to compare with that of a previous call. */
+/** Returns all groups below a directory as one text. A caller compares this text with that of a previous call. */
 export function listGroups(directory: string): string {
   const list = native().walkGroups(encodePath(directory))
   return typeof list === 'string' ? list : decodeNames(list)
@@ -175,7 +175,10 @@ export function removeTree(directory: string): boolean {
   return errno === undefined || errno === 'ENOENT'
 }
 
-/** Reads the same files of many groups in one native call. Returns one reader of texts per group, in the given order. */
+/**
+ * Reads the same files of many groups in one native call. Returns for each group, in the given order, a function from a file name to its
+ * text.
+ */
 export function readMany(directories: readonly string[], files: readonly string[]): FileTexts[] {
   if (directories.length === 0 || files.length === 0) return directories.map(() => () => undefined)
   return split(native().readFiles(encodePath(directories.join('\0')), files.join('\0')), directories.length, files)
@@ -187,7 +190,7 @@ interface Reader {
   close(): void
 }
 
-/** Opens a reader. If the process may not open that many files, each read opens them again. */
+/** Opens a reader. If the process may not open that many files at once, each read opens and closes them. */
 export function openReader(directories: readonly string[], files: readonly string[]): Reader {
   const addon = native()
   const reader =
@@ -206,7 +209,7 @@ export function openReader(directories: readonly string[], files: readonly strin
   }
 }
 
-/** Splits the bytes that native/node/read.c writes. Decodes them as one string, because slices of it need no copy. */
+/** Splits the bytes that native/node/read.c writes into texts. Decodes all bytes as one string, because slices of a string need no copy. */
 function split(bytes: Buffer, groups: number, files: readonly string[]): FileTexts[] {
   const all = bytes.toString('latin1')
   let at = 0

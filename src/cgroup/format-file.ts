@@ -6,14 +6,15 @@ import { describeFile } from './controllers/catalog.ts'
 import type { FileFormat } from './controllers/entry.ts'
 import { formatWrites } from './value-read.ts'
 
-/** Converts the value of a file into texts. `name` is the file's name in errors. */
+/** Converts the value of a file into the texts to write. `name` names the file in errors. */
 export type FileReader = typeof formatFile
 
-/** Formats with several texts: one line per device, adapter or resource, or one process each. */
+/** Formats of which each text is written separately: one line per device, adapter or resource, or one process. */
 const manyTexts: readonly FileFormat[] = ['flat-keyed', 'nested-keyed', 'pids', 'toggles']
 
 /**
- * Returns the texts to write, in this order. For a file that the catalogue lacks, accepts one line of text unchanged.
+ * Returns the texts to write to a file, in this order. The value of a file that the catalogue lacks must be one line of text, which is not
+ * changed.
  *
  * @throws OPTION_INVALID
  */
@@ -27,7 +28,7 @@ export function formatFile(file: string, value: unknown, name: string = file): s
   return formatWrites(words, Array.isArray(value) ? value.map(withNumbers) : withNumbers(value), name)
 }
 
-/** Returns a value for an unknown file: one line of text. @throws OPTION_INVALID */
+/** Checks the value for a file that the catalogue lacks: it must be one line of text. @throws OPTION_INVALID */
 function plainText(value: unknown, name: string): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text

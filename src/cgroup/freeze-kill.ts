@@ -12,7 +12,10 @@ import { describeProcesses, shortenList } from './group-state.ts'
 import { makeWrites } from './restore.ts'
 import { planFreeze } from './set-file.ts'
 
-/** Waits at most 3 s, in short steps first. Not every layout has a file that reports the end of freezing or killing. */
+/**
+ * Waits at most 3 s until a check succeeds, in short steps first. Polls, because not every layout has a file that reports the end of
+ * freezing or killing.
+ */
 async function waitFor(done: () => boolean): Promise<boolean> {
   for (let tries = 0; tries < 140; tries++) {
     if (done()) return true
@@ -27,8 +30,8 @@ function directoriesOf(paths: GroupPaths): string[] {
 
 /**
  * Kills all processes of the group and its descendants. One write is enough if the kernel has cgroup.kill and all processes are in the v2
- * tree. Otherwise hutch kills each process and repeats until none is left, because of new forks. It thaws a frozen v1 group first, because
- * frozen tasks cannot die.
+ * tree. Otherwise hutch kills each process, and repeats this until none is left, because processes may fork meanwhile. A frozen v1 group is
+ * thawed first, because frozen tasks cannot end.
  *
  * @throws CGROUP_REFUSED if a process survives or cannot be killed
  */
@@ -58,10 +61,10 @@ export async function killGroup(paths: GroupPaths): Promise<void> {
   })
 }
 
-/** Kills the processes in a group's list, except this process. Returns their number, or -errno if one cannot be killed. */
+/** Kills the processes that a group lists, except this process. Returns their number, or -errno if one of them cannot be killed. */
 function killListed(directory: string): number {
   const count = signalList(directory, 'cgroup.procs')
-  // a threaded v2 group lists only threads
+  // in a threaded v2 group, only the list of threads can be read
   return count < 0 && errnoName(count) === 'EOPNOTSUPP' ? signalList(directory, 'cgroup.threads') : count
 }
 
@@ -101,7 +104,7 @@ function isFrozen(directory: string): boolean {
   return /^frozen 1$/m.test(readGroupFile(directory, 'cgroup.events') ?? '')
 }
 
-/** Returns true if an ancestor is frozen, which keeps the group frozen. */
+/** Returns true if an ancestor of the group is frozen. Thawing the group has no effect then. */
 function isFrozenAbove(directory: string): boolean {
   const above = directory.slice(0, directory.lastIndexOf('/'))
   return (

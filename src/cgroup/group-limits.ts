@@ -5,13 +5,13 @@ import type { GroupPaths } from './group-paths.ts'
 import { type FileTexts, parseNumber } from './stats.ts'
 import { readLegacy } from './v1/read.ts'
 
-/** Limits in bytes and tasks; absent if the group lacks the controller. */
+/** The limits of a group, in bytes and tasks. A limit is absent if the group lacks the controller. */
 export interface GroupLimits {
   memory?: number | 'max'
   memoryHigh?: number | 'max'
   swap?: number | 'max'
   pids?: number | 'max'
-  /** CPUs: quota divided by period. */
+  /** Limit of CPU time in CPUs: quota divided by period. */
   cpus?: number | 'max'
 }
 

@@ -9,14 +9,17 @@ import { isBelow } from '../text/paths.ts'
 import { isGroup, readChildren, walkGroups } from './files.ts'
 import { parseGroupPath } from './path.ts'
 
-/** A group's directories by controller; '' is the v2 tree. Controllers that share a v1 hierarchy have the same directory. */
+/**
+ * The place of a group: its path, and its directory for each controller. The key '' stands for the v2 tree. Controllers that share a v1
+ * hierarchy have the same directory.
+ */
 export interface GroupPaths {
-  /** Path from the root, with a leading slash. If the hierarchies differ, the path in the first one. */
+  /** Path from the root, with a leading slash. If the group has different paths in the hierarchies, the path in the first hierarchy. */
   readonly path: string
   readonly directories: { readonly [controller: string]: string }
 }
 
-/** Group below which root's groups are created if no parent is given. */
+/** Name of the group in which root's new groups are created if no parent is given. */
 export const defaultParent = 'hutch'
 
 /** Returns every hierarchy with its key in `GroupPaths.directories`. */
@@ -42,7 +45,7 @@ export function groupPathsOf(host: Host, path: string, origin = 'the group'): Gr
   return { path: `/${below}`, directories }
 }
 
-/** Returns the group that contains this process, in every hierarchy. */
+/** Returns the place of the group that contains this process, in every hierarchy. */
 export function ownGroupPaths(host: Host): GroupPaths {
   const all = hierarchies(host)
   const first = all[0]?.[1]
@@ -65,8 +68,8 @@ export function groupPathsBelow(parent: GroupPaths, name: string, origin = 'the 
 }
 
 /**
- * Returns where a new group of this name is created. A leading slash means from the root. Otherwise root's groups are created below
- * `hutch`, and those of other users below the caller's own group.
+ * Returns where a new group of this name is created. A name with a leading slash is a path from the root. For any other name, root's groups
+ * are created below `hutch`, and those of other users below the caller's own group.
  */
 export function newGroupPaths(host: Host, name: string, origin = 'the group'): GroupPaths {
   if (name.startsWith('/')) return groupPathsOf(host, name, origin)
@@ -99,7 +102,10 @@ export function findGroupPaths(host: Host, name: string, origin = 'the group'): 
   throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearestGroup(name, wanted, known) })
 }
 
-/** Returns the known group whose name is most similar: a path is compared with paths, a name with the ends of paths. */
+/**
+ * Returns the existing group whose name is most similar to an unknown name. A path is compared with whole paths, a name with the ends of
+ * paths.
+ */
 function nearestGroup(name: string, wanted: string, known: readonly string[]): string | undefined {
   if (name.startsWith('/')) return nearest(`/${wanted}`, known)
   const levels = wanted.split('/').length

@@ -11,7 +11,7 @@ export function describeProcesses(directory: string): string[] {
   })
 }
 
-/** Joins the first names, and the number of the remaining ones. */
+/** Joins the first names of a list with commas, and adds how many more there are. */
 export function shortenList(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).map(clean).join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
@@ -32,7 +32,7 @@ export function isRoot(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.type') === undefined
 }
 
-/** Returns the visible v2 groups on the path to a group, from the top down. */
+/** Returns the v2 groups from the top of the visible tree down to a group. */
 function levelsDownTo(directory: string): string[] {
   const levels = [directory]
   for (;;) {
@@ -42,12 +42,15 @@ function levelsDownTo(directory: string): string[] {
   }
 }
 
-/** Returns a group's path as hutch's commands accept it. */
+/** Returns a group's path in the form that hutch's commands accept. */
 function pathOf(directory: string, top: string): string {
   return directory.slice(top.length) || '/'
 }
 
-/** Returns the level at which a controller is not enabled on the path to a group, and the command that enables it. */
+/**
+ * Explains why a group lacks a controller: the ancestor that does not enable it for its children. Returns this as evidence, and the command
+ * that enables it.
+ */
 export function explainChain(directory: string, controller: string): [evidence: string[], remedy: string] {
   const levels = levelsDownTo(directory)
   const broken = levels.slice(0, -1).find((level) => !readWords(level, 'cgroup.subtree_control').includes(controller))

@@ -7,23 +7,26 @@ import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts'
 
-/** Bytes, microseconds and counts of one group and its descendants. */
+/** Statistics of a group and its descendants, in bytes, microseconds and counts. */
 export interface GroupStats {
   /** True if the group or a descendant contains processes; known only with a v2 tree. */
   populated?: boolean
   frozen?: boolean
   memory?: {
     current: number
-    /** Peak use in bytes; on v2 since Linux 5.19. */
+    /** Peak memory use in bytes; on v2 only since Linux 5.19. */
     peak?: number
-    /** current minus the page cache that the kernel can drop at once (inactive_file), as Docker and Kubernetes compute it. Bytes. */
+    /**
+     * `current` minus the page cache that the kernel can drop at once (inactive_file), in bytes. Docker and Kubernetes compute it the same
+     * way.
+     */
     workingSet?: number
     anon?: number
     file?: number
     swap?: number
     /** Number of processes that the OOM killer killed. */
     oomKills?: number
-    /** Number of times use reached memory.max. */
+    /** Number of times memory use reached memory.max. */
     limitHits?: number
   }
   cpu?: CpuStats
@@ -31,7 +34,7 @@ export interface GroupStats {
   pids?: { current: number; peak?: number; denied?: number }
 }
 
-/** Waiting time in microseconds. some: at least one task waited; full: all tasks waited (accounting/psi.rst). */
+/** Time that tasks waited, in microseconds. some: at least one task waited; full: all tasks waited (accounting/psi.rst). */
 export type GroupPressure = { [resource in 'cpu' | 'memory' | 'io' | 'irq']?: { someUsec?: number; fullUsec?: number } }
 
 const memoryFiles = {
@@ -47,7 +50,7 @@ const memoryFiles = {
 }
 const pidsFiles = ['pids.current', 'pids.peak', 'pids.events']
 
-/** Files to read by hierarchy, in the v2 tree and in v1's hierarchies. */
+/** Files to read for statistics: in the v2 tree, and in the v1 hierarchy of each controller. */
 const unifiedFiles = ['cgroup.events', 'cpu.stat', ...memoryFiles.v2, 'io.stat', ...pidsFiles]
 const legacyFiles: { [controller: string]: string[] } = {
   memory: memoryFiles.v1,
@@ -58,14 +61,14 @@ const legacyFiles: { [controller: string]: string[] } = {
   freezer: ['freezer.state'],
 }
 
-/** Reads the use of the same groups repeatedly. */
+/** A reader of the statistics of the same groups, for repeated use. */
 export interface StatsReader {
   /** Returns the statistics in the groups' order; a removed group has no figures. */
   read(): GroupStats[]
   close(): void
 }
 
-/** Opens a reader that keeps the files open if the process may open that many. */
+/** Opens a reader of statistics. It keeps the files open if the process may open that many. */
 export function openStats(groups: readonly GroupPaths[]): StatsReader {
   const parts = figureFiles(groups, statsFiles).map(({ key, members, directories, files }) => ({
     key,
@@ -89,7 +92,7 @@ export function readStats(groups: readonly GroupPaths[]): GroupStats[] {
   return readFigures(groups, statsFiles).map(parseGroupStats)
 }
 
-/** Returns the pressure of many groups; empty if the kernel does not count it. */
+/** Returns how long tasks of many groups waited (PSI); an empty object for a group for which the kernel does not count this. */
 export function readPressures(groups: readonly GroupPaths[]): GroupPressure[] {
   const resources = ['cpu', 'memory', 'io', 'irq'] as const
   const files = resources.map((name) => `${name}.pressure`)
@@ -103,12 +106,12 @@ export function readPressures(groups: readonly GroupPaths[]): GroupPressure[] {
   )
 }
 
-/** Returns the files to read in the hierarchy `key`. `keys` are all hierarchies of the group. */
+/** Function that returns the files to read in the hierarchy `key`. `keys` are all hierarchies of the groups. */
 type FilesOf = (key: string, keys: ReadonlySet<string>) => readonly string[]
 
 function statsFiles(key: string, keys: ReadonlySet<string>): readonly string[] {
   if (key === '') return keys.size === 1 ? unifiedFiles : ['cgroup.events', 'cpu.stat']
-  // the v2 tree counts CPU time for all hierarchies, at a lower cost
+  // if there is a v2 tree, CPU time is read there, which is faster than reading v1's cpuacct
   if (key === 'cpuacct' && keys.has('')) return []
   return legacyFiles[key] ?? []
 }
@@ -132,7 +135,10 @@ function readFigures(groups: readonly GroupPaths[], filesOf: FilesOf): FileTexts
   )
 }
 
-/** Merges the figures of all hierarchies. Only cpu.stat has the same name in two of them, so v1's becomes `limited:cpu.stat`. */
+/**
+ * Merges the figures of all hierarchies. Only the file cpu.stat exists both in the v2 tree and on v1; v1's is renamed to
+ * `limited:cpu.stat`.
+ */
 function merge(
   groups: readonly GroupPaths[],
   parts: { key: string; members: number[]; figures: FileTexts[] }[],
@@ -159,7 +165,7 @@ function parseGroupStats(figures: FileTexts): GroupStats {
   const stats: GroupStats = {}
   const events = figures('cgroup.events')
   const populated = findFlat(events, 'populated')
-  // on a hybrid host, either hierarchy may have frozen the group
+  // on a hybrid host, the group may be frozen in the v2 tree or in v1's freezer hierarchy
   const legacy = legacyFrozen(figures('freezer.state'))
   const frozen = legacy === 1 ? 1 : (findFlat(events, 'frozen') ?? legacy)
   if (populated !== undefined) stats.populated = populated === 1
@@ -201,7 +207,7 @@ function parseGroupMemory(figures: FileTexts): GroupStats['memory'] {
   return memory as GroupStats['memory']
 }
 
-/** Parses CPU time. The v2 tree counts it in every layout; without a v2 tree, v1's cpuacct counts it in nanoseconds. */
+/** Parses CPU time. Every v2 tree counts it, also beside v1. Without a v2 tree, v1's cpuacct counts it in nanoseconds. */
 function parseGroupCpu(figures: FileTexts): CpuStats {
   const cpu = parseCpu(figures, (file) => figures(`limited:${file}`) ?? figures(file))
   const legacy = { cpuUsec: 'cpuacct.usage', userUsec: 'cpuacct.usage_user', systemUsec: 'cpuacct.usage_sys' } as const
@@ -212,7 +218,9 @@ function parseGroupCpu(figures: FileTexts): CpuStats {
   return cpu
 }
 
-/** Sums I/O over all devices. v2 has lines such as `8:0 rbytes=1 wbytes=2 …`, v1 lines such as `8:0 Read 1`. */
+/**
+ * Sums I/O over all devices. io.stat of v2 has lines such as `8:0 rbytes=1 wbytes=2 …`, blkio files of v1 have lines such as `8:0 Read 1`.
+ */
 function parseIo(figures: FileTexts): GroupStats['io'] {
   const io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 }
   const unified = figures('io.stat')

@@ -6,13 +6,13 @@ import { formatSize, parseSize } from '../text/units.ts'
 import { readChildren, readGroupFile } from './files.ts'
 import { findConflict, type Share } from './v1/cpu-quota.ts'
 
-/** Evidence lines and a remedy. */
+/** Why the kernel refused a limit, as lines of evidence, and a remedy. */
 export interface LimitReason {
   evidence: string[]
   remedy: string
 }
 
-/** A refused write. `read` returns the group's own files, even if the group is already removed. */
+/** A write that the kernel refused. `read` returns the text of a file of the group, even after the group was removed. */
 interface RefusedLimit {
   directory: string
   file: string
@@ -35,7 +35,7 @@ const byFile: { [file: string]: Explain } = {
   'memory.memsw.limit_in_bytes': explainMemory,
 }
 
-/** Explains a refused limit. Returns undefined if the errno alone explains it. */
+/** Explains why a limit was refused. Returns undefined if the errno explains it sufficiently. */
 export function explainLimit(refused: RefusedLimit): LimitReason | undefined {
   const { directory, file, value, errno } = refused
   const read = refused.read ?? ((name: string) => readGroupFile(directory, name))
@@ -55,7 +55,10 @@ const cpusOf = ({ quota, period }: Share): string => String(Math.floor((quota / 
 const describeShare = (share: Share): string =>
   `${share.directory} has ${share.quota} µs in ${share.period} µs (${cpusOf(share)} CPUs)`
 
-/** Explains a v1 CPU share larger than an ancestor's, or smaller than a descendant's. On v2 the kernel applies the lowest quota instead. */
+/**
+ * Explains a share of CPU time that v1 refuses because it is larger than an ancestor's, or smaller than a descendant's. v2 accepts such a
+ * share, and applies the lowest quota.
+ */
 function explainShare({ directory, file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   if (errno !== 'EINVAL') return undefined
   const isQuota = file === 'cpu.cfs_quota_us'
@@ -78,7 +81,7 @@ function explainShare({ directory, file, value, errno, read }: Required<RefusedL
     : undefined
 }
 
-/** Explains v1's two memory limits: the limit of memory and swap together cannot be below the limit of memory. */
+/** Explains a conflict of v1's two memory limits: the limit of memory and swap together cannot be below the limit of memory. */
 function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   const other = file === 'memory.limit_in_bytes' ? 'memory.memsw.limit_in_bytes' : 'memory.limit_in_bytes'
   const [text, limit] = [read(other), Number(read(other))]
@@ -94,7 +97,7 @@ function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): Li
     : undefined
 }
 
-/** Returns the CPUs or memory nodes of the machine, such as `0-1`. */
+/** Returns the CPUs or memory nodes that this machine has, such as `0-1`. */
 function onlineOf(file: string): string {
   const kind = file.includes('mem') ? 'node' : 'cpu'
   return readGroupFile(`/sys/devices/system/${kind}`, 'online') ?? '0'
@@ -111,7 +114,7 @@ function numbersOf(list: string | undefined): Set<number> {
 const overlap = (list: string | undefined, others: ReadonlySet<number>): boolean =>
   [...numbersOf(list)].some((number) => others.has(number))
 
-/** Returns the file by which a group reserves CPUs or memory nodes for itself: v1's flag, or v2's list. */
+/** Returns the file, with its value, by which a group has its CPUs or memory nodes exclusively: v1's flag, or v2's list. */
 const holdsAlone = (directory: string, what: 'cpus' | 'mems'): string | undefined => {
   const flag = what === 'cpus' ? 'cpuset.cpu_exclusive' : 'cpuset.mem_exclusive'
   if (readGroupFile(directory, flag) === '1') return `${flag} 1`

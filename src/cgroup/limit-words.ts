@@ -31,7 +31,7 @@ export interface Limits {
   [file: `${string}.${string}`]: number | string | boolean | object
 }
 
-/** The values of limits in a group, as `Cgroup.get` returns them. */
+/** Types of the limits' values by name in `Limits`, as `Cgroup.get` returns them. */
 export interface LimitValues {
   /** Bytes. */
   memory: Limit
@@ -42,21 +42,21 @@ export interface LimitValues {
   oomGroup: boolean
   /** Tasks. */
   pids: Limit
-  /** CPUs, such as 0.5. */
+  /** Limit of CPU time as a number of CPUs, such as 0.5. */
   cpus: Limit
   cpuWeight: number
   cpusetCpus: number[]
   ioMax: FileValues['io.max']
 }
 
-/** The calls of a group that take options. */
+/** Names of the functions of `Cgroup` that accept options, for errors. */
 type GroupCall = 'Cgroup.create' | 'Cgroup.set' | 'Cgroup.remove' | 'Cgroup.events'
 
-/** What the option table knows of limits. */
+/** Functions of the option table that control groups need. */
 interface LimitTable {
-  /** Returns the kernel file of a word; undefined for other names. */
+  /** Returns the kernel file of a limit, such as memory.max for `memory`; undefined for other names. */
   fileOf(word: string): string | undefined
-  /** Returns the files to write. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+  /** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
   parse(limits: object): [file: string, value: unknown][]
   /** @throws OPTION_UNKNOWN */
   refuseUnknown(options: object, known: readonly string[], call: GroupCall): void
@@ -64,17 +64,17 @@ interface LimitTable {
 
 let table: LimitTable | undefined
 
-/** Provides the table. The option table is in a later room than control groups. */
+/** Stores the option table's functions. src/cgroup/ may not import the option table, so src/options/ passes them in. */
 export function provideLimitTable(provided: LimitTable): void {
   table = provided
 }
 
-/** Returns the kernel file of a limit's word, or the name itself. */
+/** Returns the kernel file of a limit, such as memory.max for `memory`. Returns any other name unchanged. */
 export function fileOfLimit(name: string): string {
   return table?.fileOf(name) ?? name
 }
 
-/** Returns the files that set the limits. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+/** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
 export function filesOfLimits(limits: object): [file: string, value: unknown][] {
   return table?.parse(limits) ?? Object.entries(limits)
 }

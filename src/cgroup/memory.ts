@@ -2,28 +2,31 @@
 // Parses files of the memory controller: admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst. Pure.
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** v1 files with counts, used if swap is also limited. */
+/** v1 files with counts of memory and swap together, read if swap is limited too. */
 export const memorySwapFiles = ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'] as const
 
-/** v2 file whose counts show whether a level above a job reached its limit. */
+/** v2 file whose counts show whether the limit of a particular group was reached. */
 export const memoryEventsFile = 'memory.events.local'
 
-/** Files that count OOM kills in a group that a job shares with other processes. They are read before and after the job. */
+/**
+ * Files that count OOM kills in a group that a job shares with other processes. They are read before and after the job; the difference
+ * counts.
+ */
 export const memoryKillFile = { v2: 'memory.events.local', v1: 'memory.oom_control' } as const
 
 /** Statistics from a group's memory files; a figure that the host does not report is absent. */
 interface MemoryStats {
-  /** Peak use in bytes. */
+  /** Peak memory use in bytes. */
   peak?: number
-  /** Number of times an allocation reached the limit. */
+  /** Number of times an allocation reached the memory limit. */
   limitHits?: number
   /** Number of processes that the OOM killer killed. */
   oomKills?: number
-  /** v2: number of times memory ran out at this group's own limit. */
+  /** Number of times memory ran out at this group's own limit. Only v2. */
   ownOoms?: number
 }
 
-/** Parses the texts of the memory files of either version. */
+/** Parses the texts of the memory files of v1 or v2. */
 export function parseMemory(figures: FileTexts): MemoryStats {
   const events = parseFlat(figures('memory.events'))
   const local = parseFlat(figures('memory.events.local'))
@@ -40,8 +43,8 @@ export function parseMemory(figures: FileTexts): MemoryStats {
 }
 
 /**
- * Returns how often v1's limits were reached. v1 counts the limit of memory and that of memory and swap separately. Linux 6.13 and later
- * lost these counts, so 0 means unknown.
+ * Returns how often v1's memory limits were reached, or undefined if this is unknown. v1 counts the limit of memory and the limit of memory
+ * and swap separately. Linux 6.13 and later may not count them, so 0 means unknown.
  */
 function legacyHits(figures: FileTexts): number | undefined {
   const hits = (parseNumber(figures('memory.failcnt')) ?? 0) + (parseNumber(figures('memory.memsw.failcnt')) ?? 0)
@@ -49,12 +52,12 @@ function legacyHits(figures: FileTexts): number | undefined {
 }
 
 /**
- * Tolerance in bytes between the peak and the limit of a group that killed. The kernel charges single pages, so only a few pages in flight
- * can be missing.
+ * Bytes by which the peak of a group may be below its limit although the limit was reached. The kernel charges single pages, so only pages
+ * that are being charged at that moment are missing.
  */
 const inFlight = 64 * 1024
 
-/** v1: returns true if the group has reached a limit of its own. A limit missing from `figures` is read from `limits`. */
+/** Returns true if a v1 group has reached a limit of its own. A limit that is missing in `figures` is read from `limits`. */
 export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean {
   const reached = (peak: string, limit: string) => {
     const max = parseNumber(limits(limit))
@@ -67,5 +70,7 @@ export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean
   )
 }
 
-/** v2: attribute in which systemd-oomd counts its actions on a group. It is written before the kill (systemd-oomd.service(8)). */
+/**
+ * Extended attribute of a v2 group in which systemd-oomd counts its kills there. It is written before the kill (systemd-oomd.service(8)).
+ */
 export const daemonNote = 'user.oomd_ooms'

@@ -3,13 +3,13 @@
 import { fail } from '../errors/errors.ts'
 import { asDecoded } from '../text/non-utf8.ts'
 
-/** Maximum length of one level (NAME_MAX), and of a path (PATH_MAX minus the length of a mount and a file). */
+/** Maximum length of one component (NAME_MAX) and of a whole path (PATH_MAX minus room for a mount and a file name). */
 const longestPart = 255
 const longestPath = 3072
 
 /**
- * Returns a group's path relative to a hierarchy's mount. `/a/b`, `a/b` and `a//b/` give `a/b`; the root group gives ''. `origin` is the
- * name in errors: a flag, an option, or a file with its line.
+ * Returns a group's path relative to a hierarchy's mount. `/a/b`, `a/b` and `a//b/` give `a/b`; the root group gives ''. `origin` says in
+ * errors where the path comes from: a flag, an option, or a file with its line.
  *
  * @throws CGROUP_PATH_INVALID
  */
@@ -23,7 +23,7 @@ export function parseGroupPath(text: string, origin: string): string {
   return asDecoded(parts.join('/'))
 }
 
-/** Returns the name of a group's kernel file, such as `memory.max` or `tasks`. @throws CGROUP_FILE_INVALID */
+/** Checks the name of a group's kernel file, such as `memory.max` or `tasks`, and returns it. @throws CGROUP_FILE_INVALID */
 export function parseFileName(text: string, origin: string): string {
   if (/^[A-Za-z0-9][\w.@-]{0,127}$/.test(text) && !text.includes('..')) return text
   throw fail('CGROUP_FILE_INVALID', { value: text, origin })

@@ -2,7 +2,7 @@
 // Parses files of the pids controller, which are the same on v1 and v2: cgroup-v2.rst, "PID Interface Files". Pure.
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** v2, Linux 6.11 and later: file that counts forks refused by this level's own limit, to any group below. */
+/** v2 file that counts the forks that this group's own limit refused, of its tasks and of all descendants. Linux 6.11 and later. */
 export const pidsLevelFile = 'pids.events.local'
 
 interface PidsStats {
@@ -18,7 +18,7 @@ export function parsePids(figures: FileTexts): PidsStats {
   return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }
 }
 
-/** Returns how many forks a level's own limit has refused. */
+/** Returns how many forks a group's own limit has refused. */
 export function parseRefusedHere(text: string | undefined): number | undefined {
   return parseFlat(text).max
 }

@@ -5,16 +5,16 @@ import { readGroupFile, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import type { FileWrite } from './set-file.ts'
 import { explainWrite } from './write-errors.ts'
 
-/** Files that trigger an action, which cannot be undone. */
+/** Files of which a write triggers an action, which cannot be undone. */
 const actions = /^(cgroup\.(procs|threads|kill)|tasks|memory\.(reclaim|force_empty|peak)|cgroup\.event_control)$/
 
-/** A completed write, and the texts that restore the file; empty if nothing can restore it. */
+/** A write that succeeded, and the texts that restore the file. The list is empty if the write cannot be undone. */
 interface Made extends FileWrite {
   before: string | undefined
   texts: string[]
 }
 
-/** Completed writes of one request, which `orNone` restores after an error. */
+/** The writes of one request that have succeeded. `orNone` undoes them after an error. */
 export type Journal = Made[]
 
 /**
@@ -31,7 +31,10 @@ export async function makeWrites(writes: readonly FileWrite[], journal: Journal 
   }
 }
 
-/** Runs steps that share a journal. If one throws, restores the written files in reverse order. @throws also CGROUP_NOT_RESTORED */
+/**
+ * Runs steps that record their writes in the journal. If one throws, restores the written files in reverse order. @throws also
+ * CGROUP_NOT_RESTORED
+ */
 export async function orNone(steps: (journal: Journal) => Promise<void>): Promise<void> {
   const journal: Journal = []
   try {
@@ -51,14 +54,14 @@ export async function orNone(steps: (journal: Journal) => Promise<void>): Promis
   }
 }
 
-/** Restores one file; returns false if that failed. An action needs no restore. */
+/** Restores one file. Returns false if that failed. Ignores a write that only triggered an action. */
 function restore({ directory, file, before, texts }: Made): boolean {
   if (before === undefined) return actions.test(file) || readGroupFile(directory, file) === undefined
   const refused = texts.filter((text) => writeGroupFile(directory, file, text) !== undefined)
   return refused.length === 0
 }
 
-/** Returns the texts that restore a file's previous text. */
+/** Returns the texts to write so that a file has its previous text again. */
 function textsOf(file: string, value: string, before: string): string[] {
   if (file === 'cgroup.subtree_control') return flipped(value, before)
   const key = /^(\S+)\s+\S/.exec(value)?.[1]
@@ -68,13 +71,16 @@ function textsOf(file: string, value: string, before: string): string[] {
   return [line ?? `${key} ${noLimit(value)}`]
 }
 
-/** Returns the text that removes a device's limits: v2 names each figure, v1 has one number. */
+/** Returns the text that removes the limits of a device. v2 has a key for each limit, a v1 file has one number. */
 function noLimit(value: string): string {
   const names = [...value.matchAll(/(\w+)=/g)].map((match) => `${match[1]}=max`)
   return names.length > 0 ? names.join(' ') : '0'
 }
 
-/** Returns the opposite of the changes that were made: controllers that were not enabled before are disabled, and the reverse. */
+/**
+ * Returns the toggles that undo a write to cgroup.subtree_control. Controllers that the write enabled are disabled, and those that it
+ * disabled are enabled.
+ */
 function flipped(value: string, before: string): string[] {
   const enabled = before.split(/\s+/)
   const back = [...value.matchAll(/([+-])(\w+)/g)].flatMap(([, sign, name]) =>

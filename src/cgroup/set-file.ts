@@ -30,8 +30,8 @@ export interface FileWrite {
 }
 
 /**
- * Returns the directory in which a file exists without translation: a v2 name in the v2 tree, a v1 name in that controller's hierarchy.
- * Returns undefined otherwise.
+ * Returns the directory in which a file exists under this name. A v2 name is in the v2 tree, a v1 name in the hierarchy of its controller.
+ * Returns undefined if the file does not exist or its name must be translated.
  */
 export function directoryOf(paths: GroupPaths, file: string): string | undefined {
   const unified = paths.directories['']
@@ -43,7 +43,7 @@ export function directoryOf(paths: GroupPaths, file: string): string | undefined
   return paths.directories[controller] ?? (!hasLegacy(paths) || isOnUnified(paths, controller) ? unified : undefined)
 }
 
-/** Returns true if the controller is in the v2 tree; on a hybrid host, some are. */
+/** Returns true if the controller is in the v2 tree. On a hybrid host, some controllers are there and others on v1. */
 function isOnUnified({ directories: { '': unified } }: GroupPaths, controller: string): boolean {
   return unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)
 }
@@ -52,7 +52,7 @@ function hasLegacy(paths: GroupPaths): boolean {
   return Object.keys(paths.directories).some((key) => key !== '')
 }
 
-/** Returns true if the name needs translation: a v2 name whose controller is on v1 here. */
+/** Returns true if the name must be translated: it is a v2 name, but this host has its controller on v1. */
 function isTranslated(paths: GroupPaths, file: string): boolean {
   const controller = controllerOf(file)
   if (!file.includes('.')) return false
@@ -61,13 +61,16 @@ function isTranslated(paths: GroupPaths, file: string): boolean {
   return hasLegacy(paths) && describeFile(file, 'v2') !== undefined && !isPlain(paths, file)
 }
 
-/** Returns true if both versions use the same name, such as pids.max. */
+/** Returns true if v1 and v2 use the same name for the file, such as pids.max. */
 function isPlain(paths: GroupPaths, file: string): boolean {
   const directory = paths.directories[controllerOf(file)]
   return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
 }
 
-/** Returns a file's text; a v1 text is returned in v2's format. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+/**
+ * Returns a file's text. For a v2 name whose controller is on v1, converts the text of v1's file to v2's format. @throws
+ * CGROUP_FILE_MISSING, CGROUP_REFUSED
+ */
 export function readFile(paths: GroupPaths, file: string): string {
   if (isTranslated(paths, file)) {
     const text = readLegacy(file, (controller, name) => {
@@ -81,7 +84,7 @@ export function readFile(paths: GroupPaths, file: string): string {
   if (directory === undefined) throw missing(paths, file)
   const { text, errno } = tryRead(directory, file)
   if (errno !== undefined) throw explainRead(directory, file, errno)
-  // either hierarchy may have frozen the group
+  // on a hybrid host, the group may be frozen in the v2 tree or in v1's freezer hierarchy
   const { freezer } = paths.directories
   if (file === 'cgroup.freeze' && text === '0' && freezer !== undefined)
     return readLegacy(file, (_, name) => readGroupFile(freezer, name)) ?? text
@@ -104,14 +107,12 @@ function missing(paths: GroupPaths, file: string) {
   })
 }
 
-/** Returns true if v1 has an equivalent under another name. */
+/** Returns true if v1 has a file with the same meaning under another name. */
 function isOnLegacy(file: string): boolean {
   return describeFile(file, 'v2')?.v1 !== undefined
 }
 
-/**
- * Returns the writes that freeze or thaw a group in each hierarchy that supports it. Returns an empty list if none does.
- */
+/** Returns the writes that freeze or thaw a group, in each hierarchy that can freeze. Returns an empty list if none can. */
 export function planFreeze({ directories }: GroupPaths, frozen: boolean): FileWrite[] {
   const { '': unified, freezer } = directories
   return [
@@ -133,11 +134,11 @@ export function planWrites(paths: GroupPaths, file: string, value: string): File
     return [{ directory, file, value }]
   }
   const memory = paths.directories.memory
-  // the two values are added, so 10M must be converted to bytes first
+  // v1 needs the sum of two limits, so a size such as 10M must be converted to bytes first
   const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
-  // v1 counts swap together with memory, so setting one limit must keep the other
+  // v1 limits memory, and memory and swap together: setting one limit of v2 must keep the other
   const kept = 'memory.max as it is'
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
   const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
@@ -150,7 +151,7 @@ export function planWrites(paths: GroupPaths, file: string, value: string): File
   return file === 'memory.max' && memory !== undefined ? keepSwap(memory, planned, value) : planned
 }
 
-/** v1: sorts quota and period, because the kernel checks the share after each write. */
+/** Sorts writes of a v1 quota and its period, because the kernel checks the resulting share after each write. */
 function orderShare(writes: FileWrite[]): FileWrite[] {
   const [period, quota] = writes
   if (!period || !quota) return writes
@@ -159,8 +160,8 @@ function orderShare(writes: FileWrite[]): FileWrite[] {
 }
 
 /**
- * Returns the writes for a text that a drop-in passes unchanged. A keyed file accepts its lines one by one.
- * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would truncate at its suffix
+ * Returns the writes for a text that a drop-in command passes unchanged. For a keyed file, each line is a separate write. @throws
+ * CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would truncate at its suffix
  */
 export function planRaw(paths: GroupPaths, file: string, text: string): FileWrite[] {
   const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
@@ -175,16 +176,22 @@ export function planRaw(paths: GroupPaths, file: string, text: string): FileWrit
     )
 }
 
-/** Returns a file's text in a drop-in's form, in which cpu.weight uses libcgroup's proportion. @throws the same errors as `readFile` */
+/**
+ * Returns a file's text in the form that a drop-in command prints. cpu.weight is converted by libcgroup's formula. @throws the same errors
+ * as `readFile`
+ */
 export function readRawFile(paths: GroupPaths, file: string): string {
   if (file !== 'cpu.weight' || !isTranslated(paths, file)) return readFile(paths, file)
   return String(proportionalWeight(Number(readFile(paths, 'cpu.shares'))))
 }
 
-/** Smallest value that means "no limit" on v1, which writes the largest number of whole pages. */
+/** Smallest number that means "no limit" on v1, which shows the largest number of whole pages. */
 const unlimited = 2 ** 62
 
-/** v1: adjusts memory and memory with swap together. The growing limit is written first, because the sum must never be below memory. */
+/**
+ * Returns the writes that set v1's limit of memory and its limit of memory and swap. When the limits grow, the limit of both is written
+ * first: it must never be below that of memory.
+ */
 function keepSwap(directory: string, writes: FileWrite[], value: string): FileWrite[] {
   const before = Number(readGroupFile(directory, 'memory.limit_in_bytes'))
   const both = Number(readGroupFile(directory, 'memory.memsw.limit_in_bytes'))
@@ -200,9 +207,9 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
 }
 
 /**
- * Returns the writes that set a file, after all checks that are possible without the kernel. Unless `force` is true, refuses a memory.max
- * below the current use, which kills on v2. Also refuses a controller for the children of a group that contains processes, which would
- * become threaded.
+ * Returns the writes that set a file, after all checks that are possible without writing. Unless `force` is true, refuses two kinds of
+ * writes. A memory.max below the current use makes v2 kill processes. A controller for the children of a group with processes makes the
+ * group threaded.
  *
  * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
  * CGROUP_THREADED
@@ -214,11 +221,14 @@ export function planFile(paths: GroupPaths, file: string, value: unknown, force 
   return writes
 }
 
-/** Options of a write. */
+/** Options of setting a file. */
 export interface SetOptions {
-  /** True if writes are allowed that kill processes or make a group threaded. False by default. */
+  /** True if a write is allowed although it kills processes or makes a group threaded. False by default. */
   force?: boolean
-  /** cgroup.subtree_control: true if processes that prevent the write are first moved to a leaf of the group. False by default. */
+  /**
+   * For cgroup.subtree_control: true if processes in the group, which prevent the write, are first moved to a child group. False by
+   * default.
+   */
   evacuate?: boolean
 }
 

@@ -19,21 +19,21 @@ import { childGroupPaths, type GroupPaths, hierarchies } from './group-paths.ts'
 import { parseFileName, parseGroupPath } from './path.ts'
 import { explainMake, explainWrite } from './write-errors.ts'
 
-/** One group in one hierarchy. */
+/** A group in one hierarchy, as saved in a snapshot. */
 interface SavedGroup {
-  /** Path from the hierarchy's root. */
+  /** Path of the group from the hierarchy's root. */
   path: string
-  /** `v2`, or the v1 controller of the hierarchy. */
+  /** The hierarchy: `v2`, or a v1 controller. */
   hierarchy: string
-  /** v2: controllers of the group. */
+  /** Controllers of a v2 group. */
   controllers?: string[]
-  /** Owner; absent if root. */
+  /** User and group id of the owner; absent if the owner is root. */
   owner?: [uid: number, gid: number]
-  /** Texts by kernel file. */
+  /** Texts of the group's settings, by kernel file. */
   files: { [file: string]: string }
 }
 
-/** The document that `save` writes and `apply` reads. */
+/** A snapshot of groups: the document that `hutch cgroup save` writes and `hutch cgroup apply` reads. */
 interface SavedState {
   hutch: 'cgroups 1'
   groups: SavedGroup[]
@@ -43,7 +43,7 @@ interface SavedState {
 const noSettings =
   /^(cgroup\.(procs|threads|kill|freeze|event_control)|tasks|release_agent|freezer\.state|devices\..*|blkio\.reset_stats|.*\.pressure|.*\.(peak|failcnt|max_usage_in_bytes|usage)|memory\.(reclaim|force_empty|pressure_level|usage_in_bytes))$/
 
-/** Files that repeat another setting. */
+/** Files that show a setting which another file also shows. */
 const doubles = new Set(['cpu.weight.nice', 'cpuset.cpu_exclusive.effective'])
 
 /** Saves these groups and all groups below them, parents first. */
@@ -81,7 +81,7 @@ function saveGroup(key: string, directory: string, mount: string): SavedGroup {
   }
 }
 
-/** Returns the setting of a file; memory.oom_control also contains other values. */
+/** Returns the setting in a file. memory.oom_control contains other values besides its setting. */
 function readSetting(directory: string, file: string): string | undefined {
   const text = readGroupFile(directory, file)
   return file === 'memory.oom_control' ? text?.match(/^oom_kill_disable (\d)/)?.[1] : text
@@ -139,7 +139,7 @@ function isId(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 0xffff_ffff
 }
 
-/** A change that `applySnapshot` made or, in a dry run, would make. */
+/** A change that `applySnapshot` made; in a dry run, one that it would make. */
 export type SnapshotChange =
   | { make: string }
   | { enable: string; controllers: string[] }
@@ -147,8 +147,8 @@ export type SnapshotChange =
   | { owner: string; uid: number; gid: number }
 
 /**
- * Creates missing groups and sets different values, in the document's order; other groups and values stay. All or nothing: after a failure,
- * created groups are removed and written values restored.
+ * Creates the groups of a snapshot that are missing, and sets the values that differ, in the document's order. Other groups and values
+ * stay. After a failure, created groups are removed and written values restored.
  *
  * @throws SNAPSHOT_INVALID, CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
  */
@@ -211,7 +211,10 @@ function handDown(
   if (!dryRun) enableControllers(directory, missing, undo)
 }
 
-/** Sorts files so that the kernel accepts each: CPUs and types first, a period before its quota, memory before memory and swap. */
+/**
+ * Sorts files into an order that the kernel accepts. Types and CPUs are first, a period is before its quota, the limit of memory before
+ * that of memory and swap.
+ */
 function ordered(files: { [file: string]: string }): [string, string][] {
   const first = [
     'cgroup.type',
@@ -244,7 +247,7 @@ function setFile(
   }
   changes.push({ set: `${directory}/${file}`, value })
   if (dryRun) return
-  // a keyed file accepts only one line per write
+  // write a keyed file line by line, because the kernel accepts one line per write
   for (const line of value.split('\n')) {
     const errno = writeGroupFile(directory, file, line)
     if (errno !== undefined) throw explainWrite({ directory, file, value: line, errno })

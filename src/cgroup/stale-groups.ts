@@ -14,8 +14,8 @@ export function isJobGroup(path: string): boolean {
 }
 
 /**
- * Returns true if a directory is in the group of a running job that root started. Anyone can use such a group name, but only root can hold
- * root's lock.
+ * Returns true if a directory is in the group of a running job that root started. The name proves nothing, because any user can choose it.
+ * But only root can hold a lock as root.
  */
 export function isRootsJobGroup(directory: string): boolean {
   const parts = directory.split('/')
@@ -33,14 +33,15 @@ export function isAbandoned(directory: string): boolean {
 }
 
 /**
- * Milliseconds. A slice blocks the event loop, the pause lets killed processes end, and the total limits the clean-up. Each slice starts at
- * the top again. It is twice as long as the previous one, so that it reaches the bottom of a deep tree.
+ * Times in milliseconds. A slice of the clean-up blocks the event loop; in the pause after it, killed processes end; the total limits all
+ * slices. Each slice starts at the top of the tree again. It is twice as long as the previous one, so a late one reaches the bottom of a
+ * deep tree.
  */
 const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 
 /**
- * Removes groups that killed hutch processes left directly below `directories`, with everything in them (native/caller/stale.c). Returns
- * undefined if the first slice was enough. Otherwise returns a promise that resolves after at most 2 s.
+ * Removes groups that killed hutch processes left directly below `directories`, with all processes and groups in them
+ * (native/caller/stale.c). Returns undefined if the first slice was enough. Otherwise returns a promise that resolves after at most 2 s.
  */
 export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {
   const words = encodePath([...new Set(directories)].join('\0'))

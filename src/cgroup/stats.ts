@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses the text formats that cgroup files share: cgroup-v2.rst, "Interface Files, Format". Pure.
 
-/** Returns the text of a kernel file; undefined if it could not be read. */
+/** Function that returns the text of a kernel file; undefined if it could not be read. */
 export type FileTexts = (file: string) => string | undefined
 
 /** Parses `key value` lines into numbers. Ignores other lines. */
@@ -16,7 +16,7 @@ export function parseFlat(text: string | undefined): { [key: string]: number } {
   return values
 }
 
-/** Returns the value of one key of a flat-keyed file, without parsing the rest. */
+/** Returns the value of one key in a file of `key value` lines, without parsing the other lines. */
 export function findFlat(text: string | undefined, key: string): number | undefined {
   if (text === undefined) return undefined
   let at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `)
@@ -32,7 +32,7 @@ export function parseNumber(text: string | undefined): number | undefined {
   return trimmed !== undefined && /^\d+$/.test(trimmed) ? Number(trimmed) : undefined
 }
 
-/** Returns the total waiting times of a *.pressure file in microseconds (accounting/psi.rst). */
+/** Returns how long tasks waited in total, from the text of a *.pressure file, in microseconds (accounting/psi.rst). */
 export function parsePressure(text: string | undefined): { someUsec?: number; fullUsec?: number } {
   const stalls: { someUsec?: number; fullUsec?: number } = {}
   for (const line of text?.split('\n') ?? []) {

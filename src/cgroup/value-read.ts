@@ -6,13 +6,13 @@ import type { FileFormat, FileWords } from './controllers/entry.ts'
 
 export { formatRaw, formatValue, formatWrites } from './value-write.ts'
 
-/** cpu.max: microseconds of CPU time in each period of microseconds. */
+/** The value of cpu.max: microseconds of CPU time in each period, and the length of the period in microseconds. */
 export interface CpuMax {
   quota: Limit
   period: number
 }
 
-/** Shares of waiting time in percent, and the total in microseconds. */
+/** How long tasks waited: percent of the last 10, 60 and 300 seconds, and the total in microseconds. */
 interface Stall {
   avg10: number
   avg60: number
@@ -20,7 +20,7 @@ interface Stall {
   total: number
 }
 
-/** Content of a *.pressure file: time in which some or all tasks waited. */
+/** Content of a *.pressure file: how long some tasks waited, and how long all tasks waited. */
 export interface FilePressure {
   some?: Stall
   full?: Stall
@@ -28,15 +28,15 @@ export interface FilePressure {
 
 export type Flat = { [key: string]: Limit }
 
-/** Values by device or key, then by subkey. */
+/** Values of a nested-keyed file: by device or key, then by subkey. */
 export type Nested = { [key: string]: { [subkey: string]: Limit | string } }
 
 export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax | FilePressure | Flat | Nested
 
-/** Smallest value that means "no limit" on v1. The kernel writes the largest number of whole pages, which depends on the page size. */
+/** Smallest number that means "no limit" on v1. The kernel shows the largest number of whole pages, which depends on the page size. */
 const unlimited = 2 ** 63 - 2 ** 20
 
-/** More CPUs and memory nodes than any kernel supports. A list with larger numbers is invalid. */
+/** A number larger than that of any CPU or memory node that a kernel supports. A list with larger numbers is invalid. */
 const maxInList = 65_536
 
 /** Parses a file's text into a value. @throws CGROUP_TEXT_UNKNOWN */
@@ -73,7 +73,7 @@ const readers: { [format in FileFormat]: (text: string, words: FileWords) => Fil
   reclaim: (text) => text,
 }
 
-/** Parses a whole number. Above 2^53 the last digits are rounded, which can happen to counts of nanoseconds. */
+/** Parses a whole number. JavaScript rounds the last digits of a number above 2^53, which a count of nanoseconds can reach. */
 function parseNatural(text: string): number | undefined {
   return /^\d{1,20}$/.test(text) ? Number(text) : undefined
 }
@@ -115,7 +115,7 @@ function parseQuota(text: string): CpuMax | undefined {
   return period === undefined ? undefined : { quota: quota === 'max' ? 'max' : Number(quota), period: Number(period) }
 }
 
-/** Parses `key value` lines. Stat files are read most often, so it uses no array of lines and no regular expression. */
+/** Parses lines `key value`. Stat files are read most often, so this creates no array of lines and uses no regular expression. */
 function parseFlatKeyed(text: string): Flat | undefined {
   const values: Flat = {}
   for (let start = 0; start < text.length; ) {
@@ -133,7 +133,7 @@ function parseFlatKeyed(text: string): Flat | undefined {
   return values
 }
 
-/** Parses at most 15 digits, which a number represents exactly. */
+/** Parses at most 15 digits: a JavaScript number represents these exactly. */
 function parseDigits(text: string, start: number, end: number): number | undefined {
   if (end === start || end - start > 15) return undefined
   let number = 0
@@ -145,7 +145,7 @@ function parseDigits(text: string, start: number, end: number): number | undefin
   return number
 }
 
-/** Sets a property even if a device is named `__proto__`. */
+/** Sets a property of an object. Works even for a device that is named `__proto__`. */
 function setOwn(values: Flat, key: string, value: Limit): void {
   if (key === '__proto__')
     Object.defineProperty(values, key, { value, enumerable: true, writable: true, configurable: true })
@@ -153,8 +153,8 @@ function setOwn(values: Flat, key: string, value: Limit): void {
 }
 
 /**
- * Parses `key subkey=value …` lines. Some kernels write devices without figures before the next device on the same line. rdma distinguishes
- * adapters of the same name by `index=`.
+ * Parses `key subkey=value …` lines. Some kernels write a device without figures on the same line as the next device. rdma distinguishes
+ * adapters with the same name by `index=`.
  */
 function parseNestedKeyed(text: string): Nested | undefined {
   const entries: [string, [string, Limit | string][]][] = []
@@ -178,7 +178,7 @@ function parseWord(text: string): Limit | string {
   return text === 'max' ? 'max' : (parseDecimal(text) ?? text)
 }
 
-/** Parses lines such as `8:0 Read 4096`; a sum over all devices is `Total 4096`. */
+/** Parses lines such as `8:0 Read 4096`. The line `Total 4096` is the sum over all devices. */
 function parseOperations(text: string): Nested | undefined {
   const devices = new Map<string, [string, number][]>()
   for (const line of linesOf(text)) {
@@ -189,7 +189,7 @@ function parseOperations(text: string): Nested | undefined {
   return Object.fromEntries([...devices].map(([device, pairs]) => [device, Object.fromEntries(pairs)]))
 }
 
-/** Parses lines such as `file=33 N0=33`; the sum becomes `total`. */
+/** Parses lines such as `file=33 N0=33`. The number after the key (33) becomes `total`. */
 function parseNuma(text: string): Nested | undefined {
   const entries: [string, { [node: string]: number }][] = []
   for (const line of linesOf(text)) {

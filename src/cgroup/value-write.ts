@@ -7,10 +7,10 @@ import { parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { FileFormat, FileWords, Unit } from './controllers/entry.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
-/** Returns the error for a value: the file, the value, and the accepted form. */
+/** Function that returns the error for an invalid value. The error names the file, the value, and what is accepted. */
 type Refuse = (why: string) => Error
 
-/** Text for "nothing": a write of 0 bytes does not reach the kernel, but an empty line does. */
+/** Text that is written for an empty value: a write of 0 bytes does not reach the kernel, but an empty line does. */
 const nothing = '\n'
 
 /** Returns the text to write for a value. @throws OPTION_INVALID for an invalid value, or one that needs several writes */
@@ -42,16 +42,15 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
   return typeof writes === 'string' ? [writes] : writes
 }
 
-/** Formats that the kernel parses with sscanf, which stops at the first letter: 2M would be read as 2. */
+/** Formats of which the kernel reads a number only up to the first letter (sscanf): 2M would be read as 2. */
 const looselyRead: readonly FileFormat[] = ['quota', 'flat-keyed', 'nested-keyed']
 
 /** Formats that the kernel parses with memparse, which accepts 50M, but not 1.5G or 64KiB. */
 const sizes: readonly FileFormat[] = ['bytes', 'bytes-or-max', 'reclaim']
 
 /**
- * Returns the texts to write for a text that a drop-in passes on, as libcgroup does. Converts sizes that the kernel would misread, or
- * refuses them.
- * @throws OPTION_INVALID
+ * Returns the texts to write for a text that a drop-in command received. As in libcgroup, the text is not checked. But sizes that the
+ * kernel would misread are converted or refused.
  */
 export function formatRaw(words: FileWords | undefined, text: string): string[] {
   const format = words && (words.writes ?? words.format)
@@ -100,7 +99,7 @@ function formatUnlimited(value: unknown, words: FileWords): string | undefined {
   return words.noLimit !== undefined && (value === words.noLimit || value === -1) ? words.noLimit : undefined
 }
 
-/** Returns a whole number, also one given as 0x…. The kernel would read a leading 0 as octal. */
+/** Returns the value as a whole number. Accepts 0x…, and reads a leading 0 as decimal; the kernel would read it as octal. */
 function formatNumber(value: unknown, words: FileWords, refuse: Refuse): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text !== 'string' || !/^-?\d{1,16}$|^0x[0-9a-f]{1,13}$/i.test(text)) throw refuse('not a whole number')
@@ -153,7 +152,7 @@ function formatPids(value: unknown, _words: FileWords, refuse: Refuse): string[]
   })
 }
 
-/** Returns +name and -name words; a name without a sign is enabled. */
+/** Returns a list of controllers with + or -; a name without a sign gets +. */
 function formatToggles(value: unknown, _words: FileWords, refuse: Refuse): string {
   const names = Array.isArray(value) ? value : typeof value === 'string' ? value.split(' ').filter(Boolean) : []
   if (names.length === 0 || names.some((name) => typeof name !== 'string' || !/^[+-]?[a-z][a-z0-9_]{0,31}$/.test(name)))
@@ -171,7 +170,9 @@ function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
   return value === '' ? nothing : value
 }
 
-/** Returns the text of cpu.max. A number means CPUs. A text has the format of cpu.max; `max` alone keeps the period. */
+/**
+ * Returns the text of cpu.max. A number means a number of CPUs. A text has the format of cpu.max; `max` without a period keeps the period.
+ */
 function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'number') {
     const cpus = parseCpus(value)
@@ -206,7 +207,7 @@ function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): stri
   })
 }
 
-/** Returns true for lines of text, one per device or key. */
+/** Returns true if the value is a list of texts, one for each device or key. */
 function isLines(value: unknown): value is string[] {
   return Array.isArray(value) && value.length > 0 && value.every((line) => typeof line === 'string')
 }
@@ -231,7 +232,7 @@ function formatPair(name: string, figure: unknown, words: FileWords, refuse: Ref
   return `${name}=${isWord || isFraction ? figure : formatFigure(figure, unit, words, refuse)}`
 }
 
-/** Formats one figure. The kernel would read 1M as 1, so sizes are written as numbers. */
+/** Formats one number of a keyed file. The kernel would read 1M as 1, so a size is written in bytes. */
 function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Refuse): string {
   if (figure === 'max' && unit !== 'weight') return words.noLimit ?? 'max'
   if (unit === 'bytes') return formatBytes(figure, words, refuse)
@@ -252,7 +253,7 @@ function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string
   return `${bytes} ${swappiness}`
 }
 
-/** Checks the name of a line: a block device, or any other word, with an adapter's index. */
+/** Checks the first word of a line: a block device, a known key, or an adapter's name with its index. */
 function checkLine(key: string, words: FileWords, refuse: Refuse): void {
   const known = words.format === 'flat-keyed' && unitOf(key, words) !== undefined
   const shape = words.lines === 'device' ? /^\d{1,4}:\d{1,8}$/ : /^[^\s\0-\x1f\x7f=]{1,255}( index=\d{1,9})?$/

@@ -18,14 +18,15 @@ export interface WatchOptions {
   pressure?: readonly PressureTrigger[]
 }
 
-/** Milliseconds after a burst until all counters are read again. A full inotify queue drops events, and v1 notifies before it counts. */
+/**
+ * After a change, all counters are read once more when no further change was reported for this many milliseconds. A full inotify queue
+ * drops events, and v1 notifies before it counts.
+ */
 const settleMs = 250
 
 /**
- * Watches groups until the returned function is called or all groups are removed; then calls `ended`. Reads counters when the kernel
- * reports a change. Events that arrive faster than they are read are added up, and none is lost.
- *
- * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
+ * Watches groups until the returned function is called or all groups are removed. In the latter case, calls `ended`. Reads counters when
+ * the kernel reports a change. Events that arrive faster than they are read are added up, so none is lost.
  */
 export function watchGroups(
   allPaths: readonly GroupPaths[],
@@ -79,7 +80,9 @@ export function watchGroups(
     for (const directory of new Set(Object.values(paths.directories))) watchDirectory(directory)
     for (const child of childGroupPaths(paths)) enter(child, late)
   }
-  /** Opens one watch per directory, however many watched groups are below it. The watch also reports changes of files. */
+  /**
+   * Opens one watch for each directory. This watch reports created and removed groups in the directory; its changes of files are ignored.
+   */
   const watchDirectory = (directory: string) => {
     if (directories.has(directory)) return
     const files = new Set(readFileNames(directory))

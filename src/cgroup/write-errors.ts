@@ -12,7 +12,7 @@ import type { LimitReason } from './limit-reasons.ts'
 import { controllerOf } from './v1/translate.ts'
 import { findEquivalent, formatEquivalent } from './v1/v1-on-v2.ts'
 
-/** Returns the error for a refused write. */
+/** Returns the error for a file that the kernel refused to write. */
 export function explainWrite(refused: Refused): HutchError {
   const { directory, file, value, errno } = refused
   if (errno === 'ENOENT' && readOwner(`${directory}/${file}`) === undefined)
@@ -82,7 +82,7 @@ export function explainRemove(directory: string, errno: string): HutchError {
   return fail('CGROUP_REFUSED', { what: 'remove the group', path: directory, errno, evidence, remedy })
 }
 
-/** Returns the v2 equivalent of a v1 file, with the value to write if one is given. */
+/** Returns what to use on v2 in place of a v1 file: file=value if the value is known, otherwise the file. */
 function findOnV2(file: string, value: string): string | undefined {
   const found = value === '' ? undefined : findEquivalent(file, value)
   if (found) return formatEquivalent(found)
@@ -90,7 +90,7 @@ function findOnV2(file: string, value: string): string | undefined {
   return findEquivalent(file, '')?.file ?? names.find((name) => describeFile(name, 'v2')?.v1?.includes(file))
 }
 
-/** Returns `memory` for memory.max, or a file name with similar spelling. */
+/** Suggests the file that was probably meant: memory.max for `memory`, or a file with similar spelling. */
 function nearestFile(file: string, unified: boolean): string | undefined {
   const known = [...catalogFiles('v2'), ...(unified ? [] : catalogFiles('v1'))]
   const limit = findEquivalent(file, '')?.file ?? `${file}.max`
@@ -98,7 +98,7 @@ function nearestFile(file: string, unified: boolean): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`
 }
 
-/** Returns the error for a missing file of an existing group: its controller is disabled, the kernel is older, or the name is wrong. */
+/** Returns the error for a missing file of a group. Says which cause it found: a disabled controller, an older kernel, or a wrong name. */
 function explainMissing(directory: string, file: string, value = ''): HutchError {
   const unified = isUnified(directory)
   const controller = controllerOf(file)

@@ -36,7 +36,9 @@ export const command: CommandGroup = {
     'GROUP is a path from the root (/build/jobs) or a name. A name is below hutch/ for root, and below your own group otherwise.',
 }
 
-/** Decodes names of groups that are pasted as hutch prints them. The words of an executed command are not changed. */
+/**
+ * Decodes escapes in names of groups, so that a name can be pasted as hutch prints it. The words of a command to execute are not changed.
+ */
 function withNames(verb: Command): Command {
   return {
     ...verb,

@@ -2,33 +2,33 @@
 // The type of a command of the CLI. Help, man pages, completion and the dispatcher read it. Pure.
 import type { FlagTable, Parsed } from './flags.ts'
 
-/** One command or verb: its options and words, what its help says, and the function that runs it. */
+/** A command, or a verb of a command such as `hutch cgroup set`: its options, its operands, its help, and the function that runs it. */
 export interface Command {
-  /** Words after the options, as in the usage line: `GROUP FILE=VALUE…`. */
+  /** Operands after the options, as the usage line shows them: `GROUP FILE=VALUE…`. */
   words: string
-  /** Other forms of the usage line, each after `hutch NAME`. */
+  /** Other usage lines of the command, without `hutch NAME` at the start. */
   otherUsages?: readonly string[]
-  /** Paragraphs below the usage line. The caller wraps the lines. */
+  /** Paragraphs of the help below the usage line. They are wrapped when printed. */
   details?: string
   flags: FlagTable
-  /** Minimum and maximum number of words; by default 0 and unlimited. */
+  /** Minimum and maximum number of operands; by default 0 and unlimited. */
   minWords?: number
   maxWords?: number
-  /** True if options end at the first word, because the words are another command line. */
+  /** True if options end at the first operand, because the operands are the command line of another program. */
   runsCommand?: true
   examples?: readonly (readonly [line: string, meaning: string])[]
   /** Exit statuses; by default 0 for success and 125 for a failure of hutch. */
   statuses?: readonly (readonly [status: string, meaning: string])[]
-  /** Splits the arguments; `parseFlags` with the flags above by default. */
+  /** Splits the command's arguments into options and operands. By default, `parseFlags` with `flags`. */
   parse?(args: string[]): Parsed | Promise<Parsed>
-  /** Returns the exit status. */
+  /** Runs the command and returns its exit status. */
   main(parsed: Parsed): number | Promise<number>
 }
 
-/** Commands by name. The summary is an imperative sentence for lists. */
+/** A table of commands by name. The summary of a command is an imperative sentence. */
 export type CommandTable = { readonly [name: string]: CommandEntry }
 
-/** Entry of a table: the summary for lists, and how to load the command. */
+/** An entry of the table: the summary, and the function that loads the command. */
 export interface CommandEntry {
   summary: string
   load(): Promise<{ command: Command | CommandGroup }> | { command: Command | CommandGroup }

@@ -18,7 +18,7 @@ import { type BwrapRequest, usedDescriptors } from '../dropin/bubblewrap/request
 import { fail } from '../errors/errors.ts'
 import type { Prepared } from './compile.ts'
 
-/** Prepares the file. @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
+/** Prepares a compiled file from a command line of bwrap. @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
 export function prepareBwrap(args: readonly string[]): Prepared {
   const parsed = parseBwrap(args, (descriptor) => readDescriptor('--args', descriptor).toString('utf8'))
   if ('show' in parsed) throw conflict(`--${parsed.show}`, 'it runs nothing', `type hutch bwrap --${parsed.show}`)
@@ -49,7 +49,10 @@ export function prepareBwrap(args: readonly string[]): Prepared {
   return { ...prepared, flags: { passEnvironment: environment.passes, dieWithParent: request.diesWithParent } }
 }
 
-/** Refuses options that need a descriptor at a later start. Filters and arguments are read now. */
+/**
+ * Refuses options of bwrap that need a descriptor when the compiled file starts. --seccomp, --add-seccomp-fd and --args are accepted: their
+ * descriptors are read now.
+ */
 function refuseDescriptors(request: BwrapRequest): void {
   const step = request.steps.find(
     (one) => one.do === 'data' || (one.do === 'bind' && one.source.startsWith('/proc/self/fd/')),
@@ -68,12 +71,15 @@ function refuseDescriptors(request: BwrapRequest): void {
   const found = named.find(([, value]) => value !== undefined)
   if (found)
     throw conflict(found[0], 'the descriptor does not exist at a later start', 'name a path, or use hutch bwrap')
-  // refuse any other option that uses a descriptor
+  // any other option that takes a descriptor is refused, too
   if (usedDescriptors(request).length > 0)
     throw conflict('--bwrap', 'it uses descriptors', 'name paths, or use hutch bwrap')
 }
 
-/** Returns the environment of a later start: with --clearenv only the set variables, otherwise the caller's with the changes. */
+/**
+ * Returns the environment of the command when the compiled file starts. With --clearenv, only the variables that options set, otherwise the
+ * caller's with the changes of the options.
+ */
 function environmentOf(request: BwrapRequest): { passes: boolean; changes: ReadonlyMap<string, string> } {
   const passes = !request.environment.some((change) => 'clear' in change)
   const taken = request.environment.find((change) => !('clear' in change) && change.value === undefined)

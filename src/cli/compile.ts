@@ -18,7 +18,7 @@ import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 import { parseRunFlags, readOptions, flags as runFlags } from './run.ts'
 
-/** Options of run that need a running hutch, and the reason. */
+/** Options of `hutch run` that a compiled file cannot have, with the reason. */
 const live: { [name: string]: string } = {
   report: 'a compiled file does not write reports',
   meta: 'a compiled file does not write meta files',
@@ -58,7 +58,10 @@ export const command: Command = {
   main,
 }
 
-/** Splits the arguments at `--bwrap`, which begins a command line of bwrap, unless the command's own words precede it. */
+/**
+ * Splits the arguments at `--bwrap`. The words after it are a command line of bwrap. A `--bwrap` after the start of the command's own words
+ * belongs to the command.
+ */
 function splitAtBwrap(all: string[]): [args: string[], ofBwrap: string[] | undefined] {
   const at = all.indexOf('--bwrap')
   const found = at >= 0 && !all.slice(0, at).includes('--')
@@ -84,7 +87,7 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
     return 0
   }
   const [command = '', ...words] = rest
-  // a name without a value keeps the variable of the later start, which is unknown here
+  // `--env NAME` without a value keeps a variable of the process that starts the file, whose value is unknown now
   const options = readOptions({ values, order }, () => ({}))
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
@@ -95,7 +98,10 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
   return 0
 }
 
-/** All of a file except what the options of compile add, which is the same for each planner. */
+/**
+ * Part of a compiled file that is prepared the same way for hutch's own options and for --bwrap. The options of `hutch compile` itself are
+ * added later.
+ */
 export type Prepared = Omit<Compiled, 'flags' | 'explained'> & {
   flags: Pick<Compiled['flags'], 'passEnvironment' | 'dieWithParent'>
 }
@@ -113,7 +119,7 @@ function write(output: string, values: Parsed['values'], prepared: Prepared): vo
   if (values.json) print(`${formatJson({ file: output, bytes: file.length })}\n`)
 }
 
-/** Refuses options of run next to --bwrap, whose command line contains everything. */
+/** Refuses options of `hutch run` together with --bwrap: the command line of bwrap must contain everything. */
 function refuseBesideBwrap(words: readonly string[]): void {
   const other = words.find((word) => !['--output', '--pass-args', '--quiet'].includes(word))
   if (other !== undefined)
@@ -133,7 +139,9 @@ function readRunner(): Buffer {
   }
 }
 
-/** Writes a file completely or not at all. Replaces an existing regular file instead of writing into it. @throws FILE_REFUSED */
+/**
+ * Writes a file completely or not at all. An existing regular file is replaced by a new one, and is not written into. @throws FILE_REFUSED
+ */
 export function writeExecutable(path: string, bytes: Uint8Array): void {
   const refused = (code: string, remedy: string, error?: unknown) =>
     fail('FILE_REFUSED', { what: 'write --output', path, errno: code, remedy }, error)

@@ -13,11 +13,12 @@ import { ensureScope } from '../systemd/own-scope.ts'
 import type { Result } from '../verdict/result.ts'
 
 /**
- * One kind of start. `state` is the state of a finding if it fails: `missing` for a missing feature, `note` for one that few users need.
+ * A kind of start that `hutch doctor` tries. `state` is the state of the finding if it fails: `missing` for a missing feature, `note` for a
+ * feature that few users need.
  */
 interface Trial {
   title: string
-  /** The options as the user types them. */
+  /** The options of this kind of start, as the user types them. */
   flags: string
   options: RunOptions
   state?: 'note'
@@ -32,7 +33,10 @@ const namespaces = (list: readonly (typeof kinds)[number][]): Trial => ({
   options: { isolate: [...list] },
 })
 
-/** Starts in the order in which a run needs them. If one limit fails, the others are still tried. */
+/**
+ * Kinds of starts to try, in the order in which a run needs the features. If a start with one limit fails, those with other limits are
+ * still tried.
+ */
 const trials: readonly Trial[] = [
   { title: 'start', flags: '--isolate none', options: { isolate: 'none' } },
   { title: 'memory limit', flags: '--memory 64M', options: { limits: { memory: '64M' } } },
@@ -47,17 +51,20 @@ const trials: readonly Trial[] = [
   { title: 'network', flags: '--network private', options: { network: 'private' }, state: 'note' },
 ]
 
-/** The smallest program that every system has. */
+/** The program that is started; every system has it. */
 const program = ['/bin/true', '/usr/bin/true'].find(existsSync)
 const [command, args]: [string, string[]] = program ? [program, []] : ['/bin/sh', ['-c', ':']]
 
-/** Returns a finding for each kind of start, in the order of the table. Each takes about 3 ms, except the network. */
+/**
+ * Tries every kind of start, and returns a finding for each, in the order of the table. Each start takes about 3 ms, except the one with a
+ * network.
+ */
 export async function tryStarts(): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const trial of trials) {
     const failure = await failureOf(trial)
     findings.push(toFinding(trial, failure))
-    // all kinds together failed: find out which one
+    // a start with all features failed: try each feature separately to find out which one
     if (failure && trial.title === 'namespaces')
       for (const kind of kinds) {
         const single = namespaces([kind])
@@ -68,7 +75,7 @@ export async function tryStarts(): Promise<Finding[]> {
   return findings
 }
 
-/** Returns the error of a start. Returns undefined if the program ended with status 0. */
+/** Starts the program. Returns the error; undefined if the program ended with status 0. */
 async function failureOf({ options, pool }: Trial): Promise<unknown> {
   try {
     await ensureScope(parseOptions(command, args, options, 'library'), commandLineNames)

@@ -16,7 +16,7 @@ const flags: FlagTable = { json: { help: 'Print the findings as JSON.' } }
 
 export const command: Command = {
   words: '',
-  details: 'Prints one finding a line, and a remedy for what is missing.',
+  details: 'Prints the findings about this host, one on each line, with a remedy for each missing feature.',
   flags,
   maxWords: 0,
   statuses: [

@@ -8,16 +8,16 @@ import { nearest } from '../text/nearest.ts'
 
 /** One option of a command. */
 export interface Flag {
-  /** Word for the value in the help; absent for a switch. */
+  /** Word for the option's value in the help, such as SIZE; absent for an option without a value. */
   value?: string
   short?: string
-  /** True if all values count, not only the last. */
+  /** True if the option can be repeated and all values count. Otherwise only the last value counts. */
   repeat?: boolean
-  /** One or two sentences. */
+  /** Help text of the option: one or two sentences. */
   help: string
-  /** Behaviour without the option, unless that is "off" or "no limit". */
+  /** What applies without the option, unless that is "off" or "no limit". */
   default?: string
-  /** True if the short help also shows the option. */
+  /** True if the option is common, so that the short help shows it too. */
   common?: true
   section?: Section
   complete?: OptionRow['complete']
@@ -25,7 +25,7 @@ export interface Flag {
 
 export type FlagTable = { [name: string]: Flag }
 
-/** Values by option in the given order, and the remaining words. */
+/** A parsed command line: the values of each option in the given order, and the operands. */
 export interface Parsed {
   values: { [name: string]: string[] }
   /** Options with a value, in the order of the command line. */
@@ -34,9 +34,8 @@ export interface Parsed {
 }
 
 /**
- * Parses options up to `--` or the first operand. With `mixed`, up to `--`, with operands in between.
- *
- * @throws OPTION_UNKNOWN, OPTION_INVALID
+ * Parses options up to `--` or the first operand. With `mixed`, options may also follow operands, up to `--`. @throws OPTION_UNKNOWN,
+ * OPTION_INVALID
  */
 export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {
   const options = Object.fromEntries(

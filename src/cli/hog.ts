@@ -15,7 +15,7 @@ export const command: Command = {
   main,
 }
 
-/** Passes the arguments on; the native program parses them. */
+/** Passes all arguments on unchanged: the native program parses them. */
 function parseHog(args: string[]): Parsed {
   const isHelp = args.some((word) => word === '--help' || word === '-h')
   return { values: isHelp ? { help: [''] } : {}, order: [], rest: args }

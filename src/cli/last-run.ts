@@ -7,7 +7,10 @@ import { dirname } from '../system/paths.ts'
 import { randomBytes } from '../system/random.ts'
 import { homedir } from '../system/users.ts'
 
-/** Returns the file's path. Returns undefined if HUTCH_STATE is 0 or the user has no home. */
+/**
+ * Returns the path of the file that stores the report of the last failed run. Returns undefined if HUTCH_STATE is 0 or the user has no
+ * home.
+ */
 export function lastRunFile(): string | undefined {
   const { XDG_STATE_HOME: state, HOME: home = homedir(), HUTCH_STATE: kept } = process.env
   const base = state?.startsWith('/')
@@ -19,8 +22,8 @@ export function lastRunFile(): string | undefined {
 }
 
 /**
- * Replaces the stored report; returns false on failure. Writes only to a directory that this user owns, because with sudo, HOME may be
- * another user's.
+ * Replaces the stored report of the last failed run. Returns false on failure. Writes only to a directory that this user owns: with sudo,
+ * HOME may be another user's.
  */
 export function keepLastRun(report: string): boolean {
   const path = lastRunFile()
@@ -37,7 +40,10 @@ export function keepLastRun(report: string): boolean {
   }
 }
 
-/** Creates a directory and its ancestors. Returns false if the nearest existing one is a link or belongs to another user. */
+/**
+ * Creates a directory and its missing ancestors. Returns false if the nearest existing ancestor is a symbolic link or belongs to another
+ * user.
+ */
 function makeOwned(directory: string): boolean {
   const found = lstatSync(directory, { throwIfNoEntry: false })
   if (found) return found.isDirectory() && found.uid === process.geteuid!()

@@ -32,7 +32,7 @@ function main({ values }: Parsed): number {
   const paths = Object.keys(dropins).map((name) => resolve(directory, name))
   const states = paths.map((path) => [path, stateOf(path, program)] as const)
   const only = (wanted: string) => states.filter(([, state]) => state === wanted).map(([path]) => path)
-  // before the first link: all or none
+  // check all names before creating the first link, so that all or none are created
   const foreign = values.remove ? undefined : only('foreign')[0]
   if (foreign !== undefined)
     throw fail('LINK_FOREIGN', { path: foreign, what: 'a file with this name exists that hutch did not create' })

@@ -17,10 +17,10 @@ import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
 
-/** True if the command was called with --json: errors are then one line of JSON on stderr. */
+/** True if hutch was called with --json. Errors are then printed as one line of JSON on stderr. */
 let errorsAsJson = false
 
-/** Words that request the help of the words before them. */
+/** Words after a command that print its help, such as --help. */
 const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
 
 function dropinOf(name: string | undefined) {
@@ -28,7 +28,7 @@ function dropinOf(name: string | undefined) {
 }
 
 async function main(args: string[]): Promise<number> {
-  // called through a link: see links.ts
+  // hutch was called through a link with the name of a drop-in command: see links.ts
   const called = basename(process.argv[1] ?? '')
   const dropin = dropinOf(called) ?? dropinOf(args[0])
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
@@ -64,7 +64,7 @@ async function callVerb(name: string, family: CommandGroup, args: string[]): Pro
 async function call(name: string, entry: CommandEntry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
-  // --json may belong to the executed command instead
+  // after the start of the executed command's words, --json belongs to that command
   errorsAsJson = !command.runsCommand && args.includes('--json')
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
   const { help } = parsed.values
@@ -78,27 +78,29 @@ async function call(name: string, entry: CommandEntry, args: string[]): Promise<
   return command.main(parsed)
 }
 
-/** Checks the number of words. @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
+/** Checks the number of operands of a command. @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
 function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, typed: string[]): void {
   const usage = `hutch ${name} [OPTIONS]${words === '' ? '' : ` ${words}`}`
   if (typed.length < minWords) throw fail('WORDS_MISSING', { usage })
   if (typed.length > maxWords) throw fail('ARGUMENT_UNEXPECTED', { argument: typed[maxWords]!, usage })
 }
 
-/** Ends hutch. First closes standard streams whose terminal has hung up, because Node aborts if it cannot restore a terminal's settings. */
+/**
+ * Ends hutch. Before that, closes standard streams whose terminal has hung up: Node aborts if it cannot restore the settings of a terminal.
+ */
 async function end(status: number): Promise<never> {
   for (const fd of [0, 1, 2])
     try {
       const { rdev } = fstatSync(fd)
-      // major 0 means not a device; 1 means /dev/null and similar
+      // device major 0: not a device; 1: /dev/null and other memory devices
       if (rdev >>> 8 > 1 && !isatty(fd)) closeSync(fd)
     } catch {
-      // the descriptor is already closed
+      // ignored: the descriptor is already closed
     }
   process.exit(status)
 }
 
-/** Returns the arguments as bytes: Node decodes them as UTF-8, but some file names are not valid UTF-8. */
+/** Returns the arguments of this process without loss. Node decodes arguments as UTF-8, but some file names are not valid UTF-8. */
 function readArguments(): string[] {
   const args = process.argv.slice(2)
   if (!args.some(isOdd)) return args

@@ -6,7 +6,10 @@ import { translateOptions } from '../options/others/translate.ts'
 import { readFileSync } from '../system/files.ts'
 import type { FlagTable } from './flags.ts'
 
-/** Returns the arguments as words of hutch. `flags` are the options of the command. @throws OPTION_UNKNOWN, OPTION_INVALID, FILE_REFUSED */
+/**
+ * Translates options of other tools, such as docker, in a command line to hutch's options. `flags` are the options of the command. @throws
+ * OPTION_UNKNOWN, OPTION_INVALID, FILE_REFUSED
+ */
 export function translateOthers(args: string[], flags: FlagTable): string[] {
   const own = new Map(
     Object.entries(flags).flatMap(([name, flag]) => [

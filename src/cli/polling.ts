@@ -6,7 +6,10 @@ import type { Flag, Parsed } from './flags.ts'
 
 export const intervalFlag: Flag = { value: 'TIME', help: 'Time between two samples.', default: '1s' }
 
-/** Returns --interval in milliseconds: `usual` by default, at least `least`. @throws OPTION_INVALID */
+/**
+ * Returns the time between two samples (--interval) in milliseconds. It is `usual` by default, and must be at least `least`. @throws
+ * OPTION_INVALID
+ */
 export function readInterval({ interval }: Parsed['values'], usual = 1000, least = 50): number {
   const text = interval?.at(-1)
   const ms = text === undefined ? usual : parseDuration(text, 1000)
@@ -19,7 +22,7 @@ export function readInterval({ interval }: Parsed['values'], usual = 1000, least
   })
 }
 
-/** Returns a time in milliseconds; undefined if the option is not given. @throws OPTION_INVALID */
+/** Returns the value of an option as a time in milliseconds; undefined if the option is not given. @throws OPTION_INVALID */
 export function readTime(values: Parsed['values'], name: string): number | undefined {
   const text = values[name]?.at(-1)
   if (text === undefined) return undefined
@@ -33,13 +36,13 @@ export function readTime(values: Parsed['values'], name: string): number | undef
 const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
 interface Pauses {
-  /** Waits for the next sample. Resolves with false as soon as a signal has arrived. */
+  /** Waits for the time of the next sample. Resolves with false as soon as a signal has arrived. */
   next(wait?: number): Promise<boolean>
   isOver(): boolean
   end(): void
 }
 
-/** Returns a timer for samples, which a signal ends. */
+/** Returns a timer that waits between samples, until a signal ends it. */
 export function pauses(ms: number): Pauses {
   let over = false
   let wake = () => {}

@@ -82,13 +82,13 @@ function printList(groups: Map<string, Shown[]>, json: boolean): void {
   printLines(formatTable([header, ...rows], { right: new Set([0, 3, 4, 5]), names: 2, width: widthOfOutput() }))
 }
 
-/** Formats CPU time as minutes and seconds, such as `1:02.50`. */
+/** Formats CPU time as minutes, seconds and hundredths, such as `1:02.50`. */
 function formatTime(usec: number): string {
   const seconds = usec / 1e6
   return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, '0')}`
 }
 
-/** Prints lines; on a terminal, cuts them to its width. */
+/** Prints lines. If stdout is a terminal, cuts the lines to its width. */
 function printLines(lines: string[]): void {
   const width = widthOfOutput() ?? Number.POSITIVE_INFINITY
   print(lines.map((line) => `${cut(line, width)}\n`).join(''))
@@ -100,7 +100,7 @@ function printTree(tops: readonly string[], groups: Map<string, Shown[]>, json: 
   else printLines(trees.flatMap(drawTree))
 }
 
-/** Returns the tree of groups that contain processes, or have descendants that do. */
+/** Returns the groups as a tree. A group without processes is left out, unless a descendant has processes. */
 function makeTree(top: string, groups: Map<string, Shown[]>): Node {
   const root: Node = { path: top, name: top, processes: [], groups: [] }
   const nodes = new Map([[top, root]])
@@ -117,7 +117,7 @@ function makeTree(top: string, groups: Map<string, Shown[]>): Node {
   return root
 }
 
-/** Returns the processes as trees. A child is below its parent if both are in the same group. */
+/** Returns the processes of a group as trees. A child is below its parent if both are in the group. */
 export function nest(members: readonly Shown[]): Shown[] {
   const here = new Map(members.map((member) => [member.pid, { ...member, children: [] as Shown[] }]))
   const tops: Shown[] = []
@@ -129,13 +129,16 @@ export function nest(members: readonly Shown[]): Shown[] {
 /** Maximum depth of a printed tree of processes. */
 const maxLevels = 100
 
-/** Limits the depth, because a user can create a chain of any length. Deeper processes are listed below the last level. */
+/**
+ * Limits the depth of a tree of processes, because a user can create a chain of any length. Deeper processes are listed below the last
+ * level.
+ */
 function flatten(tops: readonly Shown[]): void {
   let level = tops
   for (let depth = 1; depth < maxLevels && level.length > 0; depth++) level = level.flatMap(({ children }) => children)
   for (const last of level) {
     const below = [...last.children]
-    // the loop also visits the elements that it appends
+    // elements that are appended during the loop are visited, too
     for (const one of below) {
       for (const child of one.children) below.push(child)
       one.children = []

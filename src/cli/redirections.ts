@@ -7,7 +7,10 @@ import { closeSync, fileConstants, fstatSync, ftruncateSync, openSync } from '..
 import { isDescriptor, ownDescriptor } from '../system/output-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** Returns the streams to start with: descriptors of the named files, otherwise the caller's streams. @throws FILE_REFUSED */
+/**
+ * Returns the streams for the command. A stream that an option redirects is a descriptor of the named file; otherwise it is the caller's
+ * stream. @throws FILE_REFUSED
+ */
 export function openRedirections(
   files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
 ): [StreamEnd, StreamEnd, StreamEnd] {
@@ -23,7 +26,7 @@ export function openRedirections(
 function openOutput(flag: string, path: string | undefined, other: StreamEnd = 'inherit'): StreamEnd {
   if (path === undefined) return 'inherit'
   const own = ownDescriptor(path)
-  // use the descriptor itself: a socket cannot be opened by name, and a file keeps its position
+  // for /dev/stdin and similar, use the descriptor itself: a socket cannot be opened by name, and a file keeps its position
   if (own !== undefined) return refusing(flag, path, () => (fstatSync(own), own))
   const fd = openFile(
     flag,

@@ -6,14 +6,14 @@ import { type Document, openDocument } from '../system/output-file.ts'
 import { formatJson } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'
 
-/** Opens a document before the command runs, so that a file that cannot be written is refused early. @throws FILE_REFUSED */
+/** Opens a report file before the command runs, so that a file that cannot be written is refused early. @throws FILE_REFUSED */
 export function openReport(name: string, flag: string): Document {
   const path = descriptorPath(name) ?? name
   const write = refusing(path, flag, () => openDocument(path))
   return (content, options) => refusing(path, flag, () => write(content, options))
 }
 
-/** Returns the path that `-` (standard output) or `fd:N` means; undefined for other names. */
+/** Returns the path of the descriptor that the name `-` (standard output) or `fd:N` means; undefined for other names. */
 function descriptorPath(name: string): string | undefined {
   if (name === '-') return '/dev/stdout'
   return /^fd:\d{1,9}$/.test(name) ? `/dev/fd/${name.slice(3)}` : undefined
@@ -39,10 +39,10 @@ function refused(path: string, flag: string, error: unknown): HutchError {
   return fail('FILE_REFUSED', { what: `write ${documents[flag]}`, path, errno: code, remedy }, error)
 }
 
-/** Versions of the report. Reports of version 1 have no cause. */
+/** Versions of the report that can be requested. A report of version 1 has no cause. */
 export type ReportVersion = 1 | 2
 
-/** Returns the document of report.schema.json or report.v1.schema.json: the result without the command's output. */
+/** Returns the report of a run, without the command's output: the document that report.schema.json or report.v1.schema.json describes. */
 function makeReport(result: Result, version: ReportVersion = 2): object {
   const { stdout: _stdout, stderr: _stderr, cause, ...report } = result
   if (version !== 1) return { schemaVersion: version, ...report, cause }
@@ -50,7 +50,10 @@ function makeReport(result: Result, version: ReportVersion = 2): object {
   return { ...report, usage: Object.fromEntries(Object.entries(report.usage).filter(([name]) => !later.has(name))) }
 }
 
-/** Returns the report in the form for `name`: one line for a descriptor; on standard output, on its own line after the job's output. */
+/**
+ * Returns the report as text for the file `name`. For a descriptor it is one line. On standard output it begins on a new line after the
+ * job's output.
+ */
 export function formatReport(result: Result, name: string, version: ReportVersion = 2): string {
   const report = makeReport(result, version)
   if (name === '-') return `\n${formatJson(report)}\n`

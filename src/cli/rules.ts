@@ -94,12 +94,12 @@ async function watch({ values }: Parsed): Promise<number> {
   const rules = load(values)
   const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0))
-    // a closed stdout ends the command as a signal does
+    // if stdout is closed, the command ends as at a signal
     process.stdout.on('error', () => resolve(0))
   })
   const said = new Set<string>()
   const report = (placed: MoveResult) => {
-    // report a missing group once, not for every process
+    // a missing group is reported once, and not for every process
     const failed = placed.failed.filter((error) => !said.has(keyOf(error)))
     for (const error of failed) if (said.size < 10_000) said.add(keyOf(error))
     if (placed.moved.length + failed.length === 0) return
@@ -111,7 +111,7 @@ async function watch({ values }: Parsed): Promise<number> {
   try {
     const path = values.socket?.[0] ?? defaultSocket
     const socket = values['no-socket'] ? undefined : await listenSticky(path, running.stick)
-    // without a listener, SIGUSR1 would open Node's debugger port
+    // the handler must exist: without it, SIGUSR1 would open Node's debugger port
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
       process.on(signal, () => {
         try {
@@ -133,18 +133,18 @@ async function watch({ values }: Parsed): Promise<number> {
 }
 
 /**
- * Raises this process's priority, so that processes that are to be limited cannot delay it. The thread that waits for the kernel inherits
- * the priority.
+ * Raises the priority of this process, so that the processes that it should limit cannot delay it. The thread that waits for the kernel
+ * inherits the priority.
  */
 function hurry(): void {
   try {
     setPriority(-15)
   } catch {
-    // not root: continue without it
+    // without root, the priority cannot be raised: continue
   }
 }
 
-/** Returns the identity of an error, without the process for which it occurred. */
+/** Returns a key that is the same for the same error of different processes, so that it is reported once. */
 function keyOf({ code, path, errno }: HutchError): string {
   return `${code} ${path} ${errno}`
 }

@@ -30,7 +30,7 @@ import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
 import { openRedirections } from './redirections.ts'
 import { formatReport, openReport, type ReportVersion } from './report.ts'
 
-/** The flags of `hutch run`, from the option table. */
+/** The options of `hutch run`, from the option table. */
 export const flags: FlagTable = Object.fromEntries(
   optionRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }]),
 )
@@ -56,7 +56,10 @@ export const command: Command = {
   main,
 }
 
-/** Splits a command line that may contain options of other tools. `-v` and `-h` have other meanings in docker run. */
+/**
+ * Splits a command line that may contain options of other tools, such as docker. In docker run, `-v` and `-h` mean other options than in
+ * hutch.
+ */
 export async function parseRunFlags(args: string[], table: FlagTable): Promise<Parsed> {
   const parsed = tryParse(args, table)
   if (!HutchError.is(parsed) && !mayBeDocker(args, parsed.rest)) return parsed
@@ -64,7 +67,10 @@ export async function parseRunFlags(args: string[], table: FlagTable): Promise<P
   return parseFlags(translateOthers(args, table), table)
 }
 
-/** Returns true if the words may be docker's `-v SRC:DST` or `-h NAME`, which parse as a switch and the first word of the command. */
+/**
+ * Returns true if the words may be docker's `-v SRC:DST` or `-h NAME`. hutch would parse these as its own options -v and -h, followed by a
+ * command.
+ */
 function mayBeDocker(args: readonly string[], rest: readonly string[]): boolean {
   const last = args[args.length - rest.length - 1]
   return (last === '-v' && rest[0]?.includes(':') === true) || (last === '-h' && rest.length > 0)
@@ -85,7 +91,7 @@ async function main(parsed: Parsed): Promise<number> {
   try {
     return await runParsed(parsed, meta)
   } catch (error) {
-    // also if an option is invalid: a reader of the file must not find the previous run's result
+    // write the file also for an invalid option: its reader must not find the result of the previous run
     if (HutchError.is(error)) meta?.(formatMetaOfFailure(nameOptions(error, commandLineNames).message))
     throw error
   }
@@ -161,10 +167,10 @@ async function runToEnd(
   return values.quiet ? job.result : job.result.finally(reportStall(job, values.verbose !== undefined))
 }
 
-/** Milliseconds after which a running job is checked; shorter jobs cost nothing. */
+/** Milliseconds after which hutch checks what a running job waits for. A job that ends earlier has no cost. */
 const stallDelayMs = 1500
 
-/** Prints once what a waiting job waits for, on a terminal or if `always` is true. Returns a function that cancels this. */
+/** Prints once what a waiting job waits for, if stderr is a terminal or `always` is true. Returns a function that cancels this. */
 function reportStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {
@@ -184,7 +190,7 @@ function reportStall(job: Job, always: boolean): () => void {
   }
 }
 
-/** Returns the library's options for the flags of the command line. @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Converts the options of the command line to the options of the library. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function readOptions(words: FlagWords, environment = ownVariables): RunOptions {
   return readFlagWords(words, environment) as RunOptions
 }

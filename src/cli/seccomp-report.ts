@@ -12,19 +12,19 @@ import type { JobEvent, Result } from '../verdict/result.ts'
 import type { Parsed } from './flags.ts'
 import { openReport } from './report.ts'
 
-/** Prints a line for the first call of each kind. */
+/** Prints a line for the first refused system call of each kind. */
 export function reportRefused({ refusal }: JobEvent): void {
   if (refusal) writeStderr(`hutch: ${formatRefused(refusal)}\n`)
 }
 
-/** Prints at the end which calls were refused more than once. */
+/** Prints at the end which system calls were refused more than once, and how often. */
 export function reportCounts({ seccomp }: Result): void {
   for (const { call, args, program, count } of seccomp?.refused ?? [])
     if (count > 1) writeStderr(`hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
   if (seccomp && seccomp.others > 0) writeStderr(`hutch: refused ${seccomp.others} times: calls of other kinds\n`)
 }
 
-/** Opens the file of --learn. @throws FILE_REFUSED */
+/** Opens the file to which --learn writes a seccomp profile. @throws FILE_REFUSED */
 export function openLearn(values: Parsed['values']): ((result: Result) => void) | undefined {
   const path = values.learn?.at(-1)
   if (path === undefined) return undefined
@@ -34,11 +34,11 @@ export function openLearn(values: Parsed['values']): ((result: Result) => void) 
 }
 
 /**
- * Writes the profile completely or not at all. A file that was created in the meantime is kept, unless `force` is true.
- * @throws FILE_REFUSED
+ * Writes the learnt seccomp profile completely or not at all. A file that another process created meanwhile is kept, unless `force` is
+ * true. @throws FILE_REFUSED
  */
 function writeLearned(path: string, write: Document, { learned, reason }: Result, force: boolean): void {
-  // no program ran: a profile of the calls before exec is useless
+  // if no program was executed, only calls before the exec were seen: a profile of these is useless
   if (reason === 'not-found' || reason === 'not-executable') return
   if (!learned)
     throw fail('FILE_REFUSED', {

@@ -70,15 +70,15 @@ async function main({ values, rest: names }: Parsed): Promise<number> {
 export type ShownGroups = [path: string, sample: GroupSample | undefined][]
 
 /**
- * Returns the named groups in the given order, even removed ones. Without names, returns all groups except the root, or only those with
- * processes.
+ * Returns the groups to print: the named ones in the given order, even if they were removed. Without names, all groups except the root, or
+ * only those with processes.
  */
 function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): ShownGroups {
   if (wanted) return wanted.map((path) => [path, groups.get(path)])
   return [...groups].filter(([path, sample]) => path !== '/' && (all || !isEmpty(sample)))
 }
 
-/** Returns the output of `--json`. */
+/** Returns one sample as a line of JSON, for `--json`. */
 export function makeJson(
   { time }: Snapshot,
   shown: ShownGroups,
@@ -93,7 +93,7 @@ export function makeJson(
 
 type Cell = (sample: GroupSample | undefined, rates: GroupRates | undefined) => string
 
-/** Columns after the name, from the table of figures, in the form of docker stats. */
+/** Columns after the group's name, from the table of figures, in the layout of docker stats. */
 const cells: readonly (CellOf & { read: Cell })[] = [
   ...figures.flatMap((figure) => (figure.cells ?? []).map((cell) => ({ ...cell, read: figureCell(figure, cell) }))),
   ...rateRows.flatMap(({ name, cell }) =>
@@ -103,7 +103,7 @@ const cells: readonly (CellOf & { read: Cell })[] = [
 
 const header = ['GROUP', ...cells.map(({ title }) => title)]
 
-/** Prints a table; on a terminal it replaces the previous table. */
+/** Prints a table. On a terminal, the table replaces the previous one. */
 function draw(
   shown: ShownGroups,
   rate: Map<string, GroupRates>,
@@ -119,10 +119,10 @@ function draw(
   return again ? `\x1b[?2026h\x1b[H${text}\x1b[J\x1b[?2026l` : text
 }
 
-/** Columns of a table that does not go to a terminal, so that one deep group does not widen all lines. */
+/** Width in columns of a table that is not printed to a terminal. It prevents one deep group from widening all lines. */
 const widthElsewhere = 120
 
-/** Returns the lines of a table, cut to the terminal's width. With `whole`, paths and lines are not shortened. */
+/** Returns the lines of a table, cut to the terminal's width. With `whole`, neither paths nor lines are shortened. */
 export function statsTable(
   shown: ShownGroups,
   rate: Map<string, GroupRates>,
@@ -145,7 +145,7 @@ const size = (bytes: number | undefined) => (bytes === undefined ? '--' : format
 function figureCell(figure: NamedFigure, { text }: CellOf): Cell {
   const name = figure.name as FigureOf<'count'>
   const used = (sample: GroupSample | undefined) => sample?.[name] ?? sample?.[figure.otherwise as typeof name]
-  // as in Docker: without a limit, show the machine's memory
+  // without a memory limit, show the memory of the machine, as docker stats does
   const maximumOf = (sample: GroupSample | undefined) => {
     const limit = sample?.[limitOf(figure)!.name]
     return limit === 'max' ? totalmem() : limit

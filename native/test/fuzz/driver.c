@@ -26,10 +26,10 @@ void __sanitizer_cov_trace_pc(void);
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 
-/* For each edge: the ranges of counts in earlier runs, and the count of this run. */
+/* For each edge of the control flow: the ranges of counts that earlier runs reached, and the count of this run. */
 static uint8_t seen[EDGES], hit[EDGES];
 static uint32_t touched[EDGES], touched_count, previous, edge_count;
-/* Values that the target compared with recently. */
+/* Values with which the target recently compared parts of its input. */
 static uint32_t compared[64], compared_count;
 
 static struct input { uint8_t *bytes; size_t size; } corpus[MAX_CORPUS];
@@ -41,13 +41,16 @@ static size_t current_size;
 static unsigned long long rounds;
 static uint64_t random_state;
 
-/* Limits allocations: a hostile input must not make a target allocate much. 256 MiB at once is reported. */
+/*
+ * Limits the target's allocations: a hostile input must not make a parser allocate much. More than
+ * 256 MiB at once is reported.
+ */
 const char *__asan_default_options(void)
 {
 	return "max_allocation_size_mb=256:allocator_may_return_null=0:detect_leaks=0:handle_abort=1";
 }
 
-/* Aborts by SIGABRT, on which AddressSanitizer prints the input. */
+/* Aborts by SIGABRT. AddressSanitizer handles this signal and prints the input. */
 const char *__ubsan_default_options(void)
 {
 	return "abort_on_error=1:print_stacktrace=1";
@@ -74,7 +77,10 @@ void __sanitizer_cov_trace_pc(void)
 	previous = place >> 1;
 }
 
-/* Records a comparison. More equal bytes than before count as a new edge, so a magic number is found byte by byte. */
+/*
+ * Records a comparison made by the target. If more bytes are equal than ever before, this counts as
+ * a new edge. So the fuzzer finds a magic number byte by byte.
+ */
 static void compare(const void *pc, uint64_t a, uint64_t b, uint32_t size)
 {
 	uint32_t equal = 0;
@@ -105,7 +111,7 @@ COMPARE(64, 8)
 void __sanitizer_cov_trace_switch(uint64_t value, void *cases);
 void __sanitizer_cov_trace_switch(uint64_t value, void *cases)
 {
-	const uint64_t *numbers = cases;	/* count, bits, each case */
+	const uint64_t *numbers = cases;	/* number of cases, their width in bits, their values */
 
 	(void)value;
 	if (numbers[0])
@@ -151,7 +157,7 @@ static void check_progress(int sig)
  */
 static int run_current(void)
 {
-	/* on the heap without a byte after it, so that AddressSanitizer finds reads beyond the end */
+	/* copy the input to the heap, with no byte after it, so that AddressSanitizer finds reads beyond the end */
 	uint8_t *copy = malloc(current_size ? current_size : 1);
 	int is_new = 0;
 
@@ -162,7 +168,7 @@ static int run_current(void)
 	free(copy);
 	for (uint32_t i = 0; i < touched_count; i++) {
 		uint32_t edge = touched[i];
-		/* 1, 2, 3 or 4 times, up to 8, 16, 32, 64, more */
+		/* ranges of counts: 1, 2, 3 to 7, 8 to 15, and so on */
 		uint8_t bit = (uint8_t)(hit[edge] < 4 ? 1 << (hit[edge] - 1) : 4 << (29 - __builtin_clz(hit[edge])));
 
 		hit[edge] = 0;
@@ -292,7 +298,7 @@ static void mutate(void)
 
 static void make_next(void)
 {
-	/* every other time one of the newest inputs */
+	/* every second time, choose one of the newest inputs */
 	size_t newest = corpus_count > 8 && fuzz_random(2) ? corpus_count - 8 : 0;
 	const struct input *from = &corpus[newest + fuzz_random((uint32_t)(corpus_count - newest))];
 	size_t max = target->max_size ? target->max_size : MAX_INPUT;
@@ -303,7 +309,7 @@ static void make_next(void)
 		mutate();
 	if (current_size > max)
 		current_size = max;
-	/* one input in eight stays inconsistent */
+	/* leave lengths and checksums of one input in eight inconsistent */
 	if (target->repair && fuzz_random(8))
 		current_size = target->repair(current, current_size);
 }

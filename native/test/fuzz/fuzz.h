@@ -11,20 +11,23 @@
 struct target {
 	const char *name;
 	void (*run)(const uint8_t *input, size_t size);
-	/* Repairs lengths and checksums of a mutated input; returns its size. NULL: nothing to repair. */
+	/* Optional: repairs lengths and checksums of a mutated input, and returns its size. */
 	size_t (*repair)(uint8_t *input, size_t size);
-	/* Turns the bytes of a seed file into an input of this target; returns its size, 0 if the file is not usable. */
+	/*
+	 * Turns the bytes of a seed file into an input of this target. Returns the input's size, or
+	 * 0 if the file is not usable.
+	 */
 	size_t (*import)(uint8_t *input, const uint8_t *file, size_t size);
-	/* Words that the parser searches for, ended by NULL. */
+	/* Words that the parser searches for; NULL ends the list. */
 	const char *const *words;
-	/* In bytes; 0: MAX_INPUT. */
+	/* Maximum size of an input in bytes; 0 stands for MAX_INPUT. */
 	size_t max_size;
 };
 
 extern const struct target targets[];
 extern const size_t target_count;
 
-/* Reports a violated property with the input, and ends. */
+/* Reports that a property does not hold for the current input, and aborts. */
 #define REQUIRE(condition) ((condition) ? (void)0 : fuzz_failed(#condition))
 _Noreturn void fuzz_failed(const char *what);
 

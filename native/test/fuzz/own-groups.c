@@ -4,7 +4,7 @@
 #include "../../compiled/compiled.h"
 #include "fuzz.h"
 
-/* Records groups and limits, as place-groups.c does at a start. */
+/* Records the caller's groups and their limits, as place-groups.c does at a start. */
 void note_groups(void)
 {
 	if (place_count)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Makes the static function that reads a job request callable from targets.c. */
+/* Makes the static function that reads a message with a job callable from targets.c. */
 #include "../../init/await-job.c"
 
 int report_socket = -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Defines the fuzz targets: the parsers of programs, job requests, compiled files and /proc/PID/status. */
+/* Defines the fuzz targets: the parsers of programs, messages with jobs, compiled files and /proc/PID/status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "../../compiled/compiled.h"
 #include "fuzz.h"
 
-/* The sanitizers do not check the buffers of system calls. */
+/* Results are added up here, so that gcc keeps the reads: the sanitizers do not check the buffers of system calls. */
 static volatile u32 sink;
 
-/* The first number for streams 0 to 2 of a request. */
+/* Number added to streams 0 to 2 of a job, so that they do not replace the driver's own streams. */
 #define STREAMS_OF_ORDER 50
 
 int fuzz_take_order(u8 *room);
@@ -26,7 +26,7 @@ long say(enum report_kind kind, u32 step, int value)
 	return (long)kind + (long)step + value;
 }
 
-/* Replaces the functions of native/lib/clone.c and file.c, which are not linked. */
+/* Replacements for functions of native/lib/clone.c and file.c, which are not linked into the fuzzer. */
 long noted_call(long a, long b, long c, long d, long e, long n)
 {
 	/* keeps the driver's own streams */
@@ -69,7 +69,7 @@ static const char *fields_of_op(int code)
 	return "";
 }
 
-/* Takes every field by its described type, as the handlers do. */
+/* Takes every field of an op by its described type, as the op's handler does. */
 static void take_section(struct cursor *section)
 {
 	struct cursor payload;
@@ -125,7 +125,7 @@ static void put_word(u8 *bytes, size_t at, u32 value)
 	memcpy(bytes + at, &value, 4);
 }
 
-/* Repairs the headers of ops and of the program to cover the existing bytes. */
+/* Repairs the lengths in the headers of the program and its ops, so that they match the bytes. */
 static size_t repair_program(u8 *bytes, size_t size)
 {
 	u32 outer = size >= 16 ? word_at(bytes, 4) : 0, border = 0;
@@ -152,7 +152,7 @@ static size_t repair_program(u8 *bytes, size_t size)
 	return size;
 }
 
-/* Extracts the program from a seed file. The file is a compiled file: its program precedes the notes. */
+/* Extracts the program from a seed file, which is a compiled file. The program ends where the notes begin. */
 static size_t import_program(u8 *input, const u8 *file, size_t size)
 {
 	u32 program, notes;
@@ -167,7 +167,7 @@ static size_t import_program(u8 *input, const u8 *file, size_t size)
 	return program;
 }
 
-/* Runs a request. Input: number of descriptors, then the message. */
+/* Fuzzes the reading of a message with a job. The input is the number of descriptors, then the message. */
 static void run_order(const u8 *input, size_t size)
 {
 	union { char bytes[CMSG_SPACE(8 * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
@@ -195,9 +195,9 @@ static void run_order(const u8 *input, size_t size)
 	close(pair[1]);
 	if (fuzz_take_order(room) == 0) {
 		REQUIRE(ordered.at >= room && ordered.at <= ordered.end && ordered.end <= room + ORDER_BYTES_AT_MOST);
-		/* every descriptor has become a stream: the lowest number is free again */
+		/* if every descriptor has become a stream, the lowest free number is the same as before */
 		REQUIRE(fcntl(first_free, F_GETFD) < 0);
-		/* an exact copy, so that the sanitizer detects a read of the byte after it */
+		/* copy the ops to exactly as many bytes, so that the sanitizer detects a read of the byte after them */
 		struct cursor exact = { 0 };
 		size_t length = (size_t)(ordered.end - ordered.at);
 		u8 *copy = malloc(length ? length : 1);
@@ -226,7 +226,7 @@ static size_t import_order(u8 *input, const u8 *file, size_t size)
 	return length - 8 - outer;
 }
 
-/* Runs the verdict. Input: numbers of the story, then a file. */
+/* Fuzzes the verdict of a compiled file. The input is the figures of a run, then the file. */
 #define STORY 64
 static void report_story(const u8 *input, const struct compiled *c, const u8 *program, u64 size)
 {
@@ -249,7 +249,7 @@ static void report_story(const u8 *input, const struct compiled *c, const u8 *pr
 	story.refused.step = input[33];
 	story.refused.value = (int)(word_at(input, 36) & 0x7fffffff);
 	story.refused.max_rss = input[40];
-	/* figures of three steps: a kernel file's text, or an error */
+	/* figures of three steps: each is the text of a kernel file, or an error */
 	run.outer.figures = calloc(1, 3 * 32);
 	for (u32 i = 0; i < 3; i++) {
 		int length = input[41 + i] % 33 ? (int)(input[41 + i] % 20) + 1 : -ENOENT;
@@ -280,7 +280,7 @@ static void run_compiled_file(const u8 *input, size_t size)
 
 	if (size < STORY)
 		return;
-	/* a mapped file begins at a page */
+	/* align the file to a page, as mmap does */
 	file = malloc(size - STORY + 1);
 	note_groups();
 	memcpy(file, input + STORY, size - STORY);
@@ -362,7 +362,7 @@ static void run_status(const u8 *input, size_t size)
 	parse_status(text, &status);
 	for (int sig = 1; sig <= 64; sig++)
 		REQUIRE(status.complete || loses_signal(&status, sig));
-	/* the process controls the first line: it must not change the result */
+	/* the process controls the first line, so this line must not change the result */
 	if (status.complete) {
 		struct process_status again;
 
@@ -373,7 +373,7 @@ static void run_status(const u8 *input, size_t size)
 	free(text);
 }
 
-/* Reads /proc/self/status, whatever the seed file is. */
+/* Uses /proc/self/status as the input, whatever the seed file contains. */
 static size_t import_status(u8 *input, const u8 *file, size_t size)
 {
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A parser with an overflow of one byte after four letters: the driver must find it (control of
- * native/test/fuzz/run).
+ * A parser that writes one byte too far after four certain letters. The driver must find this
+ * error: it shows that native/test/fuzz/run works.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 
-/* Keeps gcc from removing an unused copy. */
+/* Keeps gcc from removing a copy whose result is not used. */
 static volatile char sink;
 
 static void run_toy(const uint8_t *input, size_t size)

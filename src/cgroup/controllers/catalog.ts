@@ -24,7 +24,7 @@ const tables: { [version in CgroupVersion]: Entries } = {
   v1: { ...legacy, ...legacyMemory, ...legacyBlkio },
 }
 
-/** Unit that a format implies. */
+/** Unit of the values of a format, where the format implies one. */
 const units: { [format in FileFormat]?: Unit } = {
   flag: 'flag',
   count: 'count',
@@ -36,7 +36,7 @@ const units: { [format in FileFormat]?: Unit } = {
   pressure: '%',
 }
 
-/** Accepted values of each format that is written, in words. */
+/** For each format that can be written: the accepted values, in words. */
 const accepted: { [format in FileFormat]?: string } = {
   flag: '0 or 1',
   count: 'a number, such as 20',
@@ -72,12 +72,12 @@ function acceptedBy(entry: FileEntry): string | undefined {
   return entry.noLimit ? words?.replace('max', '-1 for no limit') : words
 }
 
-/** Returns the names of all files of a version; `<size>` stands for any size of huge pages. */
+/** Returns the names of all files of a cgroup version. `<size>` in a name stands for any size of huge pages. */
 export function catalogFiles(version: CgroupVersion): string[] {
   return Object.keys(tables[version])
 }
 
-/** Returns what a key of a keyed file counts; undefined if the catalogue lacks the key, such as a device number. */
+/** Returns what a key of a keyed file counts. Returns undefined if the catalogue lacks the key, such as a device number. */
 export function describeKey(words: FileWords, key: string): Keys[string] | undefined {
   const keys = words.keys ?? {}
   if (Object.hasOwn(keys, key)) return keys[key]

@@ -26,8 +26,8 @@ export const core = {
   'cgroup.procs': {
     access: 'read-write',
     format: 'pids',
-    accepts: 'the id of a process, such as 4711; 0 is the writer itself',
-    meaning: 'Processes in this group; writing an id moves that process here with all its threads',
+    accepts: 'the id of a process, such as 4711; 0 stands for the writing process',
+    meaning: 'Processes in this group; writing an id moves that process into the group with all its threads',
     v1: ['cgroup.procs'],
   },
   'cgroup.threads': {
@@ -35,7 +35,7 @@ export const core = {
     format: 'pids',
     since: '4.14',
     accepts: 'the id of a thread, such as 4711',
-    meaning: 'Threads in this group; a single one can be moved within its threaded subtree',
+    meaning: 'Threads in this group; a single thread can be moved within its threaded subtree',
     v1: ['tasks'],
   },
   'cgroup.type': {
@@ -64,10 +64,10 @@ export const core = {
     access: 'read',
     root: 'never',
     format: 'flat-keyed',
-    meaning: 'State of the group; the file can be watched for its changes',
+    meaning: 'State of the group; a change of the state can be watched (poll, inotify)',
     keys: {
-      populated: ['flag', 'Whether a live process is here or below'],
-      frozen: ['flag', 'Whether everything here and below is frozen'],
+      populated: ['flag', 'Whether the group or a descendant has a live process'],
+      frozen: ['flag', 'Whether the group and its descendants are frozen'],
     },
   },
   'cgroup.max.descendants': {
@@ -75,14 +75,14 @@ export const core = {
     format: 'count-or-max',
     since: '4.14',
     default: 'max',
-    meaning: 'How many groups may exist below this one',
+    meaning: 'Maximum number of descendant groups',
   },
   'cgroup.max.depth': {
     access: 'read-write',
     format: 'count-or-max',
     since: '4.14',
     default: 'max',
-    meaning: 'How many levels of groups may exist below this one',
+    meaning: 'Maximum number of levels of descendant groups',
   },
   'cgroup.stat': {
     access: 'read',
@@ -91,9 +91,12 @@ export const core = {
     meaning: 'Number of descendant groups, including removed ones that the kernel has not freed yet',
     keys: {
       nr_descendants: ['count', 'Live groups below'],
-      nr_dying_descendants: ['count', 'Removed groups below that are still in use'],
+      nr_dying_descendants: ['count', 'Removed descendants that the kernel has not freed yet'],
       'nr_subsys_<controller>': ['count', 'Live groups, including this one, that have this controller’s state'],
-      'nr_dying_subsys_<controller>': ['count', 'Removed groups whose state of this controller is still in use'],
+      'nr_dying_subsys_<controller>': [
+        'count',
+        'Removed groups whose state of this controller the kernel has not freed yet',
+      ],
     },
   },
   'cgroup.stat.local': {
@@ -102,7 +105,7 @@ export const core = {
     format: 'flat-keyed',
     since: '6.18',
     meaning: 'Figures of this group only, without its descendants',
-    keys: { frozen_usec: ['µs', 'Time between freezing and thawing, by itself or by an ancestor'] },
+    keys: { frozen_usec: ['µs', 'Time for which the group was frozen, by its own cgroup.freeze or an ancestor’s'] },
   },
   'cgroup.freeze': {
     access: 'read-write',
@@ -110,7 +113,7 @@ export const core = {
     format: 'flag',
     since: '5.2',
     default: '0',
-    meaning: 'Freezes everything here and below (1), or thaws it (0)',
+    meaning: 'Freezes the group and its descendants (1), or thaws them (0)',
     v1: ['freezer.state'],
   },
   'cgroup.kill': {
@@ -120,7 +123,7 @@ export const core = {
     range: [1, 1],
     since: '5.14',
     accepts: '1',
-    meaning: 'Kills every process here and below with SIGKILL',
+    meaning: 'Kills every process of the group and its descendants with SIGKILL',
   },
   'cgroup.pressure': {
     access: 'read-write',
@@ -140,13 +143,13 @@ export const coreFigures = {
     kind: 'flag',
     v2: { file: 'cgroup.events', key: 'populated' },
     unit: '',
-    meaning: 'Whether a process is in the group or below it',
-    // on a hybrid host, all processes may be in v1's hierarchies
+    meaning: 'Whether the group or a descendant has a process',
+    // on a hybrid host, all processes of the group may be in v1's hierarchies, which the v2 file does not count
     complete: (populated, of) => {
       const pids = of('pids') as number | undefined
       return pids === undefined ? populated : pids > 0 || populated === true
     },
-    metrics: [{ name: 'hutch_populated', help: 'Whether it or a descendant has processes.' }],
+    metrics: [{ name: 'hutch_populated', help: 'Whether the group or a descendant has a process.' }],
     recorded: 1,
     page: true,
   },
@@ -155,8 +158,8 @@ export const coreFigures = {
     v2: { file: 'cgroup.events', key: 'frozen' },
     v1: 'none',
     unit: '',
-    meaning: 'Whether the freezer has stopped its tasks',
-    // on a hybrid host, v1's freezer may have frozen the group
+    meaning: 'Whether the tasks of the group are frozen',
+    // on a hybrid host, v1's freezer may have frozen the group, which the v2 file does not show
     complete: (frozen, of) => (of('frozenByV1') === true ? true : (frozen ?? of('frozenByV1'))),
     metrics: [{ name: 'hutch_frozen', help: 'Whether the tasks are frozen.' }],
     recorded: 2,
@@ -166,12 +169,12 @@ export const coreFigures = {
     kind: 'flag',
     v1: { file: 'freezer.state', is: 'FROZEN' },
     unit: '',
-    meaning: 'The same in the hierarchy of v1',
+    meaning: 'Whether v1’s freezer has frozen the tasks of the group',
     hidden: true,
   },
 } as const satisfies Figures
 
-/** Returns the row of one resource's stall times. `waiting` is the word for the resource in `hutch why` and verdicts. */
+/** Returns the figure of one resource's stall times. `waiting` names the resource in `hutch why` and verdicts. */
 const stallFigure = <Name extends string>(resource: string, rate: Name, recorded: number, file: string) =>
   ({
     kind: 'stalls',

@@ -11,15 +11,15 @@ export const cpu = {
     format: 'flat-keyed',
     meaning: 'CPU time used, and how often and how long the quota throttled the group',
     keys: {
-      usage_usec: ['µs', 'CPU time used here and below'],
-      user_usec: ['µs', 'of that, in user mode'],
-      system_usec: ['µs', 'of that, in the kernel'],
-      nice_usec: ['µs', 'of that, by tasks with a raised nice value'],
+      usage_usec: ['µs', 'CPU time used by the group and its descendants'],
+      user_usec: ['µs', 'part of usage_usec, in user mode'],
+      system_usec: ['µs', 'part of usage_usec, in the kernel'],
+      nice_usec: ['µs', 'part of usage_usec, by tasks with a nice value above 0'],
       'core_sched.force_idle_usec': ['µs', 'Time a sibling hardware thread idled because of core scheduling'],
       nr_periods: ['count', 'Quota periods in which a task ran'],
-      nr_throttled: ['count', 'Periods in which the quota was used up'],
+      nr_throttled: ['count', 'Quota periods in which the quota was used up'],
       throttled_usec: ['µs', 'Time throttled because the quota was used up'],
-      nr_bursts: ['count', 'Periods that drew on saved quota'],
+      nr_bursts: ['count', 'Quota periods in which saved quota was used'],
       burst_usec: ['µs', 'CPU time used from saved quota'],
     },
     v1: ['cpu.stat', 'cpuacct.usage', 'cpuacct.stat'],
@@ -30,7 +30,7 @@ export const cpu = {
     format: 'flat-keyed',
     since: '6.6',
     meaning: 'How long this group was throttled, by its own quota or an ancestor’s',
-    keys: { throttled_usec: ['µs', 'Time throttled, by any quota above'] },
+    keys: { throttled_usec: ['µs', 'Time for which the group was throttled, by any of these quotas'] },
     v1: ['cpu.stat.local'],
   },
   'cpu.weight': {
@@ -40,7 +40,7 @@ export const cpu = {
     unit: 'weight',
     range: [1, 10_000],
     default: '100',
-    meaning: 'Share of CPU time relative to its siblings, when CPU time is contended; 0 is shown for an idle group',
+    meaning: 'Share of CPU time relative to sibling groups, when CPU time is short; 0 for a group with cpu.idle',
     v1: ['cpu.shares'],
   },
   'cpu.weight.nice': {
@@ -79,7 +79,7 @@ export const cpu = {
     format: 'flag',
     since: '5.15',
     default: '0',
-    meaning: 'Lets the group run only when its siblings leave the CPU idle (1)',
+    meaning: 'Lets the group run only when sibling groups leave the CPU idle (1)',
     v1: ['cpu.idle'],
   },
   'cpu.uclamp.min': {
@@ -88,7 +88,7 @@ export const cpu = {
     format: 'percent-or-max',
     since: '5.4',
     default: '0.00',
-    meaning: 'Minimum load assumed for the tasks, which raises the CPU frequency',
+    meaning: 'Minimum load that the scheduler assumes for the tasks, which raises the CPU frequency',
     v1: ['cpu.uclamp.min'],
   },
   'cpu.uclamp.max': {
@@ -97,15 +97,21 @@ export const cpu = {
     format: 'percent-or-max',
     since: '5.4',
     default: 'max',
-    meaning: 'Maximum load assumed for the tasks, which limits the CPU frequency',
+    meaning: 'Maximum load that the scheduler assumes for the tasks, which limits the CPU frequency',
     v1: ['cpu.uclamp.max'],
   },
 } satisfies Entries
 
-/** Period for which metrics report the quota, in microseconds. It is the same for all groups, because only the ratio matters. */
+/**
+ * The period, in microseconds, to which quotas in metrics refer. All groups have the same one, because only the ratio of quota and period
+ * matters.
+ */
 const periodUsec = 100_000
 
-/** Figures that a group without a quota does not report, although the kernel reports zeros. */
+/**
+ * A group has a quota if it has one of these figures. Without a quota, counters of throttling are not reported, although the kernel shows
+ * zeros.
+ */
 const quota = ['cpuMax', 'periods'] as const
 
 export const cpuFigures = {
@@ -210,7 +216,7 @@ export const cpuFigures = {
     v1: { file: 'cpu.stat', key: 'throttled_time', per: 1000 },
     controller: 'cpu',
     unit: 'µs',
-    meaning: 'Time for which the quota stopped tasks of the group',
+    meaning: 'Time for which the quota throttled tasks of the group',
     metrics: [
       {
         name: 'container_cpu_cfs_throttled_seconds_total',

@@ -10,14 +10,14 @@ export const cpuset = {
     since: '5.0',
     default: "empty: the parent's",
     accepts: 'numbers and ranges of CPUs, such as 0-3,6',
-    meaning: 'Requested CPUs; cpuset.cpus.effective has the granted ones',
+    meaning: 'Requested CPUs; cpuset.cpus.effective shows the CPUs that were granted',
     v1: ['cpuset.cpus'],
   },
   'cpuset.cpus.effective': {
     access: 'read',
     format: 'list',
     since: '5.0',
-    meaning: 'CPUs that tasks here can actually use',
+    meaning: 'CPUs that tasks of the group can actually use',
     v1: ['cpuset.effective_cpus'],
   },
   'cpuset.mems': {
@@ -27,14 +27,14 @@ export const cpuset = {
     since: '5.0',
     default: "empty: the parent's",
     accepts: 'numbers and ranges of memory nodes, such as 0-1',
-    meaning: 'Requested NUMA nodes; memory of tasks here is moved to them',
+    meaning: 'Requested NUMA nodes; the memory of the group’s tasks is moved to them',
     v1: ['cpuset.mems'],
   },
   'cpuset.mems.effective': {
     access: 'read',
     format: 'list',
     since: '5.0',
-    meaning: 'NUMA nodes that tasks here actually get memory from',
+    meaning: 'NUMA nodes from which tasks of the group actually get memory',
     v1: ['cpuset.effective_mems'],
   },
   'cpuset.cpus.exclusive': {
@@ -43,15 +43,15 @@ export const cpuset = {
     format: 'list',
     since: '6.7',
     default: 'empty',
-    accepts: 'numbers and ranges of CPUs, such as 2-3, that no sibling has',
-    meaning: 'CPUs set aside for a partition below this level',
+    accepts: 'numbers and ranges of CPUs, such as 2-3, that no sibling group has',
+    meaning: 'CPUs reserved for partitions in descendants',
   },
   'cpuset.cpus.exclusive.effective': {
     access: 'read',
     root: 'never',
     format: 'list',
     since: '6.7',
-    meaning: 'CPUs that a partition here could have exclusively',
+    meaning: 'CPUs that a partition of this group could have exclusively',
   },
   'cpuset.cpus.isolated': {
     access: 'read',
@@ -68,6 +68,7 @@ export const cpuset = {
     choices: ['member', 'root', 'isolated'],
     since: '5.0',
     default: 'member',
-    meaning: 'Whether the group has exclusive CPUs (root), without load balancing (isolated), or why this failed',
+    meaning:
+      'Partition type: member (none), root (exclusive CPUs), isolated (no load balancing either), or the failure',
   },
 } satisfies Entries

@@ -22,7 +22,7 @@ const figure = (meaning: string, since = '6.14') =>
 
 export const dmem = {
   'dmem.max': limit('max', 'Device memory the group may use, by region'),
-  'dmem.low': limit('0', 'Device memory that is reclaimed only if no other group has any to give'),
+  'dmem.low': limit('0', 'Device memory that is reclaimed only if no other group has unprotected device memory'),
   'dmem.min': limit('0', 'Device memory that is never reclaimed from the group'),
   'dmem.current': figure('Device memory in use, by region'),
   'dmem.peak': figure('Peak device memory use, by region', '7.2'),

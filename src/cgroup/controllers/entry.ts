@@ -6,7 +6,7 @@
 export type FileFormat =
   /** 0 or 1. */
   | 'flag'
-  /** A whole number of at least 0; `integer` may be negative. */
+  /** A whole number, at least 0. Only `integer` may be negative. */
   | 'count'
   | 'integer'
   | 'count-or-max'
@@ -15,37 +15,37 @@ export type FileFormat =
   | 'microseconds'
   /** A number with two decimals from 0 to 100, or max. */
   | 'percent-or-max'
-  /** A list of CPUs or memory nodes, such as 0-2,5. */
+  /** A list of numbers of CPUs or memory nodes, such as 0-2,5. */
   | 'list'
   | 'pids'
   /** Names, or numbers, separated by spaces. */
   | 'words'
   | 'numbers'
-  /** A list of +name and -name. */
+  /** A list of controllers to enable (+name) and disable (-name). */
   | 'toggles'
   /** One of the words in `choices`. */
   | 'choice'
   | 'text'
   | 'lines'
-  /** cpu.max: quota and period. */
+  /** The format of cpu.max: quota and period. */
   | 'quota'
   /** `key value` lines. */
   | 'flat-keyed'
-  /** `key subkey=value …` lines. */
+  /** Lines of the form `key subkey=value …`. */
   | 'nested-keyed'
-  /** v1 block devices: `8:0 Read 4096` lines. */
+  /** Lines of v1 for block devices: `8:0 Read 4096`. */
   | 'device-operations'
-  /** `key=sum N0=… N1=…` lines. */
+  /** Lines of v1 for NUMA nodes: `key=sum N0=… N1=…`. */
   | 'numa'
   | 'pressure'
-  /** Text that is written to a pressure file. */
+  /** The text of a trigger that is written to a pressure file. */
   | 'trigger'
-  /** memory.reclaim: bytes, optionally with a swappiness. */
+  /** The format of memory.reclaim: bytes, optionally with a swappiness. */
   | 'reclaim'
 
 export type Unit = 'bytes' | 'µs' | 'ns' | 'ms' | 'ticks' | 'count' | 'pages' | '%' | 'weight' | 'flag' | ''
 
-/** Key → unit and meaning. `<…>` in a key stands for any one word. */
+/** Unit and meaning of the value of each key in a file. `<…>` in a key stands for any one word. */
 export type Keys = { readonly [key: string]: readonly [unit: Unit, meaning: string] }
 
 /** Description of a kernel file. */
@@ -54,14 +54,14 @@ export interface FileWords {
   file: string
   /** Controller that provides the file; `cgroup` for files that every group has. */
   controller: string
-  /** Access to the file. `none`: neither readable nor writable, only named in cgroup.event_control. */
+  /** Whether the file can be read and written. `none`: only its name is used, in cgroup.event_control. */
   access: 'read' | 'write' | 'read-write' | 'none'
-  /** Whether the root group lacks the file, or only the root group has it. Absent if all groups have the file. */
+  /** `never`: the root group lacks the file; `only`: only the root group has it. Absent if all groups have the file. */
   root?: 'never' | 'only'
   /** True if the file exists even if its controller is not enabled. */
   always?: true
   format: FileFormat
-  /** Format of a write, if it differs from the format of reads. */
+  /** Format of the text that is written, if it differs from the format of the text that is read. */
   writes?: FileFormat
   unit: Unit
   /** Smallest and largest accepted number. */
@@ -71,20 +71,20 @@ export interface FileWords {
   noLimit?: '-1' | '0'
   /** First kernel version with the file; absent means before 4.6. */
   since?: string
-  /** Value in a new group. */
+  /** Value of the file in a new group. */
   default?: string
   /** Accepted values with an example; absent if nothing can be written. */
   accepts?: string
   /** Meaning of the file, in one sentence. */
   meaning: string
   keys?: Keys
-  /** Name of what each line is about if it is not one of `keys`: a device, a region. */
+  /** What the first word of each line names if it is not one of `keys`: a device, a region. */
   lines?: string
   /** v1 files with the same content. */
   v1?: readonly string[]
 }
 
-/** Data of a file in a table. catalog.ts derives the rest from the name and the format. */
+/** The columns of a file in a table. catalog.ts derives the other columns from the file's name and format. */
 export type FileEntry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
 
 /** Entries by file name. `<size>` in a name stands for a page size such as 2MB. */

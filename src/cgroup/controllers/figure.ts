@@ -2,10 +2,13 @@
 // Types of a row in the table of figures: what the kernel counts for a group, and where each figure is shown. The rows are in core.ts,
 // cpu.ts, memory-figures.ts, pids.ts and io.ts; figures.ts joins them.
 
-/** Type of a figure's values: a number; a number or `max`; yes or no; stall times; counts by block device. */
+/**
+ * Type of a figure's values. count: a number; limit: a number or `max`; flag: yes or no; stalls: times that tasks waited; devices: counts
+ * by block device.
+ */
 export type Kind = 'count' | 'limit' | 'flag' | 'stalls' | 'devices'
 
-/** Location of a figure: file, key of the line, word that means yes, and divisor. */
+/** Where a figure is read: file, key of the line, the word that means yes, and a divisor. */
 export interface FigureSource {
   readonly file: string
   readonly key?: string
@@ -22,16 +25,16 @@ export interface Translated {
 export interface MetricOf {
   readonly name: string
   readonly help: string
-  /** For figures by device and for stalls: the number to export. */
+  /** Which of the numbers of a `devices` or `stalls` figure is exported. */
   readonly of?: string
   readonly labels?: { readonly cpu: string }
-  /** Exported only if one of these figures is above 0. */
+  /** The metric is exported only if one of these figures is above 0. */
   readonly ifAny?: readonly string[]
-  /** Converts the value; called only for a number. */
+  /** Converts the figure's value to that of the metric. Called only for a number. */
   readonly from?: (value: number) => number
 }
 
-/** Format of a number in a column, in a line of details, or in a table. */
+/** How a number is written in a column, in a line of details, or in a table. */
 export type Text = 'size' | 'count' | 'percent' | 'whole-percent' | 'limit' | 'of-limit' | 'bar' | 'duration' | 'cpus'
 
 /** A column of `hutch top`. */
@@ -47,9 +50,9 @@ export interface ColumnOf {
   readonly sorts?: number
   readonly words: string
   readonly text: Text
-  /** True if the cell is empty for 0. */
+  /** True if the cell stays empty for the value 0. */
   readonly quiet?: true
-  /** `rising`: red if the figure rose since the previous sample. `full`: coloured near 100 %. */
+  /** Colour of the number. `rising`: red if the figure rose since the previous sample; `full`: coloured near 100 %. */
   readonly color?: 'rising' | 'full'
 }
 
@@ -73,77 +76,86 @@ export interface ListedOf {
   readonly text: 'percent' | 'size' | 'count'
 }
 
-/** A difference between two samples. */
+/** A rate: computed from the difference of a figure between two samples. */
 export interface RateOf {
   readonly name: string
-  /** `second`: per second; `sum`: total; `share`: share of another counter; `time`: share of elapsed time. */
+  /**
+   * How the rate is computed from the difference. `second`: per second; `sum`: unchanged; `share`: share of another counter's difference;
+   * `time`: share of elapsed time.
+   */
   readonly by: 'second' | 'sum' | 'share' | 'time'
   readonly per?: number
-  /** For figures by device: the number to use, summed over all devices. */
+  /** For figures by device: the number from which the rate is computed, summed over all devices. */
   readonly of?: string
-  /** The counter that `share` refers to. */
+  /** For `by: 'share'`: the other counter. */
   readonly share?: string
   readonly meaning: string
-  /** Set if the dashboard shows the rate, which is rounded to multiples of 1/`page`. */
+  /** Set if the dashboard shows the rate. The rate is then rounded to multiples of 1/`page`. */
   readonly page?: number
-  /** Label of the graph in `hutch top`; absent if it draws none. */
+  /** Label of the rate's graph in `hutch top`; absent if `hutch top` draws no graph. */
   readonly track?: string
   readonly column?: ColumnOf
   readonly cell?: CellOf
   readonly listed?: ListedOf
-  /** Recordings store each rise as an event of this kind. `fromUnknown`: also if the previous count was unknown. */
+  /** Each rise of the figure is stored in recordings as an event of this kind. `fromUnknown`: also a rise from an unknown count. */
   readonly event?: { readonly kind: string; readonly fromUnknown?: true }
 }
 
-/** One figure of a group and its descendants. */
+/** A figure of a group and its descendants: where the kernel reports it, and where hutch shows it. */
 export interface GroupFigure {
   readonly kind: Kind
   readonly v2?: FigureSource
-  /** Location on v1. Absent if the catalogue's v1 file for the v2 file is used. */
+  /** Where the figure is read on v1. Absent if that is the v1 file that the catalogue lists for the v2 file. */
   readonly v1?: FigureSource | Translated | 'none'
   /** Controller that must be enabled for the v2 file to contain the figure. */
   readonly controller?: string
   readonly unit: 'bytes' | 'µs' | 'count' | 'CPUs' | 'tasks' | ''
   readonly meaning: string
-  /** True if only other rows use the figure. */
+  /** True if the figure is not shown, and only used to compute other figures. */
   readonly hidden?: true
-  /** Computes the value from this figure and others, after all files have been read. */
+  /** Computes the final value from the read value and other figures, after all files have been read. */
   readonly complete?: (value: unknown, of: (figure: string) => unknown) => unknown
-  /** The figure's limit, and the figure to show if this one is unknown. */
+  /** `limit`: name of the figure that is this figure's limit. `otherwise`: name of the figure to show if this one is unknown. */
   readonly limit?: string
   readonly otherwise?: string
   readonly metrics?: readonly MetricOf[]
   readonly rates?: readonly RateOf[]
-  /** Column number in recordings (monitor format 1 has 34 columns; later ones are optional), and the number of parts that are kept. */
+  /**
+   * `recorded`: column number in recordings (monitor format 1 has 34 columns; later ones are optional). `parts`: how many parts of the
+   * value are kept.
+   */
   readonly recorded?: number
   readonly parts?: number
   /** True if the maximum is kept when several samples are merged. `hutch replay --list` may show the figure. */
   readonly peak?: true
-  /** Shown in the dashboard. */
+  /** True if the dashboard shows the figure. */
   readonly page?: true
   readonly track?: string
   readonly columns?: readonly ColumnOf[]
   readonly cells?: readonly CellOf[]
   readonly listed?: ListedOf
   readonly detail?: DetailOf
-  /** Name in the `usage` of a run's report. `live`: only present while the job runs. */
+  /** Name of the figure in the `usage` of a run's report. `live`: reported only while the job runs. */
   readonly report?: string
   readonly live?: true
   /** First version of the report that contains the figure; absent means 1. */
   readonly since?: 2
-  /** The figure is only in the report of a run, not in samples. */
+  /** Set if the figure is only in the report of a run, and not in samples. */
   readonly only?: 'report'
 }
 
 export type Figures = { readonly [name: string]: GroupFigure }
 
-/** The part of a row that a run's report needs. report-rows.generated.ts contains these rows, so that a start does not load the tables. */
+/**
+ * The columns of a figure that a run's report needs. report-rows.generated.ts contains them, so that a start does not load the large
+ * tables.
+ */
 export interface ReportRow {
   readonly name: string
   readonly kind: Kind
   readonly live?: true
   readonly since?: 2
-  /** Controller that the v2 tree must have for the figure to be read there; '' means only the tree itself. */
+  /** Controller without which the figure cannot be read in the v2 tree; '' if the v2 tree is enough. */
   readonly controller: string
   readonly v2: FigureSource
   readonly v1?: FigureSource

@@ -9,13 +9,13 @@ import { ioFigures } from './io.ts'
 import { memoryFigures } from './memory-figures.ts'
 import { pidsFigures } from './pids.ts'
 
-/** Waiting time of tasks: percent of the last ten seconds, and total microseconds (accounting/psi.rst). */
+/** How long tasks waited: percent of the last ten seconds, and total microseconds (accounting/psi.rst). */
 export interface Stall {
   avg10: number
   totalUsec: number
 }
 
-/** Waiting time by share of tasks. some: at least one task waited; full: all tasks waited. */
+/** How long tasks waited for a resource. some: at least one task waited; full: all tasks waited. */
 export interface Pressure {
   some: Stall
   full?: Stall | undefined
@@ -61,7 +61,7 @@ type Marked<Mark extends string, Value = true> = {
 /** Figures that the dashboard shows. */
 export type PageFigure = Marked<'page'>
 
-/** Names of the counts in the usage of a run's report. */
+/** Names of the counters in the usage of a run's report. */
 export type ReportName = {
   [name in keyof Table]: Table[name] extends { kind: 'count'; report: infer Name } ? Name & string : never
 }[keyof Table]
@@ -73,30 +73,30 @@ export type RateName = AnyRate extends { name: infer Name } ? Name & string : ne
 /** Rates that the dashboard shows. */
 export type PageRate = Extract<AnyRate, { page: number }>['name']
 
-/** Values of a sample by figure; undefined if the host does not report the figure. */
+/** The values of a sample, by name of the figure; undefined if the host does not report a figure. */
 export type FigureValues = {
   -readonly [name in keyof Table as Table[name] extends { hidden: true } | { only: 'report' } ? never : name]:
     | ValueOf<Table[name]['kind']>
     | undefined
 }
 
-/** A row with its name. */
+/** A row of the table of figures, with the figure's name. */
 export interface NamedFigure extends GroupFigure {
   readonly name: string
 }
 
 const rows: readonly NamedFigure[] = Object.entries<GroupFigure>(table).map(([name, row]) => ({ ...row, name }))
 
-/** Rows from which samples are made, including hidden rows. */
+/** Figures that are read for each sample, including those that are not shown. */
 export const allFigures = rows.filter(({ only }) => only === undefined)
 
-/** Rows of a run's report. */
+/** Figures in a run's report. */
 export const reportFigures = rows.filter(({ report }) => report !== undefined)
 
-/** Rows of a sample. */
+/** Figures that a sample contains. */
 export const figures = allFigures.filter(({ hidden }) => !hidden) as readonly (NamedFigure & { name: FigureName })[]
 
-/** A rate with the row of its figure. */
+/** A rate, with the figure from which it is computed. */
 export interface NamedRate extends RateOf {
   readonly name: RateName
   readonly figure: NamedFigure & { name: FigureName }
@@ -111,7 +111,10 @@ export function namesOfKind<K extends Kind>(kind: K): FigureOf<K>[] {
   return figures.filter((row) => row.kind === kind).map(({ name }) => name as FigureOf<K>)
 }
 
-/** Returns the location of a figure on v1; undefined if v1 has no equivalent. Several files together contain v2's text. */
+/**
+ * Returns where a figure is read on v1; undefined if v1 has no equivalent. Several v1 files can together contain the content of one v2
+ * file.
+ */
 export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated | undefined {
   if (v1 === 'none') return undefined
   if (v1 !== undefined || v2 === undefined) return v1
@@ -119,13 +122,13 @@ export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated
   return files.length > 1 ? { files } : files[0] === undefined ? undefined : { ...v2, file: files[0] }
 }
 
-/** Returns the controller that the v2 tree must have for the file to exist; '' for files that every group has. */
+/** Returns the controller without which the v2 file of a figure does not exist; '' for files that every group has. */
 export function unifiedController({ controller, v2 }: GroupFigure): string {
   const words = v2 && describeFile(v2.file, 'v2')
   return controller ?? (!words || words.always || words.controller === 'cgroup' ? '' : words.controller)
 }
 
-/** Returns the row of a figure's limit. */
+/** Returns the figure that is the limit of this figure. */
 export function limitOf({ limit }: GroupFigure): (NamedFigure & { name: FigureOf<'limit'> }) | undefined {
   return figures.find(({ name }) => name === limit) as (NamedFigure & { name: FigureOf<'limit'> }) | undefined
 }

@@ -2,7 +2,7 @@
 // Files of the hugetlb controller on v2, one set per page size: cgroup-v2.rst, "HugeTLB Interface Files".
 import type { Entries, Keys } from './entry.ts'
 
-const eventKeys: Keys = { max: ['count', 'Allocations refused because of the limit'] }
+const eventKeys: Keys = { max: ['count', 'Allocations of huge pages that the limit refused'] }
 
 export const hugetlb = {
   'hugetlb.<size>.current': {
@@ -10,7 +10,7 @@ export const hugetlb = {
     root: 'never',
     format: 'bytes',
     since: '5.6',
-    meaning: 'Huge pages of this size in use here and below',
+    meaning: 'Huge pages of this size that the group and its descendants use',
     v1: ['hugetlb.<size>.usage_in_bytes'],
   },
   'hugetlb.<size>.max': {
@@ -19,7 +19,7 @@ export const hugetlb = {
     format: 'bytes-or-max',
     since: '5.6',
     default: 'max',
-    meaning: 'Huge pages of this size the group may use; beyond it a program gets SIGBUS',
+    meaning: 'Huge pages of this size that the group may use; a program that needs more gets SIGBUS',
     v1: ['hugetlb.<size>.limit_in_bytes'],
   },
   'hugetlb.<size>.rsvd.current': {
@@ -27,7 +27,7 @@ export const hugetlb = {
     root: 'never',
     format: 'bytes',
     since: '5.7',
-    meaning: 'Huge pages of this size reserved by mappings, whether used or not',
+    meaning: 'Huge pages of this size that mappings have reserved, used or not',
     v1: ['hugetlb.<size>.rsvd.usage_in_bytes'],
   },
   'hugetlb.<size>.rsvd.max': {
@@ -36,7 +36,7 @@ export const hugetlb = {
     format: 'bytes-or-max',
     since: '5.7',
     default: 'max',
-    meaning: 'Huge pages of this size that may be reserved; beyond it mmap fails with ENOMEM',
+    meaning: 'Huge pages of this size that may be reserved; an mmap that needs more fails with ENOMEM',
     v1: ['hugetlb.<size>.rsvd.limit_in_bytes'],
   },
   'hugetlb.<size>.events': {
@@ -44,7 +44,7 @@ export const hugetlb = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.6',
-    meaning: 'How often the limit was reached, here and below; can be watched',
+    meaning: 'How often the limit of the group or a descendant was reached; changes can be watched',
     keys: eventKeys,
   },
   'hugetlb.<size>.events.local': {
@@ -52,7 +52,7 @@ export const hugetlb = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.6',
-    meaning: 'How often this group’s own limit was reached; can be watched',
+    meaning: 'How often this group’s own limit was reached; changes can be watched',
     keys: eventKeys,
     v1: ['hugetlb.<size>.failcnt'],
   },
@@ -62,7 +62,7 @@ export const hugetlb = {
     format: 'numa',
     since: '5.17',
     meaning: 'Huge pages of this size in use, split by NUMA node',
-    keys: { total: ['bytes', 'On all nodes'], 'N<node>': ['bytes', 'On that NUMA node'] },
+    keys: { total: ['bytes', 'Amount on all NUMA nodes'], 'N<node>': ['bytes', 'Amount on this NUMA node'] },
     v1: ['hugetlb.<size>.numa_stat'],
   },
 } satisfies Entries

@@ -64,7 +64,7 @@ export const memoryFigures = {
         by: 'sum',
         meaning: 'How often the group was slowed because it exceeded memory.high, between the two samples',
         listed: { title: 'SLOWED', order: 5, text: 'count' },
-        // v1 has no such count, and the file can appear when a controller is enabled: an unknown previous count is not 0
+        // v1 has no such count, and on v2 the file can appear late: a rise from an unknown count is not an event
         event: { kind: 'high' },
       },
     ],
@@ -84,7 +84,7 @@ export const memoryFigures = {
   memoryLimitHits: {
     kind: 'count',
     v2: { file: 'memory.events.local', key: 'max' },
-    // if swap is limited there is a second count, and 0 may mean unknown: ../memory.ts combines them
+    // with a swap limit, v1 has a second count, and 0 may mean unknown: ../memory.ts combines both counts
     v1: { file: 'memory.failcnt' },
     unit: 'count',
     meaning: 'How often allocations ran into memory.max',

@@ -5,19 +5,19 @@ import type { Entries, Keys } from './entry.ts'
 import { memoryStatKeys } from './memory-stat.ts'
 
 const eventKeys: Keys = {
-  low: ['count', 'Reclaimed despite memory.low, because memory was short elsewhere'],
-  high: ['count', 'Throttled and reclaimed above memory.high'],
+  low: ['count', 'How often memory was reclaimed despite memory.low, because other groups had none to give'],
+  high: ['count', 'How often tasks above memory.high were throttled and had to reclaim'],
   max: ['count', 'Allocations that reached memory.max'],
-  oom: ['count', 'Allocations about to fail (out of memory)'],
-  oom_kill: ['count', 'Processes killed, by any out-of-memory killer'],
-  oom_group_kill: ['count', 'Times the whole group was killed by the OOM killer'],
-  sock_throttled: ['count', 'Times network sockets were throttled for memory'],
+  oom: ['count', 'How often an allocation was about to fail (out of memory)'],
+  oom_kill: ['count', 'Processes of the group that an OOM killer killed, because of any group’s limit or of the host'],
+  oom_group_kill: ['count', 'How often the OOM killer ended the whole group (memory.oom.group)'],
+  sock_throttled: ['count', 'How often network sockets were throttled because of memory'],
 }
 
 const swapEventKeys: Keys = {
-  high: ['count', 'Number of times swap use exceeded memory.swap.high'],
-  max: ['count', 'Times swap reached memory.swap.max'],
-  fail: ['count', 'Times swap could not be allocated, by the limit or because it was full'],
+  high: ['count', 'How often swap use exceeded memory.swap.high'],
+  max: ['count', 'How often swap use reached memory.swap.max'],
+  fail: ['count', 'How often swap could not be allocated, because of the limit or because it was full'],
 }
 
 export const memory = {
@@ -25,7 +25,7 @@ export const memory = {
     access: 'read',
     root: 'never',
     format: 'bytes',
-    meaning: 'Memory in use here and below: programs, page cache and kernel objects',
+    meaning: 'Memory that the group and its descendants use: programs, page cache and kernel objects',
     v1: ['memory.usage_in_bytes'],
   },
   'memory.peak': {
@@ -33,7 +33,7 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '5.19',
-    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    accepts: '0, since Linux 6.12: resets the peak that is read through the same open file',
     meaning: 'Peak memory use since the group was created',
     v1: ['memory.max_usage_in_bytes'],
   },
@@ -50,7 +50,7 @@ export const memory = {
     root: 'never',
     format: 'bytes-or-max',
     default: '0',
-    meaning: 'Memory that is reclaimed only if no other group has any to give',
+    meaning: 'Memory that is reclaimed only if no other group has unprotected memory',
     v1: ['memory.soft_limit_in_bytes'],
   },
   'memory.high': {
@@ -58,14 +58,14 @@ export const memory = {
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Above it tasks are throttled and must reclaim; nothing is killed',
+    meaning: 'Memory use above which tasks are slowed and must reclaim memory; nothing is killed',
   },
   'memory.max': {
     access: 'read-write',
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Hard limit; if reclaim fails, a process is killed',
+    meaning: 'Maximum memory use; if nothing can be reclaimed, a process is killed',
     v1: ['memory.limit_in_bytes'],
   },
   'memory.reclaim': {
@@ -74,7 +74,7 @@ export const memory = {
     unit: 'bytes',
     since: '5.19',
     accepts: 'bytes, such as 50M, with swappiness=60 or without (from 6.9)',
-    meaning: 'Reclaims that much memory from the group now; EAGAIN if less could be reclaimed',
+    meaning: 'Reclaims the written amount of memory from the group; fails with EAGAIN if less could be reclaimed',
   },
   'memory.oom.group': {
     access: 'read-write',
@@ -82,13 +82,13 @@ export const memory = {
     format: 'flag',
     since: '4.19',
     default: '0',
-    meaning: 'Whether running out of memory kills all of the group (1) or one process (0)',
+    meaning: 'Whether an out-of-memory kill ends the whole group (1) or one process (0)',
   },
   'memory.events': {
     access: 'read',
     root: 'never',
     format: 'flat-keyed',
-    meaning: 'How often limits were reached and processes killed, here and below; can be watched',
+    meaning: 'How often the group or a descendant reached a limit or lost a process; changes can be watched',
     keys: eventKeys,
     v1: ['memory.oom_control', 'memory.failcnt'],
   },
@@ -97,13 +97,13 @@ export const memory = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.2',
-    meaning: 'The same as memory.events, for this group only',
+    meaning: 'The counts of memory.events, for this group only',
     keys: eventKeys,
   },
   'memory.stat': {
     access: 'read',
     format: 'flat-keyed',
-    meaning: 'Memory by use, and counters of memory management',
+    meaning: 'Memory by kind of use, and counters of memory management',
     keys: memoryStatKeys,
     v1: ['memory.stat'],
   },
@@ -112,13 +112,13 @@ export const memory = {
     format: 'nested-keyed',
     since: '5.10',
     meaning: 'memory.stat split by NUMA node',
-    keys: { ...memoryStatKeys, 'N<node>': ['bytes', 'On that NUMA node'] },
+    keys: { ...memoryStatKeys, 'N<node>': ['bytes', 'Amount on this NUMA node'] },
   },
   'memory.swap.current': {
     access: 'read',
     root: 'never',
     format: 'bytes',
-    meaning: 'Swap in use here and below',
+    meaning: 'Swap that the group and its descendants use',
     v1: ['memory.stat'],
   },
   'memory.swap.peak': {
@@ -126,7 +126,7 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '6.5',
-    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    accepts: '0, since Linux 6.12: resets the peak that is read through the same open file',
     meaning: 'Peak swap use since the group was created',
   },
   'memory.swap.high': {
@@ -135,14 +135,14 @@ export const memory = {
     format: 'bytes-or-max',
     since: '5.8',
     default: 'max',
-    meaning: 'Above it every allocation is throttled, so that a supervisor can act',
+    meaning: 'Swap use above which every allocation is slowed, so that a supervisor can act',
   },
   'memory.swap.max': {
     access: 'read-write',
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Maximum swap of the group; 0 disables swap for it',
+    meaning: 'Maximum swap of the group; 0 disables swap',
     v1: ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
   },
   'memory.swap.events': {
@@ -150,7 +150,7 @@ export const memory = {
     root: 'never',
     format: 'flat-keyed',
     since: '4.18',
-    meaning: 'How often swap reached its limits, or ran out; can be watched',
+    meaning: 'How often swap reached its limits, or ran out; changes can be watched',
     keys: swapEventKeys,
   },
   'memory.zswap.current': {
@@ -158,7 +158,7 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '5.19',
-    meaning: 'Memory used by compressed swap (zswap) for this group',
+    meaning: 'Memory that compressed swap (zswap) uses for this group',
   },
   'memory.zswap.max': {
     access: 'read-write',
@@ -166,7 +166,7 @@ export const memory = {
     format: 'bytes-or-max',
     since: '5.19',
     default: 'max',
-    meaning: 'Maximum memory of compressed swap (zswap) for this group',
+    meaning: 'Maximum memory that compressed swap (zswap) may use for this group',
   },
   'memory.zswap.writeback': {
     access: 'read-write',

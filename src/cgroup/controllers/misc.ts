@@ -3,12 +3,12 @@
 import type { Entries, Keys } from './entry.ts'
 
 const keys: Keys = {
-  sev: ['count', 'Address space ids for encrypted guests (AMD SEV)'],
-  sev_es: ['count', 'Address space ids for encrypted guests with encrypted state (AMD SEV-ES)'],
-  tdx: ['count', 'Key ids for encrypted guests (Intel TDX)'],
+  sev: ['count', 'Address space ids for encrypted virtual machines (AMD SEV)'],
+  sev_es: ['count', 'Address space ids for virtual machines with encrypted memory and registers (AMD SEV-ES)'],
+  tdx: ['count', 'Key ids for encrypted virtual machines (Intel TDX)'],
   sgx_epc: ['bytes', 'Enclave memory (Intel SGX)'],
 }
-const eventKeys: Keys = { '<resource>.max': ['count', 'Times the limit of this resource was reached'] }
+const eventKeys: Keys = { '<resource>.max': ['count', 'How often the limit of this resource was reached'] }
 
 export const misc = {
   'misc.capacity': {
@@ -24,7 +24,7 @@ export const misc = {
     access: 'read',
     format: 'flat-keyed',
     since: '5.13',
-    meaning: 'Use of each resource, here and below',
+    meaning: 'Use of each resource by the group and its descendants',
     lines: 'resource',
     keys,
   },
@@ -52,7 +52,7 @@ export const misc = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.16',
-    meaning: 'How often limits were reached, here and below; can be watched',
+    meaning: 'How often limits of the group or a descendant were reached; changes can be watched',
     keys: eventKeys,
   },
   'misc.events.local': {
@@ -60,7 +60,7 @@ export const misc = {
     root: 'never',
     format: 'flat-keyed',
     since: '6.11',
-    meaning: 'How often this group’s own limits were reached; can be watched',
+    meaning: 'How often this group’s own limits were reached; changes can be watched',
     keys: eventKeys,
   },
 } satisfies Entries

@@ -3,14 +3,14 @@
 import type { Entries, Keys } from './entry.ts'
 
 const keys: Keys = {
-  hca_handle: ['count', 'Handles of the adapter'],
-  hca_object: ['count', 'Objects of the adapter, such as queues and memory regions'],
+  hca_handle: ['count', 'RDMA handles (contexts) of the adapter'],
+  hca_object: ['count', 'RDMA objects of the adapter, such as queues and memory regions'],
 }
 const eventKeys: Keys = {
-  'hca_handle.max': ['count', 'Times a limit on handles was reached'],
-  'hca_handle.alloc_fail': ['count', 'Handles refused'],
-  'hca_object.max': ['count', 'Times a limit on objects was reached'],
-  'hca_object.alloc_fail': ['count', 'Objects refused'],
+  'hca_handle.max': ['count', 'How often a limit of handles was reached'],
+  'hca_handle.alloc_fail': ['count', 'Handles that were refused'],
+  'hca_object.max': ['count', 'How often a limit of objects was reached'],
+  'hca_object.alloc_fail': ['count', 'Objects that were refused'],
 }
 
 export const rdma = {
@@ -21,7 +21,7 @@ export const rdma = {
     since: '4.11',
     default: 'max',
     accepts: 'an adapter and limits, such as mlx4_0 hca_handle=2 hca_object=2000; max removes a limit',
-    meaning: 'RDMA resources the group may hold, by adapter',
+    meaning: 'RDMA resources that the group may hold, by adapter',
     lines: 'adapter',
     keys,
     v1: ['rdma.max'],
@@ -51,7 +51,7 @@ export const rdma = {
     root: 'never',
     format: 'nested-keyed',
     since: '7.2',
-    meaning: 'How often limits were reached, here and below, by adapter; can be watched',
+    meaning: 'How often limits of the group or a descendant were reached, by adapter; changes can be watched',
     lines: 'adapter',
     keys: eventKeys,
     v1: ['rdma.events'],
@@ -61,7 +61,7 @@ export const rdma = {
     root: 'never',
     format: 'nested-keyed',
     since: '7.2',
-    meaning: 'How often this group’s own limits were reached, by adapter; can be watched',
+    meaning: 'How often this group’s own limits were reached, by adapter; changes can be watched',
     lines: 'adapter',
     keys: eventKeys,
     v1: ['rdma.events.local'],

@@ -42,17 +42,17 @@ const byDevice = (unit: 'ms' | 'ns' | 'count', meaning: string): FileEntry => ({
 const counters: Entries = {
   io_service_bytes: byOperation('bytes', 'What was read and written'),
   io_serviced: byOperation('count', 'Operations'),
-  io_service_time: byOperation('ns', 'Time operations took on the device'),
-  io_wait_time: byOperation('ns', 'Time operations waited for the device'),
+  io_service_time: byOperation('ns', 'Time that operations took on the device'),
+  io_wait_time: byOperation('ns', 'Time that operations waited for the device'),
   io_merged: byOperation('count', 'Merged operations'),
   io_queued: byOperation('count', 'Operations waiting now'),
   time: byDevice('ms', 'Device time used'),
   sectors: byDevice('count', 'Sectors moved'),
   avg_queue_size: byDevice('count', 'Average length of the queue'),
-  group_wait_time: byDevice('ns', 'Time the group waited for its turn'),
-  idle_time: byDevice('ns', 'Time the device was kept idle for the group'),
-  empty_time: byDevice('ns', 'Time the group had nothing to do'),
-  dequeue: byDevice('count', 'Times the group left the queue'),
+  group_wait_time: byDevice('ns', 'Time for which the group waited for the device'),
+  idle_time: byDevice('ns', 'Time that the device was kept idle for the group'),
+  empty_time: byDevice('ns', 'Time for which the group had no operation in its queue'),
+  dequeue: byDevice('count', 'How often the group’s queue became empty'),
 }
 
 const weight = (smallest: number, meaning: string): FileEntry => ({
@@ -71,38 +71,38 @@ const deviceWeight = (smallest: number, meaning: string): FileEntry => ({
   accepts: `a device and a weight from ${smallest} to 1000, such as 8:0 200`,
   meaning,
   lines: 'device',
-  keys: { default: ['weight', 'For devices that are not listed'] },
+  keys: { default: ['weight', 'Weight for devices without a line of their own'] },
 })
 
-const share = 'Share of device time relative to its siblings, when it is contended'
+const share = 'Share of a device’s time relative to sibling groups, when the device is contended'
 
-/** Returns each counter, and its recursive sum over descendants. */
+/** Returns the entry of each counter, and of the file that sums it over descendants. */
 const countersOf = (prefix: string): Entries =>
   Object.fromEntries(
     Object.entries(counters).flatMap(([name, entry]) => [
       [`blkio.${prefix}${name}`, entry],
-      [`blkio.${prefix}${name}_recursive`, { ...entry, meaning: `Here and below: ${entry.meaning}` }],
+      [`blkio.${prefix}${name}_recursive`, { ...entry, meaning: `Including descendants: ${entry.meaning}` }],
     ]),
   )
 
-/** the same file as on v2 */
+/** v1's file is the same as on v2 */
 const { v1: _own, ...prioClass } = io['io.prio.class']
 
 export const legacyBlkio: Entries = {
   ...countersOf(''),
   ...countersOf('bfq.'),
   ...countersOf('throttle.'),
-  'blkio.throttle.read_bps_device': limit('bytes', 'Bytes that may be read each second, by device'),
-  'blkio.throttle.write_bps_device': limit('bytes', 'Bytes that may be written each second, by device'),
-  'blkio.throttle.read_iops_device': limit('count', 'Read operations allowed each second, by device'),
-  'blkio.throttle.write_iops_device': limit('count', 'Write operations allowed each second, by device'),
+  'blkio.throttle.read_bps_device': limit('bytes', 'Maximum number of bytes read per second, by device'),
+  'blkio.throttle.write_bps_device': limit('bytes', 'Maximum number of bytes written per second, by device'),
+  'blkio.throttle.read_iops_device': limit('count', 'Maximum number of read operations per second, by device'),
+  'blkio.throttle.write_iops_device': limit('count', 'Maximum number of write operations per second, by device'),
   'blkio.weight': { ...weight(10, share), default: '500' },
   'blkio.weight_device': deviceWeight(10, `${share}, by device`),
   'blkio.leaf_weight': {
-    ...weight(10, 'The same share for the group’s own tasks relative to its children'),
+    ...weight(10, 'Share of a device’s time for the group’s own tasks relative to its children'),
     default: '500',
   },
-  'blkio.leaf_weight_device': deviceWeight(10, 'The same share for the group’s own tasks, by device'),
+  'blkio.leaf_weight_device': deviceWeight(10, 'Share of a device’s time for the group’s own tasks, by device'),
   'blkio.bfq.weight': { ...weight(1, share), root: 'never', default: '100' },
   'blkio.bfq.weight_device': { ...deviceWeight(1, `${share}, by device`), root: 'never' },
   'blkio.prio.class': prioClass,

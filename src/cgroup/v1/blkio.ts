@@ -32,7 +32,8 @@ export function translateIoMax(value: string, origin: string): Pair[] {
 }
 
 /**
- * Translates io.weight or io.bfq.weight. Both are 100 by default; BFQ's maximum is 1000.
+ * Translates a value of io.weight or io.bfq.weight into a write to v1's BFQ weight. Both files are 100 by default; the maximum of BFQ is
+ * 1000.
  * @throws OPTION_INVALID, CGROUP_LIMIT_UNSUPPORTED
  */
 export function translateIoWeight(value: string, origin: string): Pair {
@@ -55,7 +56,7 @@ export function translateIoWeight(value: string, origin: string): Pair {
   return whole ? ['blkio.bfq.weight', weight] : ['blkio.bfq.weight_device', `${device} ${weight}`]
 }
 
-/** Returns the text of io.max from v1's files; undefined if v1 has none of them. */
+/** Returns the text of io.max, built from v1's files; undefined if v1 has none of these files. */
 export function readIoMax(read: (file: string) => string | undefined): string | undefined {
   const devices = new Map<string, Map<string, string>>()
   let known = false
@@ -73,7 +74,7 @@ export function readIoMax(read: (file: string) => string | undefined): string | 
   return [...devices].map(line).join('\n')
 }
 
-/** Returns the text of io.stat from v1's counts of bytes and operations. */
+/** Returns the text of io.stat, built from v1's counts of bytes and operations. */
 export function readIoStat(read: (file: string) => string | undefined): string | undefined {
   // v2 also counts descendants
   const counts = (file: string) => read(`${file}_recursive`) ?? read(file)
@@ -90,7 +91,7 @@ export function readIoStat(read: (file: string) => string | undefined): string |
     .join('\n')
 }
 
-/** Returns the text of io.weight from BFQ's weights, or from CFQ's weights (10 to 1000) by the linear conversion that runtimes use. */
+/** Returns the text of io.weight, built from BFQ's weights. CFQ's weights (10 to 1000) are converted linearly, as container runtimes do. */
 export function readIoWeight(read: (file: string) => string | undefined): string | undefined {
   const weight = read('blkio.bfq.weight')
   if (weight !== undefined) {

@@ -17,14 +17,14 @@ const core: Entries = {
     access: 'read-write',
     controller: 'cgroup',
     format: 'pids',
-    accepts: 'the id of a thread, such as 4711; 0 is the writer itself',
-    meaning: 'Threads in this group; writing an id moves that one thread here',
+    accepts: 'the id of a thread, such as 4711; 0 stands for the writing thread',
+    meaning: 'Threads in this group; writing the id of a thread moves only this thread into the group',
   },
   'cgroup.procs': {
     access: 'read-write',
     format: 'pids',
-    accepts: 'the id of a process, such as 4711; 0 is the writer itself',
-    meaning: 'Processes in this group; writing an id moves that process here with all its threads',
+    accepts: 'the id of a process, such as 4711; 0 stands for the writing process',
+    meaning: 'Processes in this group; writing the id of a process moves it into the group with all its threads',
   },
   notify_on_release: {
     ...flag('0', 'Whether release_agent is run when the group becomes empty'),
@@ -39,7 +39,7 @@ const core: Entries = {
     accepts: 'the path of a program, such as /usr/local/sbin/on-empty',
     meaning: 'Program that the kernel runs as root, with the group’s path, when a group becomes empty',
   },
-  'cgroup.clone_children': flag('0', 'Whether new groups copy this one’s cpuset'),
+  'cgroup.clone_children': flag('0', 'Whether new child groups copy the cpuset of this group'),
   'cgroup.sane_behavior': {
     access: 'read',
     root: 'only',
@@ -61,19 +61,19 @@ const freezer: Entries = {
     format: 'choice',
     choices: ['FROZEN', 'THAWED'],
     default: 'THAWED',
-    meaning: 'Freezes or thaws everything here and below; FREEZING until all have stopped',
+    meaning: 'Freezes or thaws the group and its descendants; FREEZING until all tasks have stopped',
   },
   'freezer.self_freezing': {
     access: 'read',
     root: 'never',
     format: 'flag',
-    meaning: 'Whether this group was frozen',
+    meaning: 'Whether this group itself was frozen',
   },
   'freezer.parent_freezing': {
     access: 'read',
     root: 'never',
     format: 'flag',
-    meaning: 'Whether an ancestor was frozen',
+    meaning: 'Whether an ancestor of this group was frozen',
   },
 }
 
@@ -104,7 +104,7 @@ const network: Entries = {
     access: 'read',
     format: 'count',
     unit: '',
-    meaning: 'The kernel’s number of this group',
+    meaning: 'The number by which the kernel identifies this group',
   },
   'net_prio.ifpriomap': {
     access: 'read-write',
@@ -129,21 +129,21 @@ const sizes = (infix: string, what: string): Entries => ({
     access: 'read',
     root: 'never',
     format: 'bytes',
-    meaning: `Huge pages of this size ${what} now`,
+    meaning: `Huge pages of this size that are ${what}`,
   },
   [`hugetlb.<size>.${infix}max_usage_in_bytes`]: {
     access: 'read-write',
     root: 'never',
     format: 'bytes',
-    accepts: '0, which resets the figure',
-    meaning: `Most huge pages of this size that were ${what} at once`,
+    accepts: '0, which resets the peak',
+    meaning: `Peak number of huge pages of this size that were ${what}`,
   },
   [`hugetlb.<size>.${infix}failcnt`]: {
     access: 'read-write',
     root: 'never',
     format: 'count',
     accepts: '0, which resets the counter',
-    meaning: `Times huge pages of this size could not be ${what} because of the limit`,
+    meaning: `How often huge pages of this size could not be ${what} because of the limit`,
   },
 })
 
@@ -157,14 +157,14 @@ const hugetlb: Entries = {
     since: '5.17',
     meaning: 'Huge pages of this size in use, split by NUMA node',
     keys: {
-      total: ['bytes', 'On all nodes'],
-      hierarchical_total: ['bytes', 'On all nodes, here and below'],
-      'N<node>': ['bytes', 'On that NUMA node'],
+      total: ['bytes', 'Amount on all NUMA nodes'],
+      hierarchical_total: ['bytes', 'Amount on all NUMA nodes, of the group and its descendants'],
+      'N<node>': ['bytes', 'Amount on this NUMA node'],
     },
   },
 }
 
-/** All v1 files of these controllers. pids, rdma and misc have the same files as on v2. */
+/** Files of the v1 controllers described here. pids, rdma and misc have the same files as on v2. */
 export const legacy: Entries = {
   ...core,
   ...legacyCpu,

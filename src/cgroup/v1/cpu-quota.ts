@@ -2,7 +2,7 @@
 // Orders and checks CPU quotas on v1, where a group's share cannot exceed an ancestor's or be below a descendant's.
 import { readChildren, readGroupFile } from '../files.ts'
 
-/** A group's quota and period, in microseconds. */
+/** The share of CPU time of a v1 group: quota and period, in microseconds. */
 export interface Share {
   directory: string
   quota: number
@@ -12,7 +12,7 @@ export interface Share {
 const quotaFile = 'cpu.cfs_quota_us'
 const periodFile = 'cpu.cfs_period_us'
 
-/** Returns the share as the kernel compares it, in whole units of 2^-20. */
+/** Returns quota divided by period in whole units of 2^-20, in which the kernel compares shares. */
 const ratio = (quota: number, period: number): number => Math.floor((quota * 2 ** 20) / period)
 
 const ratioOf = ({ quota, period }: Share): number => ratio(quota, period)
@@ -25,7 +25,7 @@ function ownShare(directory: string): Share | undefined {
 }
 
 /**
- * Returns the share that applies to a group's children: its own, or that of the nearest ancestor with a quota. Searches up to the
+ * Returns the share that limits a group's children: the group's own, or that of its nearest ancestor with a quota. Searches up to the
  * hierarchy's `mount`.
  */
 export function shareAt(directory: string, mount = '/'): Share | undefined {
@@ -36,19 +36,19 @@ export function shareAt(directory: string, mount = '/'): Share | undefined {
   return undefined
 }
 
-/** Returns the largest share of a descendant. */
+/** Returns the largest share of CPU time of the nearest descendants with a quota. */
 function largestBelow(directory: string): Share | undefined {
   return readChildren(directory)
     .map((child) => ownShare(`${directory}/${child}`) ?? largestBelow(`${directory}/${child}`))
     .reduce((most, share) => (share && (!most || ratioOf(share) > ratioOf(most)) ? share : most), undefined)
 }
 
-/** Returns true if `quota` in `period` is larger than `share`. */
+/** Returns true if the share of `quota` in `period` is larger than `share`. */
 export function isLarger(quota: number, period: number, share: Share): boolean {
   return ratio(quota, period) > ratioOf(share)
 }
 
-/** Returns the ancestor or descendant whose share conflicts with a new one. */
+/** Returns the ancestor or descendant whose share of CPU time makes v1 refuse a new share for the group; undefined if none does. */
 export function findConflict(
   directory: string,
   quota: number,
@@ -63,8 +63,8 @@ export function findConflict(
 
 /**
  * Returns the writes that set quota and period, in an order that the kernel accepts. After the first write, one file has its new value and
- * the other its old value. If the kernel accepts neither order, the quota is removed first, so that for a moment the ancestor's share
- * applies.
+ * the other its old value, and the kernel checks the resulting share. If it accepts neither order, the quota is removed first; for a moment
+ * the ancestor's share applies.
  */
 export function orderQuota(directory: string, quota: string, period: string): [file: string, value: string][] {
   const before = ownShare(directory)

@@ -5,10 +5,13 @@ import { parseFlat, parseNumber } from '../stats.ts'
 import { readIoMax, readIoStat, readIoWeight } from './blkio.ts'
 import { controllerOf, weightFromShares } from './translate.ts'
 
-/** Returns the text of a v1 file; undefined if it is missing. `cgroup` means any hierarchy of the group. */
+/**
+ * Function that returns the text of a v1 file in the hierarchy of a controller; undefined if the file is missing. The controller `cgroup`
+ * means any hierarchy.
+ */
 type LegacyReader = (controller: string, file: string) => string | undefined
 
-/** Returns the text that v2 would have for `file`. */
+/** Returns the text of a v2 file, built from v1's files; undefined if v1 has no equivalent. */
 export function readLegacy(file: string, read: LegacyReader): string | undefined {
   const [, size, rest] = /^hugetlb\.(\d+[KMGT]B)\.(.+)$/.exec(file) ?? []
   if (size) return readHugetlb(rest!, (name) => trimmed(read('hugetlb', `hugetlb.${size}.${name}`)))
@@ -17,7 +20,7 @@ export function readLegacy(file: string, read: LegacyReader): string | undefined
   return sameNames.has(controller) ? trimmed(read(controller, file)) : undefined
 }
 
-/** Controllers with the same files on both versions. */
+/** Controllers whose files are the same on v1 and v2. */
 const sameNames = new Set(['pids', 'rdma', 'misc'])
 
 const renamed =
@@ -65,13 +68,13 @@ function trimmed(text: string | undefined): string | undefined {
   return text?.trimEnd()
 }
 
-/** Returns a limit in v2's form. v1 writes "no limit" as the largest number of whole pages, or as -1. */
+/** Returns the text of a v1 limit in v2's form. v1 writes "no limit" as the largest number of whole pages, or as -1. */
 function limitOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   return text === '-1' || Number(text) >= 2 ** 63 - 2 ** 20 ? 'max' : text
 }
 
-/** Returns the text of cgroup.freeze, the requested state, from freezer.self_freezing. */
+/** Returns the text of cgroup.freeze. It shows the requested state, as freezer.self_freezing of v1 does. */
 function readFreeze(read: LegacyReader): string | undefined {
   const selfFreezing = read('freezer', 'freezer.self_freezing')
   const state = read('freezer', 'freezer.state')
@@ -111,7 +114,7 @@ function readCpuStatLocal(read: LegacyReader): string | undefined {
   return flat([['throttled_usec', toUsec(parseFlat(read('cpu', 'cpu.stat.local')).throttled_time)]])
 }
 
-/** Returns swap alone: v1 limits memory and swap together. */
+/** Returns the text of memory.swap.max. v1 limits memory and swap together, so the limit of memory is subtracted. */
 function readSwapMax(read: LegacyReader): string | undefined {
   const both = limitOf(read('memory', 'memory.memsw.limit_in_bytes'))
   const memory = limitOf(read('memory', 'memory.limit_in_bytes'))
@@ -125,7 +128,7 @@ function readSwapCurrent(read: LegacyReader): string | undefined {
   return swap === undefined ? undefined : String(swap)
 }
 
-/** Returns memory.events. A failcnt of 0 means unknown, because Linux 6.13 and later may lose the count. */
+/** Returns the text of memory.events. A failcnt of 0 is left out as unknown: Linux 6.13 and later may not count it. */
 function readMemoryEvents(read: LegacyReader): string | undefined {
   const failures =
     (parseNumber(read('memory', 'memory.failcnt')) ?? 0) + (parseNumber(read('memory', 'memory.memsw.failcnt')) ?? 0)
@@ -135,7 +138,7 @@ function readMemoryEvents(read: LegacyReader): string | undefined {
   ])
 }
 
-/** Keys of v2 and of v1 that count the same, in v2's order. */
+/** Keys of memory.stat on v2, each with the key of v1 that counts the same. They are in v2's order. */
 const statKeys: [v2: string, v1: string][] = [
   ['anon', 'rss'],
   ['file', 'cache'],
@@ -184,7 +187,7 @@ function toUsec(nanoseconds: number | undefined): number | undefined {
   return nanoseconds === undefined ? undefined : Math.round(nanoseconds / 1000)
 }
 
-/** Returns the known figures as `key value` lines; undefined if no figure is known. */
+/** Returns the known figures as lines `key value`; undefined if no figure is known. */
 function flat(figures: [key: string, value: number | undefined][]): string | undefined {
   const known = figures.filter(([, value]) => value !== undefined)
   return known.length === 0 ? undefined : known.map(([key, value]) => `${key} ${value}`).join('\n')

@@ -13,7 +13,7 @@ export interface LimitWrite {
   origin: string
 }
 
-/** A write in one v1 hierarchy. */
+/** A write to a file in the v1 hierarchy of a controller. */
 export interface LegacyWrite extends LimitWrite {
   controller: string
 }
@@ -37,7 +37,7 @@ const inexpressible: { [file: string]: string } = {
   'cpuset.cpus.partition': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
 }
 
-/** Values that request nothing, which are accepted even for files that v1 lacks. */
+/** Values that request no limit. They are accepted even for files that v1 lacks. */
 const asksNothing = new Set(['0', 'max', '', 'member'])
 
 /** Returns the controller of a kernel file: the part before the first dot. */
@@ -45,29 +45,30 @@ export function controllerOf(file: string): string {
   return file.slice(0, file.indexOf('.'))
 }
 
-/** Returns the v1 controller of a kernel file of either version; io becomes blkio. */
+/** Returns the v1 controller of a kernel file of v1 or v2; the controller io of v2 is blkio on v1. */
 export function legacyControllerOf(file: string): string {
   const controller = controllerOf(file)
   return controller === 'io' ? 'blkio' : controller
 }
 
 /**
- * Converts cpu.weight (1 to 10000, default 100) to cpu.shares. It inverts the conversion that runtimes use since 2025: 100 becomes 1024.
+ * Converts cpu.weight (1 to 10000, default 100) to cpu.shares. Inverts the conversion of cpu.shares to cpu.weight that container runtimes
+ * use since 2025: 100 becomes 1024.
  */
 export function sharesFromWeight(weight: number): number {
-  // log2(shares)² + 125·log2(shares) = 612·(log10(weight) + 7/34), the formula of runtimes since 2025
+  // log2(shares)² + 125·log2(shares) = 612·(log10(weight) + 7/34), the formula of container runtimes since 2025
   const c = 612 * (Math.log10(weight) + 7 / 34)
   const shares = 2 ** ((-125 + Math.sqrt(125 * 125 + 4 * c)) / 2)
   return Math.min(262_144, Math.max(2, Math.round(shares)))
 }
 
-/** Converts cpu.shares to cpu.weight, as runtimes do since 2025: 1024 becomes 100. */
+/** Converts cpu.shares to cpu.weight, as container runtimes do since 2025: 1024 becomes 100. */
 export function weightFromShares(shares: number): number {
   if (shares <= 2) return 1
   if (shares >= 262_144) return 10_000
   const l = Math.log2(shares)
   const weight = Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
-  // shares are whole numbers: choose the weight that converts back to them
+  // several weights convert to the same whole number of shares: choose the smaller one if it does
   return sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
 }
 
@@ -76,7 +77,7 @@ export function proportionalShares(weight: number): number {
   return Math.min(262_144, Math.max(2, Math.floor((weight * 1024) / 100)))
 }
 
-/** Converts cpu.shares to cpu.weight by libcgroup's proportion. Returns the same weight that was set. */
+/** Converts cpu.shares to cpu.weight by libcgroup's proportion. Returns exactly the weight that proportionalShares() converted. */
 export function proportionalWeight(shares: number): number {
   const weight = Math.floor((shares * 100) / 1024)
   return Math.min(10_000, Math.max(1, proportionalShares(weight + 1) === shares ? weight + 1 : weight))
@@ -113,11 +114,11 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
     if (size) return [set(`${size[1]}limit_in_bytes`, value === 'max' ? '-1' : value)]
     return [set(renamed[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
   })
-  // memory with swap cannot be below the memory limit, so it is written last
+  // write the limit of memory and swap last: it cannot be below the limit of memory
   return writes.sort((a, b) => Number(a.file.includes('memsw')) - Number(b.file.includes('memsw')))
 }
 
-/** Returns the write of a swap limit; v1 counts memory and swap together. */
+/** Returns the write for a swap limit. v1 limits memory and swap together, so the limit of memory is added. */
 function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrite {
   const write = (value: string) => ({
     controller: 'memory',
@@ -135,6 +136,6 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       remedy: text`give ${optionOfRun('limits.memory')} too (memory.max)`,
     })
   const own = parseSize(swap.value)
-  // leave an invalid size to the kernel, which refuses it
+  // an invalid size is written unchanged, so that the kernel refuses it
   return write(typeof own === 'number' ? String(limit + own) : swap.value)
 }

@@ -4,13 +4,13 @@ import { parseSize } from '../../text/units.ts'
 import { throttleFiles } from './blkio.ts'
 import { weightFromShares } from './translate.ts'
 
-/** A v2 file with the same effect, and its value if that can be computed. */
+/** A v2 file with the same effect as a v1 file. The value is present if it can be computed. */
 export interface Equivalent {
   file: string
   value: string | undefined
 }
 
-/** Returns the value of another file that is set in the same call, such as the period of a quota. */
+/** Function that returns the value of another file that the same call sets, such as the period of a quota. */
 type Beside = (file: string) => string | undefined
 
 type Convert = (value: string, beside: Beside) => string | undefined
@@ -30,10 +30,10 @@ const swap: Convert = (value, beside) => {
   if (both === 'max') return both
   return both !== undefined && memory !== undefined ? String(Math.max(0, Number(both) - Number(memory))) : undefined
 }
-/** Converts CFQ's weights of 10 to 1000 to 1 to 10000, as runtimes do. */
+/** Converts a weight of the CFQ scheduler (10 to 1000) to io.weight (1 to 10000), as container runtimes do. */
 const weight = (text: string) => String(Math.round(1 + ((Number(text) - 10) * 9999) / 990))
 
-/** Converts lines such as `8:0 1048576`. On v1, 0 removes a limit. */
+/** Converts a v1 limit of a device, such as `8:0 1048576`, to a line of io.max. On v1, 0 removes a limit. */
 const throttle =
   (key: string): Convert =>
   (value) => {
@@ -65,14 +65,14 @@ const table: { readonly [v1: string]: readonly [v2: string, Convert] } = {
   ...Object.fromEntries(Object.entries(throttleFiles).map(([key, file]) => [file, ['io.max', throttle(key)] as const])),
 }
 
-/** Returns the v2 equivalent of a v1 file; undefined if none exists. */
+/** Returns the v2 equivalent of a v1 file and its value; undefined if v2 has none. */
 export function findEquivalent(file: string, value: string, beside: Beside = () => undefined): Equivalent | undefined {
   const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)limit_in_bytes$/.exec(file)
   const [name, convert] = size ? ([`${size[1]}max`, bytes] as const) : Object.hasOwn(table, file) ? table[file]! : []
   return name === undefined ? undefined : { file: name, value: convert!(value, beside) }
 }
 
-/** Formats the equivalent as hutch's commands accept it, such as `memory.max=67108864`. */
+/** Formats a v2 file and its value as hutch's commands accept them, such as `memory.max=67108864`. */
 export function formatEquivalent({ file, value }: Equivalent): string {
   if (value === undefined) return file
   return value.includes(' ') ? `'${file}=${value}'` : `${file}=${value}`

@@ -5,7 +5,7 @@ import { limitRows } from '../../options/limits.ts'
 import { isRepeated } from '../../options/table.ts'
 import type { FlagTable } from '../flags.ts'
 
-/** A kernel file, its new value, and the option or word that it comes from. */
+/** A setting: a kernel file, its new value, and the option or word on the command line that requested it. */
 interface Assignment {
   file: string
   value: string | string[]
@@ -25,7 +25,7 @@ export function parseSetting(word: string, origin: string): Assignment {
   return { file: word.slice(0, at), value: word.slice(at + 1), origin: word.slice(0, at) }
 }
 
-/** The limit options of run. */
+/** The options of `hutch run` that set limits, which other commands accept too. */
 export const limitFlags: FlagTable = Object.fromEntries(
   limitRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }]),
 )

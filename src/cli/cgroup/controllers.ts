@@ -13,7 +13,7 @@ interface Row {
   controller: string
   version: 'v2' | 'v1' | 'none'
   mount: string
-  /** v2: true if enabled for the root's children. v1 controllers are always enabled. */
+  /** True if the controller is enabled for the children of the v2 root. Always true for a v1 controller. */
   enabled: boolean
   groups: number | undefined
 }
@@ -44,7 +44,10 @@ export const command: Command = {
   },
 }
 
-/** Reads the controllers from the mounts; their counts, and controllers without a mount, from /proc/cgroups (cgroups(7)). */
+/**
+ * Reads the controllers from the cgroup mounts. Adds the number of groups, and controllers that are not mounted, from /proc/cgroups
+ * (cgroups(7)).
+ */
 function readControllers(): Row[] {
   const host = readHost()
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'list controllers' })

@@ -13,14 +13,16 @@ import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
 import { limitFlags, parseSetting, readLimitFlags } from './assignment.ts'
 
-/** Returns the default parent: with systemd, a scope that systemd delegates; otherwise undefined. */
+/**
+ * Returns the parent of a new group if none is given. On a host with systemd, this is a scope that systemd delegates; otherwise undefined.
+ */
 async function defaultParent(): Promise<string | undefined> {
   const host = readHost()
   if (!needsKeeper(host)) return undefined
   try {
     return (await keepScope()).slice(host.unified!.mount.length)
   } catch (error) {
-    // root can create groups without systemd
+    // without systemd, root creates the group at the root of the tree; other users get the error
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
     writeStderr(
       `hutch: ${nameOptions(error, commandLineNames).message}\n  so the group is at the root of the tree, beside systemd's groups\n`,
@@ -79,7 +81,7 @@ export const command: Command = {
         print(values.json ? `${formatJson({ path: group.path, directories: group.directories })}\n` : `${group.path}\n`)
       }
     } catch (error) {
-      // remove the scope that was to contain the group
+      // the scope was created for this group: remove it again
       releaseScope(readHost())
       throw error
     }

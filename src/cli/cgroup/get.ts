@@ -18,7 +18,7 @@ export const command: Command = {
       try {
         return [[file, values.json ? group.get(file) : group.read(file)]]
       } catch (error) {
-        // without file names, skip files that can only be written
+        // without file names, all files are read except those that can only be written
         if (files.length > 0 || !HutchError.is(error)) throw error
         return []
       }
@@ -34,7 +34,7 @@ function allFiles(group: Cgroup): string[] {
   return [...new Set(Object.values(group.directories).flatMap(readFileNames))].sort()
 }
 
-/** Formats a value: one line after the name, several lines below it. */
+/** Formats a file's value: a single line follows the file's name, several lines are printed below the name. */
 function formatFile(file: string, text: string): string {
   return text.includes('\n') ? `${file}:\n${text.replace(/^/gm, '  ')}\n` : `${file}: ${text}\n`
 }

@@ -19,7 +19,8 @@ export const command: Command = {
     const group = Cgroup.open(name!)
     const force = values.force !== undefined
     const evacuate = values.evacuate !== undefined
-    // check all words first, so that an invalid one changes nothing; on v1 swap is counted together with memory, which is not set yet
+    // check all words first, so that an invalid one changes nothing; memory.swap.max after memory.max is only parsed: on v1 it
+    // depends on the new memory.max
     for (const [i, { file, value }] of assignments.entries())
       if (file === 'memory.swap.max' && assignments.slice(0, i).some((one) => one.file === 'memory.max'))
         formatFile(file, value)

@@ -13,7 +13,7 @@ import { formatJson } from '../../text/quote.ts'
 import { formatDuration, formatSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 
-/** A file to show. */
+/** A file of a group to print, with its value or its error. */
 interface Shown {
   file: string
   /** Directory of the file. */
@@ -35,7 +35,7 @@ export const command: Command = {
   },
 }
 
-/** Reads the files. @throws CGROUP_FILE_MISSING if no hierarchy has a requested file */
+/** Reads the named files of a group, or all files without names. @throws CGROUP_FILE_MISSING if no hierarchy has a named file */
 function readAll(group: Cgroup, wanted: string[]): Shown[] {
   for (const file of wanted) if (!hasFile(group, file)) group.read(file)
   return [...new Set(Object.values(group.directories))].flatMap((directory) => {
@@ -85,7 +85,7 @@ function formatGroup(group: Cgroup, files: Shown[]): string {
   return `${out.join('\n')}\n`
 }
 
-/** Returns a line for the file, and one for each key of a keyed file. */
+/** Returns the lines for a file: one for the file itself, and one for each key of a keyed file. */
 function formatFile({ file, words, text, errno }: Shown): [string, string, string][] {
   const meaning = words?.meaning ?? ''
   if (text === undefined) return [[file, errno ? `(${errno})` : '(write only)', meaning]]

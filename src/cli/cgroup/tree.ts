@@ -18,7 +18,7 @@ interface Node {
   processes: number
   stats: GroupStats
   limits: GroupLimits
-  /** Percent of the last ten seconds in which some task waited, by resource. */
+  /** Percent of the last ten seconds in which at least one task waited for a resource, by resource. */
   stalled: { [resource: string]: number }
   children: Node[]
 }
@@ -46,7 +46,7 @@ export const command: Command = {
   },
 }
 
-/** Reads all groups first, so that a few native calls return all figures. */
+/** Reads a tree of groups. Lists all groups first, so that a few native calls can read all figures. */
 function readTree(top: Cgroup, depth: number): Node {
   const collect = (group: Cgroup, left: number): Node => {
     const node = { path: group.path, name: group.path.slice(group.path.lastIndexOf('/') + 1) || '/' } as Node

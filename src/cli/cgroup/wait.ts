@@ -7,7 +7,7 @@ import { fail } from '../../errors/errors.ts'
 import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 
-/** Milliseconds between two reads. v1 has no file that reports when a group becomes empty. */
+/** Milliseconds between two reads of a v1 group: v1 has no file that reports when a group becomes empty. */
 const interval = 50
 
 export const command: Command = {
@@ -39,7 +39,7 @@ export const command: Command = {
   },
 }
 
-/** Returns true if the group and its descendants are empty. On v2 one file reports that; on v1 each group must be read. */
+/** Returns true if the group and its descendants have no process. On v2 one file shows this; on v1 each group must be read. */
 function isEmpty(group: Cgroup): boolean {
   return Object.entries(group.directories).every(([controller, directory]) =>
     controller === ''

@@ -2,14 +2,14 @@
 // Completion scripts for bash, zsh and fish. Pure.
 import type { Flag, FlagTable } from '../flags.ts'
 
-/** The words and options that can follow `path`. */
+/** What can follow the words `path` on a command line: words and options. */
 export interface CompletionEntry {
-  /** Words after `hutch`, such as `cgroup set`. */
+  /** Words already typed after `hutch`, such as `cgroup set`. */
   path: string
   /** Words that can follow, with their meaning. */
   words: readonly (readonly [word: string, meaning: string])[]
   flags: FlagTable
-  /** True if another command line follows, which is completed as one. */
+  /** True if the command line of another program follows. It is completed as that program's own. */
   runsCommand?: boolean
 }
 

@@ -3,14 +3,14 @@
 import type { CommandGroup } from '../command.ts'
 import type { Described } from './man.ts'
 
-/** A command of hutch, or one with its verbs. */
+/** A command of hutch. A command with verbs also has the list of its verbs. */
 interface DescribedCommand {
   name: string
   summary: string
   parts: Described[]
 }
 
-/** Returns all commands in the order of the table. */
+/** Returns the descriptions of all commands, in the order of the table. */
 export async function describeAll({ verbs }: CommandGroup): Promise<DescribedCommand[]> {
   const all: DescribedCommand[] = []
   for (const [name, { summary, load }] of Object.entries(verbs)) {

@@ -14,7 +14,7 @@ export function usageLines(name: string, { words, otherUsages = [], flags }: Com
   ]
 }
 
-/** Returns the help of a command. It is short if the command marks common options and `all` is false. */
+/** Returns the help of a command. If the command marks some options as common and `all` is false, the help lists only these. */
 export function formatHelp(name: string, command: Command, summary: string, all: boolean): string {
   const { details, flags, examples = [], statuses = [] } = command
   const [first = '', ...others] = usageLines(name, command)
@@ -67,7 +67,7 @@ export function flagText({ help, default: fallback, repeat }: Flag): string {
   ].join(' ')
 }
 
-/** Returns the options by section, in the order of the sections. Options without a section are under "Options". */
+/** Groups the options by section, in the order of the sections. Options without a section are under "Options". */
 export function flagsBySection(flags: FlagTable): [title: string, flags: [string, Flag][]][] {
   const titles: { [section: string]: string } = { '': 'Options', ...sections }
   return Object.entries(titles).flatMap(([section, title]) => {
@@ -97,7 +97,7 @@ function list(title: string, rows: readonly (readonly [string, string])[]): stri
 
 const columns = 100
 
-/** Formats two columns; a left part that is too long gets its own line. */
+/** Formats two columns. A left part that is too long gets a line of its own. */
 function formatRows(
   rows: readonly (readonly [string, string])[],
   width = Math.max(...rows.map(([left]) => left.length)),

@@ -3,14 +3,14 @@
 import type { Command, CommandGroup } from '../command.ts'
 import { flagsBySection, flagText, flagUsage, usageLines } from './format.ts'
 
-/** A command with its name after `hutch`, and its summary. */
+/** A command for the man page: its full name after `hutch`, and its summary. */
 export interface Described {
   name: string
   summary: string
   command: Command
 }
 
-/** Returns the page hutch(1). `version` is in its footer. */
+/** Returns the man page hutch(1). Its footer contains `version`. */
 export function formatMainPage({ verbs, details }: CommandGroup, version: string): string {
   const names = Object.keys(verbs)
   return [
@@ -33,7 +33,7 @@ export function formatMainPage({ verbs, details }: CommandGroup, version: string
   ].join('\n')
 }
 
-/** Returns the page of a command. `parts` are its verbs, or only the command. */
+/** Returns the man page of a command. `parts` contains the command's verbs or, for a command without verbs, the command. */
 export function formatPage(name: string, summary: string, parts: readonly Described[], version: string): string {
   const one = parts.length === 1 && parts[0]!.name === name ? parts[0]! : undefined
   return [
@@ -60,7 +60,7 @@ function head(title: string, summary: string, version: string): string[] {
   ]
 }
 
-/** Returns the sections of a command. The headings of a verb are one level lower. */
+/** Returns the sections of a man page that describe one command or verb. Headings of a verb are one level lower. */
 function describe({ summary, command }: Described, isVerb = false): string[] {
   const { details, flags, examples = [], statuses = [] } = command
   const sections = flagsBySection(flags)

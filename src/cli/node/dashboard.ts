@@ -11,7 +11,7 @@ import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
 import { parseAddress } from './metrics.ts'
 
-/** The page from src/ui/dashboard/page/, inserted by build.js. */
+/** The web page of src/ui/dashboard/page/ as text; build.js inserts it here. */
 declare const DASHBOARD_PAGE: Page
 
 const address = '127.0.0.1:7070'
@@ -31,7 +31,7 @@ export const command: Command = {
 }
 
 async function main({ values }: Parsed): Promise<number> {
-  // samples leave garbage: collect it often, in small amounts
+  // taking samples produces much garbage: collect it often, so that each collection is short
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=100')
   const [host, port] = parseAddress(values.listen?.at(-1) ?? address)

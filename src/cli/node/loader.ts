@@ -11,7 +11,10 @@ const parts = new Map<string, { exports: object }>()
 
 type Members = { [name: string]: () => unknown }
 
-/** The function require() of a part: `./NAME.cjs` is another part, `./NAME.cjs#MEMBER` a file of a part; everything else is Node's or a package. */
+/**
+ * Loads a module for the code of a part, as its require(). The name `./NAME.cjs` loads another part, and `./NAME.cjs#MEMBER` a file in a
+ * part. Any other name is a module of Node or a package.
+ */
 function load(name: string): unknown {
   if (!name.startsWith('./')) return require(name)
   const [file = '', member] = name.split('#')
@@ -23,7 +26,7 @@ function loadPart(file: string): { exports: object } {
   const filename = folder + file.slice(2)
   const part = { exports: {} }
   parts.set(file, part)
-  // parts are ASCII, and a string with one byte per character is created fastest
+  // the files of parts contain only ASCII: decoding them as latin1 is fastest
   const source = readFileSync(filename, 'latin1')
   const script = new Script(source, { filename, cachedData: readCache(filename) })
   script.runInThisContext()(part, part.exports, load, url)

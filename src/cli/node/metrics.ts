@@ -85,12 +85,12 @@ async function main({ values }: Parsed): Promise<number> {
   }
 }
 
-/** Refuses an option that would have no effect. @throws OPTION_CONFLICT */
+/** Refuses an option that would have no effect in this combination. @throws OPTION_CONFLICT */
 function refuseIdle(name: string, idle: unknown, why: string, remedy: string): void {
   if (idle) throw fail('OPTION_CONFLICT', { name, why, remedy })
 }
 
-/** Parses `127.0.0.1:9753`, `[::1]:9753` or `:9753` (all addresses). @throws OPTION_INVALID */
+/** Parses an address to listen on: `127.0.0.1:9753`, `[::1]:9753` or `:9753` (all addresses). @throws OPTION_INVALID */
 export function parseAddress(text: string): [host: string, port: number] {
   const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text) ?? []
   if (port !== undefined && Number(port) < 65_536) return [six ?? (four === '' ? '::' : four!), Number(port)]

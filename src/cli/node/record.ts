@@ -36,7 +36,7 @@ async function main({ values }: Parsed): Promise<number> {
   const end = readTime(values, 'for')
   const keep = readTime(values, 'keep') ?? 86_400_000
   const path = values.db?.at(-1) ?? defaultFile()
-  // other users must not read the names and figures of all groups
+  // mode 0600: other users must not read the names and figures of all groups
   process.umask(0o077)
   const recorder = await openRecorder(path, { interval, keep, size: readSize(values['max-size']?.at(-1)) })
   const survey = openSampler()
@@ -59,7 +59,7 @@ async function main({ values }: Parsed): Promise<number> {
         await pause.next(Math.max(0, left - performance.now()))
         return 0
       }
-      // samples that were missed, for example during suspend, are not repeated
+      // a sample that was missed, for example during suspend, is not taken later
       const late = performance.now() - due
       if (late > interval) looks += Math.floor(late / interval)
       if (!(await pause.next(Math.max(0, due - performance.now())))) return 0

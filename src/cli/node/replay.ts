@@ -65,7 +65,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   }
 }
 
-/** Returns the path of the group at which the view starts. @throws RECORD_EMPTY */
+/** Returns the path of the group that `hutch replay` shows first. @throws RECORD_EMPTY */
 function findTop(recording: Recording, path: string, group: string): string {
   if (group === '/') return group
   const [top, ...others] = findGroups(recording, group.replace(/(?<=.)\/+$/, ''))
@@ -81,7 +81,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   if (moment === undefined) throw fail('OPTION_INVALID', { name: '--at', value: at, accepted: acceptedMoments })
   cursor.seek(moment)
   const { now, step } = cursor
-  // a sample represents the time until the next one
+  // a sample represents the time until the next sample
   const slack = Math.max(2 * step, 2000)
   if (moment < now.time - slack || moment > now.time + slack) throw fail('RECORD_EMPTY', { path, what: at })
   const rate = rates(cursor.before, now)

@@ -37,7 +37,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   }
 }
 
-/** Shows the groups until a key or a signal ends it. Returns the exit status. */
+/** Shows the groups on the screen until a key or a signal ends this. Returns the exit status. */
 function show(survey: Sampler, state: State, every: number, host: Host): Promise<number> {
   let before = survey.sample()
   let now = before
@@ -48,7 +48,7 @@ function show(survey: Sampler, state: State, every: number, host: Host): Promise
     history.add(now, rates(before, now))
     return true
   }
-  // take the second sample soon, because rates need two
+  // take the second sample soon, because rates are computed from two samples
   const source = { shown: () => ({ before, now, history }), tick: () => takeSample(), every, first: 250 }
   return runLoop(state, source, (loop) => ({
     holdsMyself: (path) => holdsMyself(host, path),

@@ -55,7 +55,7 @@ test.each(['__proto__', 'constructor', 'toString', '', 'memory.maxx', 'hugetlb.<
 test('keys, also those of which there are many', () => {
   const stat = describeFile('cgroup.stat')!
   expect(describeKey(stat, 'nr_dying_subsys_memory')?.[0]).toBe('count')
-  expect(describeKey(describeFile('memory.numa_stat')!, 'N12')?.[1]).toBe('On that NUMA node')
+  expect(describeKey(describeFile('memory.numa_stat')!, 'N12')?.[1]).toBe('Amount on this NUMA node')
   expect(describeKey(describeFile('misc.events')!, 'sev_es.max')?.[0]).toBe('count')
   expect(describeKey(describeFile('memory.stat')!, 'pgscan')?.[0]).toBe('pages')
   for (const key of ['nr_subsys_', 'nr_subsys_a b', '__proto__', 'x']) expect(describeKey(stat, key)).toBeUndefined()
@@ -71,7 +71,7 @@ test('the whole of one entry', () => {
     unit: 'bytes',
     default: 'max',
     accepts: 'bytes, such as 52428800 or 50M, or max',
-    meaning: 'Hard limit; if reclaim fails, a process is killed',
+    meaning: 'Maximum memory use; if nothing can be reclaimed, a process is killed',
     v1: ['memory.limit_in_bytes'],
   })
 })

@@ -44,7 +44,7 @@ test('text for Prometheus: only what is known, in base units', () => {
     # HELP container_spec_memory_limit_bytes Memory limit; 0 means no limit.
     # TYPE container_spec_memory_limit_bytes gauge
     container_spec_memory_limit_bytes{id="/a"} 0
-    # HELP container_threads_max Most tasks allowed; 0 is no limit.
+    # HELP container_threads_max Maximum number of tasks; 0 means no limit.
     # TYPE container_threads_max gauge
     container_threads_max{id="/a"} 7
     # HELP container_fs_reads_bytes_total Bytes read from block devices.
