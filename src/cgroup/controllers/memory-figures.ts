@@ -36,7 +36,7 @@ export const memoryFigures = {
     kind: 'limit',
     v2: { file: 'memory.max' },
     unit: 'bytes',
-    meaning: 'The limit of memory',
+    meaning: 'Limit of memory (memory.max)',
     metrics: [{ name: 'container_spec_memory_limit_bytes', help: 'Memory limit; 0 means no limit.' }],
     recorded: 12,
     page: true,
@@ -73,7 +73,7 @@ export const memoryFigures = {
     kind: 'count',
     v2: { file: 'memory.peak' },
     unit: 'bytes',
-    meaning: 'Most memory that was in use at once',
+    meaning: 'Peak memory use',
     metrics: [{ name: 'container_memory_max_usage_bytes', help: 'Peak memory use.' }],
     recorded: 13,
     peak: true,
@@ -87,14 +87,15 @@ export const memoryFigures = {
     // with a swap limit, v1 has a second count, and 0 may mean unknown: ../memory.ts combines both counts
     v1: { file: 'memory.failcnt' },
     unit: 'count',
-    meaning: 'How often allocations ran into memory.max',
+    meaning: 'How often an allocation reached memory.max',
     only: 'report',
     report: 'memoryLimitHits',
   },
   workingSet: {
     kind: 'count',
     unit: 'bytes',
-    meaning: 'Memory in use, less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show',
+    meaning:
+      'Memory in use minus page cache that the kernel can drop at once (inactive_file), as Docker and Kubernetes show it',
     complete: (_, of) => {
       const [memory, inactive] = [of('memory') as number | undefined, of('inactiveFile') as number | undefined]
       return memory === undefined || inactive === undefined ? undefined : Math.max(0, memory - inactive)
@@ -104,7 +105,7 @@ export const memoryFigures = {
     metrics: [
       {
         name: 'container_memory_working_set_bytes',
-        help: 'Memory in use, without file cache that can be dropped at once.',
+        help: 'Memory in use, without page cache that the kernel can drop at once.',
       },
     ],
     recorded: 14,
@@ -120,7 +121,7 @@ export const memoryFigures = {
     v2: { file: 'memory.stat', key: 'inactive_file' },
     v1: { file: 'memory.stat', key: 'total_inactive_file' },
     unit: 'bytes',
-    meaning: 'Page cache that was not used lately',
+    meaning: 'Page cache that was not used recently (inactive_file)',
     hidden: true,
   },
   anon: {
@@ -128,7 +129,7 @@ export const memoryFigures = {
     v2: { file: 'memory.stat', key: 'anon' },
     v1: { file: 'memory.stat', key: 'total_rss' },
     unit: 'bytes',
-    meaning: 'Anonymous memory: heaps, stacks and the like',
+    meaning: 'Anonymous memory, such as heaps and stacks',
     metrics: [{ name: 'container_memory_rss', help: 'Anonymous memory in bytes.' }],
     recorded: 15,
     peak: true,
@@ -175,7 +176,7 @@ export const memoryFigures = {
     kind: 'limit',
     v2: { file: 'memory.swap.max' },
     unit: 'bytes',
-    meaning: 'The limit of swap alone',
+    meaning: 'Limit of swap, without memory',
     metrics: [{ name: 'container_spec_memory_swap_limit_bytes', help: 'Swap limit; 0 means no limit or no swap.' }],
     recorded: 18,
     page: true,
