@@ -26,7 +26,7 @@ type NameOf = (key: keyof NetworkOptions) => string
 const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
 
 /**
- * Parses the network options, and adds or removes the net namespace in `namespaces`. `given` is the option `isolate` as
+ * Parses the network options, and adds or removes the net namespace in `namespaces`. `requested` is the option `isolate` as
  * the caller wrote it.
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT

@@ -21,7 +21,7 @@ export interface SandboxLine {
   named: boolean
 }
 
-/** Returns all options of the preset as lines. `given` are the caller's options, without `sandbox`. */
+/** Returns all options of the preset as lines. `requested` are the caller's options, without `sandbox`. */
 export function sandboxLines(requested: RunOptions): SandboxLine[] {
   const targets = new Set((requested.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
   const lines = sandboxPreset.map(([option, value, reason]) => {

@@ -17,7 +17,7 @@ const accepted = 'default, strict, none, or a file with a profile in JSON'
 const containedSeccomp: FilterSource = { own: 'default', comesWith: 'rootfs' }
 
 /**
- * Returns the part of a Spec about filters. `asked` are the caller's own options; `options` also contain those of the
+ * Returns the part of a Spec about filters. `requested` are the caller's own options; `options` also contain those of the
  * sandbox preset.
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT

@@ -78,7 +78,7 @@ export function planUnified(spec: Spec, facts: PlanFacts): { groups: PlannedGrou
 }
 
 /**
- * Returns the controllers to enable in each level down to the parent. `wanted` are all useful controllers; `asked`
+ * Returns the controllers to enable in each level down to the parent. `wanted` are all useful controllers; `requested` are
  * those that limits need, without which the job cannot start.
  */
 function enabling(parent: Parent, wanted: string[], requested: string[], spec: Spec): PlannedGroup['enable'] {

@@ -42,7 +42,7 @@ export interface SandboxEvents {
   ready(): void
   /**
    * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was
-   * refused. `how` describes its end in words.
+   * refused. `ending` describes its end in words.
    */
   ended(error: HutchError | undefined, ending: string): void
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides whose limit was hit, by the counts and peaks of each level, when the kernel's log does not name the group. Called for jobs
-// (limits.ts) and groups (why/). docs/why.md has the rules and the kernels they apply to. Pure.
+// Decides which group's limit was reached if the kernel's log does not name the group. Decides by the counts and peaks
+// of each level. Called for jobs (limits.ts) and groups (why/). docs/why.md has the rules, and the kernels they apply
+// to. Pure.
 import type { Confidence, Level } from './cause.ts'
 
-/** Figures of one level's memory limit. */
+/** Figures about the memory limit of one level: a group, or one of its ancestors. */
 interface MemoryCount {
-  /** Directory of the group, or its path. */
+  /** Directory or path of the group. */
   group: string
-  /** v2: number of times memory ran out at the level's own limit. */
+  /** v2: how many times memory ran out at this group's own limit. */
   ooms?: number | undefined
-  /** v1: true if usage has reached the limit, which page cache alone can cause. */
+  /** v1: true if usage has reached the limit. Page cache alone can also cause that. */
   full?: boolean | undefined
 }
 
-/** The chosen level and how certain it is. `group` is absent if the level is the group itself or the host. */
+/** The level whose limit was reached, and how certain that is. `group` is absent if the level is the group itself or the host. */
 interface ChosenLevel {
   level: Level
   group?: string
@@ -22,11 +23,11 @@ interface ChosenLevel {
 }
 
 const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
-/** A refused fork does not end a program: how the program reacts is its own decision. */
+/** Used for a refused fork, which does not itself end a program: the program decides how to react. */
 export const reasonWouldTell = 'the kernel does not record why a program ends; see its own output'
 export const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
-/** Returns whose memory limit killed processes in a group. `own` is undefined if the group has no figures of its own. */
+/** Decides whose memory limit killed processes in a group. `own` is undefined if the group has no figures of its own. */
 export function chooseMemoryLevel(
   own: Omit<MemoryCount, 'group'> | undefined,
   below: readonly MemoryCount[],
@@ -48,15 +49,18 @@ export function chooseMemoryLevel(
   return outside === undefined ? { level: 'host', ...likely } : { level: 'ancestor', group: outside, ...likely }
 }
 
-/** Figures of one level's pids.max. */
+/** Figures about the pids.max of one level: a group, or one of its ancestors. */
 export interface PidsCount {
   group: string
   max: number | undefined
-  /** Peak number of tasks; undefined if the kernel does not record it. */
+  /** Highest number of tasks so far; undefined if the kernel does not record it. */
   peak: number | undefined
 }
 
-/** Returns whose pids.max refused a fork, for kernels that count the refusal in the forking group. The group itself is checked first. */
+/**
+ * Decides whose pids.max refused a fork, on kernels that count the refusal in the group of the forking process. That
+ * group's own limit is checked first.
+ */
 export function choosePidsLevel(levels: readonly PidsCount[]): ChosenLevel {
   const possible = levels.filter(({ max, peak }) => max !== undefined && (peak ?? max) >= max)
   const full = possible.find(({ peak }) => peak !== undefined)

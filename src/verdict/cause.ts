@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cause of a job's end as data, part of the public API, of reports and of `hutch why --json`. words.ts turns it into sentences. Pure.
+// Defines the cause of a job's end as data. It is part of the public API, of reports and of `hutch why --json`;
+// words.ts turns it into sentences. Pure.
 import type { MemoryUse } from '../host/kernel-record.ts'
 import type { RunOptionKey } from '../options/table.ts'
 
@@ -25,7 +26,8 @@ export const causeKinds = [
   'oomd',
   'host-oom',
   'unknown',
-  // only in `hutch why`, for a group or process that has not ended; frozen and stopped are also side events of a timeout
+  // the following kinds occur only in `hutch why`, for a group or process that has not ended; `frozen` and `stopped`
+  // also as side events of a timeout
   'frozen',
   'stopped',
   'blocked',
@@ -35,19 +37,22 @@ export const causeKinds = [
 /** A kind of cause: what ended the job. */
 export type CauseKind = (typeof causeKinds)[number]
 
-/** The level that has the limit, relative to the job's own group. */
+/** Which group has the limit, relative to the job's own group. `host` means the whole machine. */
 export type Level = 'own' | 'below' | 'ancestor' | 'host'
 
 /** The limit that ended the job, or slowed it. */
 export interface CauseLimit {
   /**
-   * Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; otherwise the
-   * option, such as timeout.
+   * Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes. RLIMIT_CPU for a resource limit;
+   * otherwise hutch's option, such as timeout.
    */
   file: string
-  /** Value at the end: bytes, tasks, milliseconds, or the text of cpu.max. Absent if the limit is not set or could not be read. */
+  /**
+   * The limit's value at the job's end: bytes, tasks, milliseconds, or the text of cpu.max. Absent if no limit is set
+   * or the value could not be read.
+   */
   value?: number | string
-  /** Directory of the group, or mount point of the file system that was full. */
+  /** Directory of the group that has the limit. For a full file system, its mount point. */
   group?: string
   level?: Level
 }
@@ -59,7 +64,7 @@ export interface CauseVictim {
   anon: number
   file: number
   shmem: number
-  /** Size of its address space, including memory that was never used. */
+  /** Size of the process's address space, including memory that was never used. */
   virtual?: number
 }
 
@@ -69,14 +74,17 @@ export interface JobEnd {
   status: number | null
   /** Name of the signal that ended the process, such as SIGKILL; null otherwise. */
   signal: string | null
-  /** Sender of that signal: the job itself (inside), another process (outside), the caller, hutch to enforce a limit, or the kernel. */
+  /**
+   * Sender of that signal: the job itself (inside), another process (outside), the caller, hutch because of a limit, or
+   * the kernel.
+   */
   from?: 'inside' | 'outside' | 'caller' | 'hutch' | 'kernel' | 'unknown'
 }
 
-/** Counts of the events that led to the cause. */
+/** How often the kernel counted events that led to the cause. */
 export interface CauseCounts {
   oomKills?: number
-  /** Number of times memory ran out at the limit, also without a kill. */
+  /** Number of times that memory ran out at the limit, even if no process was killed. */
   ooms?: number
   limitHits?: number
   forksRefused?: number
@@ -84,17 +92,20 @@ export interface CauseCounts {
   throttledPeriods?: number
   throttledUsec?: number
   cpuUsec?: number
-  /** Number of times memory.high throttled the job. */
+  /** Number of times that memory.high throttled the job. */
   slowed?: number
-  /** Microseconds in which all tasks waited for memory or a disk, or some of them for a CPU, depending on the limit. */
+  /**
+   * Microseconds of waiting for a resource. For memory or a disk, the time in which all tasks waited; for a CPU, the
+   * time in which any task waited.
+   */
   stalledUsec?: number
-  /** Number of processes without a free descriptor. */
+  /** Number of processes that had used up their limit of open descriptors. */
   fullTables?: number
-  /** Processes stopped by a signal when the time of the job was over. */
+  /** Number of processes that a signal had stopped (as by SIGSTOP) when the time limit of the job was reached. */
   stoppedProcesses?: number
 }
 
-/** An event during the run that did not end the job, or only slowed it. */
+/** An event during the run that did not end the job, such as a refused fork or a limit that slowed it. */
 export interface SideEvent {
   kind: CauseKind
   limit?: CauseLimit
@@ -103,30 +114,30 @@ export interface SideEvent {
   confidence: Confidence
 }
 
-/** How certain the cause is; unknown means only a possibility. */
+/** How certain the cause is. `unknown` means that the cause is only possible. */
 export type Confidence = 'certain' | 'likely' | 'unknown'
 
-/** One remedy. It has `option` or `argv`, or neither if no command helps. */
+/** A remedy. It has `option` or `argv`, or neither if no command can help. */
 export interface Remedy {
-  /** An option to start the job with; each front end has its own name for it. */
+  /** An option with which to start the job again. Each front end has its own name for it. */
   option?: { name: OptionKey; value?: string; without?: true }
-  /** A command, word by word. */
+  /** A command to run, as a list of arguments. */
   argv?: string[]
-  /** True if the need is unknown. `value` is then large enough to measure it: the peak of that run is the need. */
+  /** True if the needed value is unknown. `value` is then a large limit, with which the next run's peak shows the need. */
   measure?: true
-  /** True if the remedy is a step after the previous remedy, not an alternative to it. */
+  /** True if the remedy is the next step after the previous remedy. Otherwise it is an alternative. */
   next?: true
-  /** The purpose of the remedy, or what to find out first. */
+  /** Why the remedy helps, or what to find out first. */
   reason: string
 }
 
 /** Options that remedies name, by their path in the library's options. */
 export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
-/** An option that can deny a program system calls, files or the network without a message. */
+/** An option that can make a program fail without a message from hutch: it denies system calls, files or the network. */
 export type Denier = 'seccomp' | 'landlock' | 'network' | 'root' | 'volume'
 
-/** One line of evidence: what the kernel or hutch measured. */
+/** A line of evidence: something that the kernel or hutch measured. */
 export type Figure =
   | { figure: 'memory'; limit: CauseLimit; peak?: number; hits?: number; kills?: number }
   | { figure: 'memory use'; use: MemoryUse }
@@ -147,10 +158,10 @@ export type Figure =
       limit: CauseLimit
       resource: 'memory' | 'cpu' | 'io'
       wallMs: number
-      /** Number of times memory.high throttled the job. */
+      /** Number of times that memory.high throttled the job. */
       slowed?: number
       stalledUsec?: number
-      /** Bytes of page cache and swap that had to be read again. */
+      /** Bytes of page cache and swap that had to be read again, because the kernel had reclaimed them. */
       refaultBytes?: number
       /** Number of CPUs that the job could use. */
       cpus?: number
@@ -165,11 +176,14 @@ export type Figure =
   | { figure: 'no kill' }
   /** The exit status with which a shell reports that a signal ended its command. */
   | { figure: 'signal status'; status: number; signal: string }
-  /** A fault from the kernel's log, of a process whose group is unknown, while the job ran. */
+  /**
+   * A fault, such as a segmentation fault, from the kernel's log. It occurred while the job ran, in a process whose
+   * group is unknown.
+   */
   | { figure: 'fault'; name: string; pid: number; what: string }
-  /** An option that denies the job something, and so may have made the program fail. */
+  /** An option that denies the job something, which may be why the program failed. */
   | { figure: 'denied'; by: Denier; value?: string; owner?: number }
-  /** A full file system that the job could write. Bytes. */
+  /** A full file system that the job could write to. Sizes are in bytes. */
   | { figure: 'full'; directory: string; type: string; size: number; free: number }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
@@ -177,33 +191,33 @@ export type Figure =
 /** Why a job ended. */
 export interface Cause {
   kind: CauseKind
-  /** The job's command as typed: a name or a path. */
+  /** The command of the job as the user typed it: a name or a path. */
   command: string
   limit?: CauseLimit
   counts?: CauseCounts
-  /** Peak use of the limited resource, in bytes or tasks. */
+  /** Highest use of the limited resource, in bytes or tasks. */
   peak?: number
-  /** Killed processes, from the kernel's log; absent if the user cannot read it. */
+  /** Processes that the OOM killer killed, from the kernel's log. Absent if the user cannot read the log. */
   victims?: CauseVictim[]
-  /** Memory by kind at the kill, from the kernel's log. */
+  /** Use of memory by kind at the time of the kill, from the kernel's log. */
   memoryUse?: MemoryUse
   end: JobEnd
   durationMs?: number
-  /** Milliseconds from SIGTERM to SIGKILL; 0 if hutch sent no SIGTERM. */
+  /** Milliseconds from SIGTERM to SIGKILL when hutch stopped the job; 0 if hutch sent only SIGKILL. */
   killedAfterMs?: number
-  /** First signal of the stop, if that is not SIGTERM. */
+  /** The signal that hutch sent first to stop the job, unless it was SIGTERM. */
   stopSignal?: string
-  /** Names of the signals that the caller sent, or that hutch received and passed on. */
+  /** Names of the signals that the caller sent to the job, or that hutch received and passed on. */
   passedOn?: string[]
-  /** The stream that exceeded its limit. */
+  /** The output stream that exceeded its limit. */
   stream?: 'stdout' | 'stderr'
-  /** Name of exec's errno. */
+  /** Name of the errno with which exec failed. */
   errno?: string
-  /** True if exec returned ENOENT although the file exists. */
+  /** True if exec returned ENOENT although the program file exists, because its interpreter is missing. */
   interpreterMissing?: boolean
   sideEvents: SideEvent[]
   confidence: Confidence
-  /** What would make the cause certain; absent if the cause is certain. */
+  /** What to do to make the cause certain. Absent if the cause is certain. */
   wouldTell?: string
   remedies: Remedy[]
   evidence: Figure[]

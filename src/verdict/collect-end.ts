@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects a job's figures at its end. Called by conclude.ts; pure, except for the late readers in the outcome.
+// Collects a job's figures at its end. Called by conclude.ts; pure, except that it can call functions that read the
+// kernel's log.
 import { isFull, memoryKillFile } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type FileTexts, parseFlat } from '../cgroup/stats.ts'
@@ -12,38 +13,41 @@ import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
 import { figuresOf, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
 
-/** A job's end with all figures that were read. */
+/** A job's end, with all figures that were read. */
 export interface Ended {
   plan: Plan
   outcome: Outcome
-  /** Texts of files before the start and after the end, by path. */
+  /** Texts of the files with figures, by path: read before the start, and after the end. */
   before: Map<string, string>
   after: Map<string, string>
-  /** What the job used. `oomKills` also counts kills in a group that the job shared with its caller. */
+  /** What the job used. `oomKills` can include kills in a group that the job shared with its caller; see `shared`. */
   usage: Usage
   exitCode: number | null
-  /** Number of the signal that ended the command; 0 if none did. */
+  /** Number of the signal that ended the command; 0 if no signal did. */
   signal: number
-  /** True if the command's own end is known, not only the end of PID 1. */
+  /** True if the end of the command itself is known, not only the end of its PID 1. */
   stayed: boolean
   failed: boolean
   groupKilled: boolean
-  /** True if OOM kills were counted in a group that the job shares with other processes. */
+  /** True if the OOM kills were counted in a group that also contains other processes. */
   shared: boolean
   full: Space[]
-  /** Forks that pids.max of an ancestor refused to any group below it while the job ran. */
+  /** Forks that an ancestor's pids.max refused while the job ran. Other groups below that ancestor are included. */
   refusedAbove?: { directory: string; count: number }
   log?: JobLog
 }
 
 const { SIGKILL } = systemConstants.signals
-/** Status with which a shell reports that its command was killed. */
+/** Exit status with which a shell reports that SIGKILL ended its command. */
 const killedStatus = 128 + SIGKILL
 
-/** Collects a job's figures. Reads the kernel's log only if a kill or a refused fork must be attributed. */
+/**
+ * Collects a job's figures at its end. Reads the kernel's log only if a kill, or a failure after a refused fork, must
+ * be attributed.
+ */
 export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ended {
   const { before, after } = splitFigures(program, outcome.figures)
-  // without a v2 tree: use of the process and of all children that it waited for
+  // without a v2 tree, these are the figures of the cloned process and of all children that it waited for
   const usage: Usage = {
     ...omitUndefined({
       cpuUsec: outcome.userUsec + outcome.systemUsec,
@@ -59,7 +63,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
   const status = stayed ? outcome.commandStatus : outcome.ownStatus
   const signal = status & 0x7f
   const exitCode = signal === 0 ? status >> 8 : null
-  // v1's oom.group: hutch may have killed the group before the kernel killed a process, so the kernel's count stays 0
+  // v1 with oom.group: hutch may have killed the whole group before the kernel killed a process, so the kernel's count stays 0
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === SIGKILL
   const killed = signal === SIGKILL || exitCode === killedStatus
   const beside = killed ? killsBeside(plan, usage, before, after) : 0
@@ -83,7 +87,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
   return log ? { ...ended, log } : ended
 }
 
-/** v1: returns true if the group has reached its own limit, which page cache alone can cause. */
+/** v1: returns true if the group has reached its own memory limit. Page cache alone can also cause that. */
 export function ownIsFull(plan: Plan, after: Map<string, string>): boolean {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const write = (file: string) => groupOf(plan, 'memory')?.writes.find((entry) => entry.file === file)
@@ -94,7 +98,7 @@ function asksForGroupKill(plan: Plan): boolean {
   return plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
 }
 
-/** Splits the texts of readFile operations into those before and those after the wait; the same path may be in both. */
+/** Splits the texts that readFile operations read into those from before and from after the wait. A path can be in both. */
 function splitFigures(
   program: Program,
   figures: Map<number, string>,
@@ -109,7 +113,7 @@ function splitFigures(
   return { before, after }
 }
 
-/** Returns OOM kills of the nearest ancestor that counts them, if the job has no group that does. */
+/** Returns the number of OOM kills in the nearest ancestor that counts them, if none of the job's own groups does. */
 function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string>, after: Map<string, string>): number {
   if (oomKills !== undefined) return 0
   const file = memoryKillFile[plan.layout === 'v2' ? 'v2' : 'v1']
@@ -119,7 +123,7 @@ function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string
   return kills(after) - kills(before)
 }
 
-/** Linux 6.11 and later, v2: returns the nearest ancestor whose own limit refused forks while the job ran. */
+/** v2 since Linux 6.11: returns the nearest ancestor whose own pids.max refused forks while the job ran, and how many. */
 function forksRefusedAbove(
   plan: Plan,
   before: Map<string, string>,
@@ -132,14 +136,14 @@ function forksRefusedAbove(
   return undefined
 }
 
-/** Returns the v2 ancestor at whose limit memory ran out while the job ran. */
+/** v2: returns the ancestor at whose memory limit memory ran out while the job ran. */
 export function oomAbove({ plan, before, after }: Ended): string | undefined {
   const ooms = (texts: Map<string, string>, directory: string) =>
     parseFlat(texts.get(`${directory}/memory.events.local`)).oom ?? 0
   return plan.ancestors.find(({ directory }) => ooms(after, directory) > ooms(before, directory))?.directory
 }
 
-/** Returns a reader of an ancestor's current files. */
+/** Returns a function that reads files of an ancestor group after the job's end. */
 export function lateFigures({ outcome }: Ended, directory: string): FileTexts {
   return (file) => outcome.readLate(directory, file)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a raw outcome into a Result. Called by run/job.ts and pool/pool.ts when a job is over.
+// Turns the raw outcome of a job into a Result. Called by run/job.ts and pool/pool.ts at a job's end.
 
 import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -15,7 +15,10 @@ import type { JobEvent, Reason, Result } from './result.ts'
 import { groupOf } from './usage.ts'
 import { describe } from './words.ts'
 
-/** Exit statuses of `hutch run` for a job that exceeded a limit of hutch, even if the job ended before hutch could stop it. */
+/**
+ * Exit statuses of `hutch run` for a job that exceeded one of hutch's limits. They also apply if the job ended before
+ * hutch could stop it.
+ */
 const limitStatus: { [reason in Reason]?: number } = {
   timeout: 124,
   'cpu-time': 124,
@@ -53,14 +56,14 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
   }
 }
 
-/** Draws the conclusion of a job that its caller stopped before it started. */
+/** Returns the Result of a job that its caller stopped before it started. */
 export function concludeUnstarted(plan: Plan, program: Program): Result {
   const { SIGTERM } = systemConstants.signals
   const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const
   return conclude(plan, program, { ...noOutcome(new Set([SIGTERM])), ...aborted })
 }
 
-/** Returns the `reason` of a result: the older field with fewer kinds than `Cause`. */
+/** Returns the field `reason` of a result. It is older than `cause`, and has fewer kinds. */
 function reasonOf({ kind, errno, interpreterMissing }: Cause, signal: number): Reason {
   switch (kind) {
     case 'exec-failed':
@@ -86,12 +89,15 @@ function sideOf(from: ReturnType<typeof senderOf>): NonNullable<Result['signalFr
   return from === 'inside' || from === 'unknown' ? from : 'outside'
 }
 
-/** Removes OOM kills that were counted in a group shared with other processes. They remain as evidence. */
+/**
+ * Returns the usage without OOM kills that were counted in a group shared with other processes. The evidence still
+ * contains them.
+ */
 function withoutShared({ oomKills: _, ...usage }: Result['usage']): Result['usage'] {
   return usage
 }
 
-/** Returns the job's events, and events that only the last figures report. */
+/** Returns the job's events. Adds events that are known only from the figures at the end. */
 function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
   const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
   const events = [...outcome.events]

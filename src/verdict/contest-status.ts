@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps a result to the status words of programming contests. Pure.
+// Returns the status words that programming contests use for a result. Pure.
 import type { Result } from './result.ts'
 
 /**
- * OK; RE: non-zero exit status; TLE: time limit; MLE: memory; OLE: output; SG: signal; internal: no status. An internal status means that
- * the program could not start, or that its caller stopped it.
+ * OK: success; RE: non-zero exit status; TLE: time limit exceeded; MLE: memory limit; OLE: output limit; SG: signal.
+ * `internal` means that the program could not start, or that its caller stopped it.
  */
 export type ContestStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
 
-/** Returns a result's status. Exceeding RLIMIT_FSIZE counts as output. */
+/** Returns the contest's status of a result. A job that exceeded RLIMIT_FSIZE has the status for output. */
 export function contestStatus({
   reason,
   exitCode,

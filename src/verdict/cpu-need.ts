@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // Estimates how many CPUs a throttled group needs, and whether more CPUs would help. Called by remedies.ts and why/throttle.ts; pure.
 
-/** Values of cpu.max and cpu.stat. Times are in microseconds. */
+/** The values of cpu.max and cpu.stat for a throttled group. Times are in microseconds. */
 export interface Throttled {
   quota: number
   period: number
   periods: number
   throttledPeriods: number
   throttledUsec?: number | undefined
-  /** Total CPU time, including periods without a limit. */
+  /** CPU time of the group, including the time before the limit was set. */
   cpuUsec?: number | undefined
 }
 
-/** The estimated need and the limits that satisfy it. */
+/** How many CPUs a group needs, and the limits that would be enough. */
 interface CpuNeed {
-  /** CPUs used, and CPUs denied by throttling, on average over the periods with work. Absent if the kernel does not report them. */
+  /**
+   * CPUs that the group used, and CPUs that throttling denied it, on average over the periods in which it ran. Absent
+   * if the kernel does not report them.
+   */
   used?: number
   held?: number
-  /** Next limit to try, in CPUs; always above the present limit. */
+  /** The next limit to try, in CPUs; always above the present limit. */
   cpus: number
-  /** True if mean use was below the limit: the group works in bursts, which a longer period or a saved quota lets through. */
+  /**
+   * True if the average use was below the limit: the group works in bursts. A longer period, or saving unused quota
+   * (cpu.max.burst), then helps.
+   */
   bursts: boolean
-  /** A longer period with a quota for the same number of CPUs. Microseconds; the period is at most one second. */
+  /** A longer period, with a quota for the same number of CPUs, in microseconds. The period is at most one second. */
   longer: { quota: number; period: number }
 }
 
-/** Mean use below this share of the limit counts as bursts. The share is below 1 because each period loses a little time at its edges. */
+/**
+ * An average use below this share of the limit counts as bursts. The share is below 1, because a little time is lost in
+ * each period.
+ */
 const burstShare = 0.85
 /** Longest period that the kernel accepts, in microseconds. */
 const maxPeriod = 1_000_000
 
-/** Computes the need from the figures of cpu.stat. */
+/** Computes the need for CPUs from the figures in cpu.stat. */
 export function cpuNeed({ quota, period, periods, throttledUsec, cpuUsec }: Throttled): CpuNeed {
   const active = periods * period
   const limit = quota / period

@@ -1,104 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ordered lists that decide why a job ended. Each row has conditions on named figures; the first row that matches wins. Called by
-// facts.ts, make-cause.ts and why/; pure.
+// Lists the rules that decide why a job ended, in order. Each row has conditions on named figures, and the first row
+// whose conditions hold is used. Called by facts.ts, make-cause.ts and why/; pure.
 import { type CauseKind, causeKinds } from './cause.ts'
 
-/** Figures that rows can test; each is a whole number, and 1 means yes. facts.ts computes them. */
+/** Names of the figures that rows can test. Each is a whole number; 1 means yes. facts.ts computes them. */
 export const figureNames = [
-  /** exec failed; the program exists on the host but not inside. */
+  /** execFailed: exec failed. notInside: the program exists on the host, but not in the job's root. */
   'execFailed',
   'notInside',
-  /** Reasons for which hutch stopped the job. */
+  /** Why hutch stopped the job: the caller aborted it, or a limit of output, time or CPU time was exceeded. */
   'aborted',
   'outputOver',
   'timedOut',
   'cpuTimeOver',
-  /** End of the job's own process: any end except status 0, the status, the signal. */
+  /**
+   * How the job's own process ended. failed: any end except exit status 0. status: the exit status. signal: the number
+   * of the signal.
+   */
   'failed',
   'status',
   'signal',
-  /** Number of processes killed for memory; whether the last kill was too early to have caused the end. */
+  /**
+   * oomKills: number of processes that the OOM killer killed. lastKillEarlier: the last kill was too early to have
+   * caused the job's end.
+   */
   'oomKills',
   'lastKillEarlier',
-  /** memory.oom.group killed the whole group, and the kernel counted no kill. */
+  /** memory.oom.group killed all processes of the group, but the kernel counted no kill. */
   'groupKilled',
-  /** Memory ran out at the job's limit, and the kernel killed no process. */
+  /** Memory ran out at the job's limit, but the kernel found no process that it could kill. */
   'oomWithoutKill',
-  /** Number of the job's own forks that pids.max refused. */
+  /** Number of the job's own forks that a pids.max refused. */
   'forksRefused',
-  /** Number of the job's file systems that were full; number of processes without a free descriptor. */
+  /**
+   * fullSpaces: number of the job's file systems that were full. fullTables: number of processes that had used up their
+   * descriptors.
+   */
   'fullSpaces',
   'fullTables',
-  /** A signal that this process passed on, or sent for its caller, ended the job. */
+  /** The job was ended by a signal that this process passed on, or sent for its caller. */
   'interrupted',
-  /** The system call filter ended the job. */
+  /** The system call filter killed the job. */
   'filterKilled',
-  /** A resource limit that hutch set ended the process by a signal. */
+  /** A resource limit that hutch set ended the process by its signal, such as SIGXCPU. */
   'ulimitSignal',
-  /** Percent of its periods in which cpu.max throttled the job. */
+  /** In how many percent of its periods cpu.max throttled the job. */
   'throttledPercent',
-  /** Percent of run time in which all tasks waited for memory; number of times memory.high throttled the job. */
+  /**
+   * memoryStallPercent: percent of the run time in which all tasks waited for memory. slowed: how often memory.high
+   * throttled the job.
+   */
   'memoryStallPercent',
   'slowed',
   /**
-   * Frozen groups and processes stopped by a signal: of a group, of a running process, or of a job when hutch stopped it. For a group or a
-   * process also those stopped by a debugger, and processes blocked in the kernel.
+   * frozen: number of frozen groups. stopped: number of processes that a signal had stopped when hutch stopped the job.
+   * For a running group or process, `stopped` includes processes stopped by a debugger, and `blocked` counts those
+   * blocked in the kernel.
    */
   'frozen',
   'stopped',
   'blocked',
-  /** Processes that systemd-oomd killed. */
+  /** Number of processes that systemd-oomd killed. */
   'oomdKills',
-  /** Number of full task limits that belong to no group: RLIMIT_NPROC, threads-max, pid_max. */
+  /** Number of exhausted limits on tasks that do not belong to a group: RLIMIT_NPROC, threads-max, pid_max. */
   'fullTasks',
   /** Number of periods in which cpu.max throttled the group. */
   'throttledPeriods',
-  /** Memory is at memory.max while tasks wait for memory; percent of the last minute in which all tasks waited for memory or a disk. */
+  /**
+   * thrashing: memory is at memory.max while tasks wait for memory. stallPercent: percent of the last minute in which
+   * all tasks waited for memory or a disk.
+   */
   'thrashing',
   'stallPercent',
-  /** The question is about one process, which has not ended; the group contains processes. */
+  /** living: the user asks about one process that has not ended. present: the group contains processes. */
   'living',
   'present',
-  /** Limits that were reached although the kernel counted no kill or refusal; figures that could not be read. */
+  /**
+   * limitsReached: number of limits that were reached, although the kernel counted no kill or refusal. unread: number
+   * of figures that could not be read.
+   */
   'limitsReached',
   'unread',
-  /** Number of times memory.high of an ancestor throttled tasks while the job ran; usage reached the job's memory.max. */
+  /** How often memory.high of an ancestor throttled tasks while the job ran. */
   'slowedAbove',
-  /** cpu.max of an ancestor has throttled its tasks. */
+  /** throttledAbove: an ancestor's cpu.max has throttled the ancestor's tasks. memoryFull: usage reached the job's memory.max. */
   'throttledAbove',
   'memoryFull',
-  /** Page cache and swap read again after reclaim, in percent of memory.max. */
+  /** Page cache and swap that were read again after reclaim, in percent of memory.max. */
   'refaultPercent',
   /**
-   * io.max is set; percent of run time in which all tasks waited for a disk; percent in which some tasks waited for a CPU. Of a group: percent
-   * of a recent time.
+   * ioLimited: io.max is set. ioStallPercent: percent of the run time in which all tasks waited for a disk.
+   * cpuStallPercent: percent in which any task waited for a CPU. For a running group: percent of a recent time.
    */
   'ioLimited',
   'ioStallPercent',
   'cpuStallPercent',
   /**
-   * If cpuset.cpus is not all CPUs: percent of their time that the job used, plus cpuStallPercent. With at most one thread per CPU, the sum
-   * is at most 100. Of a group it is only cpuStallPercent.
+   * Demand for the CPUs of cpuset.cpus, if these are not all CPUs. The percentage of their time that the job used, plus
+   * cpuStallPercent. With at most one thread for each CPU, the sum is at most 100. For a running group, only
+   * cpuStallPercent.
    */
   'cpusetDemandPercent',
 ] as const
 export type FactName = (typeof figureNames)[number]
 export type Facts = { [F in FactName]: number }
 
-/** A figure, a comparison, and the value to compare with. */
+/** A condition of a row: a figure, a comparison, and the value to compare the figure with. */
 type Condition = readonly [figure: FactName, compare: '>=' | '=' | '!=', value: number]
 
-/** A kind of cause, and the conditions that must all hold. */
+/** A row of a list: a kind of cause, and the conditions that must all hold for it. */
 export interface DecisionRow {
   kind: CauseKind
   when: readonly Condition[]
-  /** True if the figures allow another explanation. */
+  /** True if the same figures could also have another explanation. */
   likely?: true
   /** The limit that slowed the job. */
   limit?: HeldLimit
 }
 
-/** Limits that slow a job without stopping it. A pressure file represents an unknown limit. */
+/** Files of limits that slow a job without stopping it. A pressure file stands for a limit that is not known. */
 const heldLimits = [
   'memory.high',
   'memory.max',
@@ -111,24 +131,24 @@ const heldLimits = [
 export type HeldLimit = (typeof heldLimits)[number]
 
 const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
-/** Status with which a shell reports that SIGKILL ended its command. */
+/** Exit status with which a shell reports that SIGKILL ended its command. */
 const killedStatus = 128 + SIGKILL
 
-/** Statuses with which programs report that a child was killed: make, compilers, cargo, xargs (125), Python (-9), others. */
+/** Exit statuses with which programs report that a child was killed: make, compilers, cargo, xargs (125), Python (-9) and so on. */
 const afterKill = [1, 2, 101, 125, 247, 255]
-/** Statuses with which programs report that fork failed: sh, bash (254), EAGAIN, sysexits.h, 128 + SIGABRT. */
+/** Exit statuses with which programs report that fork failed: sh, bash (254), the number of EAGAIN, sysexits.h, 128 + SIGABRT. */
 const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
 
 const isKilled: Condition = ['oomKills', '>=', 1]
 const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 const daemonKilled: Condition = ['oomdKills', '>=', 1]
 const failed: Condition = ['failed', '=', 1]
-/** Signals that end programs after a failed allocation. */
+/** Signals by which programs end after an allocation of memory failed. */
 const onFailedAllocation = [SIGBUS, SIGSEGV, SIGABRT, SIGTRAP, SIGILL]
-/** Signals that end run-time systems after a thread could not be created. */
+/** Signals by which language runtimes end if a thread cannot be created. */
 const onFailedThread = [SIGABRT, SIGTRAP, SIGSEGV]
 
-/** Returns one row per end that can follow from an event. */
+/** Returns a row for each way in which a program can end after an event. */
 function likelyFor(
   kind: CauseKind,
   event: Condition,
@@ -139,8 +159,8 @@ function likelyFor(
 }
 
 /**
- * Rows in this order: actions of hutch, actions of the kernel on the job itself, consequences of a killed child or a refusal, everything
- * else.
+ * Rows for a job's end. First come actions of hutch, then actions of the kernel on the job itself. Then come
+ * consequences of a killed child or a refusal, and last everything else.
  */
 export const endRows: readonly DecisionRow[] = [
   {
@@ -174,30 +194,31 @@ export const endRows: readonly DecisionRow[] = [
   ...likelyFor('oom', isKilled, 'status', afterKill),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'signal', onFailedThread),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'status', afterRefusal),
-  // a shell exits with 128 + SIGBUS
+  // the last value is the status with which a shell reports SIGBUS
   ...likelyFor('oom', oomAlone, 'status', [...afterKill, 128 + SIGBUS]),
   { kind: 'space', when: [['fullSpaces', '>=', 1], failed, ['signal', '=', 0]], likely: true },
   { kind: 'signal', when: [['signal', '>=', 1]] },
   { kind: 'exited', when: [] },
 ]
 
-/** Returns the row of a limit that slowed the job. */
+/** Returns the row for a limit that slowed the job. */
 function slowedBy(limit: HeldLimit, ...when: Condition[]): DecisionRow {
   return { kind: limit === 'cpu.max' ? 'throttled' : 'slowed', when, likely: true, limit }
 }
 
-/** All tasks waited for memory in at least 20 percent of the run time. */
+/** In at least 20 percent of the run time, all tasks waited for memory. */
 const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
 
 /**
- * Limits that slowed a job that timed out or ended late; `exited` means that no limit was found. For a limit that was reached, the share of
- * waiting time is evidence. Without such a limit, the share counts only from 50 percent.
+ * Rows for limits that slowed a job which timed out or ended late. The kind `exited` means that no limit was found. If
+ * a limit was reached, a smaller share of waiting time is enough evidence. Otherwise the share must be at least 50
+ * percent.
  */
 export const heldRows: readonly DecisionRow[] = [
   { kind: 'frozen', when: [['frozen', '>=', 1]], likely: true },
   { kind: 'stopped', when: [['stopped', '>=', 1]], likely: true },
   { kind: 'oom', when: [isKilled], likely: true },
-  // a page fault that finds no memory and nothing to kill is tried again without end
+  // if no memory is free and no process can be killed, the kernel repeats a page fault forever
   { kind: 'oom', when: [oomAlone], likely: true },
   { kind: 'fork-refused', when: [['forksRefused', '>=', 1]], likely: true },
   { kind: 'space', when: [['fullSpaces', '>=', 1]], likely: true },
@@ -209,7 +230,7 @@ export const heldRows: readonly DecisionRow[] = [
   slowedBy('io.max', ['ioLimited', '>=', 1], ['ioStallPercent', '>=', 20]),
   slowedBy('cpuset.cpus', ['cpusetDemandPercent', '>=', 120], ['cpuStallPercent', '>=', 50]),
   slowedBy('memory.high', ['slowedAbove', '>=', 1], memoryStall),
-  // the job's own periods say nothing: it waits for a CPU that its ancestor may not use
+  // an ancestor's cpu.max slowed the job, although the job's own cpu.max did not
   {
     kind: 'slowed',
     when: [
@@ -226,12 +247,12 @@ export const heldRows: readonly DecisionRow[] = [
 
 const ofOthers: Condition = ['living', '=', 1]
 const ofItself: Condition = ['living', '=', 0]
-/** Tasks that cpu.max throttles wait for a CPU, too. */
+/** cpu.max throttled no task. Throttled tasks also wait for a CPU, and would be counted twice. */
 const unthrottled: Condition = ['throttledPeriods', '=', 0]
 
 /**
- * Events that stopped or slowed a group or a process that has not ended. Every matching row is reported, in this order. A running process
- * was not killed, so kills in its group come after what blocks it now.
+ * Rows for a group or a process that has not ended. All rows that match are reported, in this order. A running process
+ * was not killed itself, so kills in its group come last.
  */
 export const foundRows: readonly DecisionRow[] = [
   { kind: 'frozen', when: [['frozen', '>=', 1]] },
@@ -257,7 +278,7 @@ export const foundRows: readonly DecisionRow[] = [
 const nothingReached: Condition = ['limitsReached', '=', 0]
 const allRead: Condition = ['unread', '=', 0]
 
-/** The result if no row above matches. The kernel is ruled out only if all relevant figures could be read. */
+/** Rows that are used if no other row matches. To rule out the kernel, all relevant figures must have been read. */
 export const restRows: readonly DecisionRow[] = [
   { kind: 'running', when: [['present', '=', 1], nothingReached, allRead] },
   { kind: 'running', when: [['present', '=', 1]], likely: true },
@@ -271,12 +292,15 @@ function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
   return compare === '=' ? found === value : found !== value
 }
 
-/** Returns the first row whose conditions all hold. The last row of each list has no conditions. */
+/** Returns the first row whose conditions all hold. The last row of a list has no conditions, so there is always one. */
 export function decide(rows: readonly DecisionRow[], facts: Facts): DecisionRow {
   return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
 }
 
-/** Returns the kinds of all rows whose conditions hold, in their order, each with the figures of its rows. */
+/**
+ * Returns the kinds of all rows whose conditions hold, in the order of the rows. Each kind has the names of the figures
+ * that its rows test.
+ */
 export function decideAll(rows: readonly DecisionRow[], facts: Facts): Map<CauseKind, ReadonlySet<FactName>> {
   const found = rows.filter(({ when }) => when.every((condition) => holds(facts, condition)))
   const figuresOf = (of: CauseKind) =>
@@ -287,8 +311,8 @@ export function decideAll(rows: readonly DecisionRow[], facts: Facts): Map<Cause
 const comparisons = ['>=', '=', '!='] as const
 
 /**
- * Encodes the rows as numbers for compiled files; native/compiled/decide.c reads them. Each row has the kind, the number of its limit
- * counted from 1, the number of conditions, and the conditions.
+ * Encodes the rows as numbers for compiled files, in which native/compiled/decide.c reads them. A row is its kind, the
+ * number of its limit counted from 1, the number of conditions, and the conditions.
  */
 export function encodeRows(rows: readonly DecisionRow[]): number[] {
   return rows.flatMap(({ kind, limit, when }) => [
@@ -299,7 +323,7 @@ export function encodeRows(rows: readonly DecisionRow[]): number[] {
   ])
 }
 
-/** Returns figures that are all 0, for a job without known facts. */
+/** Returns the figures for a job about which nothing is known: all are 0. */
 export function noFacts(): Facts {
   return Object.fromEntries(figureNames.map((name) => [name, 0])) as Facts
 }

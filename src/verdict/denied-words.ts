@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for what a job's restrictions may have denied its program. Called by words.ts, compile/words.ts and the front ends; pure.
+// Describes what a job's restrictions may have denied its program. Called by words.ts, compile/words.ts and the front
+// ends; pure.
 import { optionName } from '../options/names.ts'
 import type { Cause, Denier, Figure, Frontend } from './cause.ts'
 
-/** Whether the job's restrictions may be why its program failed by itself: one line points to what they may have denied. */
+/**
+ * Returns true if the program failed by itself and the job's restrictions may be the reason. One line of output then
+ * mentions them.
+ */
 export function mayBeDenied({ kind, evidence }: Cause): boolean {
   return kind === 'exited' && evidence.some(({ figure }) => figure === 'denied')
 }
 
-/** What an option denies, in a word or two. */
+/** What each option denies, in one or two words. */
 const deniedThings: { [D in Denier]: string } = {
   seccomp: 'system calls',
   landlock: 'files',
@@ -17,7 +21,7 @@ const deniedThings: { [D in Denier]: string } = {
   volume: 'writes to a volume',
 }
 
-/** Returns one line for a job that failed by itself: how it ended, and what its restrictions may have denied. */
+/** Returns one line for a job whose program failed by itself: how it ended, and what the restrictions may have denied. */
 export function deniedLine(figures: readonly Figure[], end: string): string {
   const denied = figures.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
   const things = [...new Set(denied)]
@@ -25,7 +29,7 @@ export function deniedLine(figures: readonly Figure[], end: string): string {
   return `hutch: ${end}; its restrictions may have denied ${list}\n`
 }
 
-/** What an option denies, and the error that the program sees. */
+/** What each option denies, and the errno that the program gets. */
 export const denials: { [D in Denier]: (value: string, frontend: Frontend, owner?: number) => string } = {
   seccomp: (value) => `a system call that ${value} refused (EPERM or ENOSYS); refused calls are not counted`,
   landlock: (_, frontend) => `a file that ${optionName('landlock', frontend)} does not allow (EACCES)`,

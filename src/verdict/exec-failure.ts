@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why a program could not be executed, from exec's errno and the program's file: words, evidence and a remedy. Pure. Called by
-// run/exec-facts.ts, which gathers the facts after exec has failed, and by compile/prepare.ts, which knows only the errno.
+// Explains why a program could not be executed, from exec's errno and facts about the program's file. Returns words,
+// evidence and a remedy. Pure. Called by run/exec-facts.ts, which collects the facts after exec has failed, and by
+// compile/prepare.ts, which knows only the errno.
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { OptionKey, Remedy } from './cause.ts'
 import { findings } from './exec-findings.ts'
 import { allow, byErrno, type ExecExplanation, executablePaths, pasteable, volumeWord } from './exec-words.ts'
 
-/** What hutch-init found out about a program, with the command's rights and inside its root. */
+/** What hutch-init found out about a program, with the command's privileges and inside the job's root. */
 export interface ProgramReport {
   path: string
-  /** Destination of `path` if it is a symbolic link; otherwise ''. */
+  /** Where `path` leads if it is a symbolic link; otherwise ''. */
   target: string
-  /** Interpreter of a script, or loader of an ELF file; otherwise ''. */
+  /** The interpreter of a script, or the loader (PT_INTERP) of an ELF file; otherwise ''. */
   loader: string
-  /** Errno of resolving the path, and the length of the path up to the part that failed. */
+  /** The errno of resolving the path, and the length of the path up to the part that failed. */
   error?: string
   barrier: number
   mode: number
@@ -27,68 +28,68 @@ export interface ProgramReport {
   head: Buffer
 }
 
-/** A program that exists on the host, and the options that make it visible inside. */
+/** A program that exists on the host, and the options that make it visible in the job. */
 export interface HostProgram {
   path: string
-  /** Paths to mount at the same place as on the host. */
+  /** Host paths that must be mounted in the job, each at the same path. */
   volumes: readonly string[]
-  /** A search path that contains the program; absent if the command's own search path does. */
+  /** A value of PATH with which the command is found; absent if the command's own PATH is enough. */
   searchPath?: string
-  /** Directory that a relative path starts from. */
+  /** The directory to which the command's path is relative. */
   directory?: string
 }
 
-/** Facts that explain a failed exec. */
+/** The facts from which a failed exec is explained. */
 export interface ExecFacts {
-  /** The command as typed. */
+  /** The command as the user typed it. */
   command: string
   errno: string
-  /** The program, followed by its interpreters; empty if hutch-init could not examine them. */
+  /** What hutch-init found about the program, followed by its interpreters. Empty if hutch-init could not examine them. */
   looks: readonly ProgramReport[]
   searchPath: string
   frontend: 'cli' | 'library' | 'bwrap' | 'tool'
   ownRoot: boolean
   filtered: boolean
   landlock: boolean
-  /** Architecture, as `process.arch` names it. */
+  /** The machine's architecture, as in Node's `process.arch`. */
   arch: string
-  /** Bytes of all arguments and variables together, and bytes of the longest. */
+  /** Total bytes of all arguments and variables, and bytes of the longest of them. */
   argumentBytes?: { total: number; longest: number }
-  /** Returns the host's path of a path inside; undefined if the host has none. */
+  /** Returns the path on the host of a path in the job. Returns undefined if the host has no such file. */
   outside: (path: string) => string | undefined
   onHost?: HostProgram | undefined
-  /** Capabilities that the file has in effect, and that are not in the job's bounding set: exec is then refused (capabilities(7)). */
+  /** Capabilities that the program's file has but that the job may not have. The kernel then refuses exec (capabilities(7)). */
   deniedCapabilities?: readonly string[]
-  /** Processes that have the program open for writing. */
+  /** Processes that have the program's file open for writing. */
   writers?: readonly { pid: number; name: string }[]
 }
 
-/** A remedy as data: a shell command line, options to add, or another command to run. */
+/** A remedy: a shell command, options to add, or another command to run. */
 export interface Fix {
   shell?: string
   add?: readonly string[]
   instead?: readonly string[]
-  /** The options in `add`, under their names in the library. */
+  /** The options in `add`, under the names of the library. */
   options?: readonly { name: OptionKey; value: string }[]
   reason: string
 }
 
-/** The explanation of a failed exec. */
+/** Why exec failed, in words and as data. */
 export interface ExecFailure {
   headline: string
   evidence: [label: string, text: string][]
   remedy: string
-  /** The reason alone, which is the last part of the headline. */
+  /** Only the reason, which is the last part of `headline`. */
   why: string
   /** The remedies as data. */
   remedies: Remedy[]
-  /** True if the program exists on the host but not inside. */
+  /** True if the program exists on the host but not in the job's root. */
   notInside?: true
-  /** True if the program exists but its interpreter does not. */
+  /** True if the program's file exists, but not its interpreter. */
   interpreterMissing?: true
 }
 
-/** Explains a failed exec from its facts. */
+/** Explains a failed exec from the facts. */
 export function explainExecFailure(facts: ExecFacts): ExecFailure {
   const { command, errno } = facts
   const inside = notInside(facts)
@@ -124,7 +125,7 @@ function remedyOf({ fix, hint }: ExecExplanation, frontend: ExecFacts['frontend'
   return `${reason}: ${add ? 'add ' : ''}${command}`
 }
 
-/** Returns the remedies as data. A shell command line becomes one argument of `sh -c`. */
+/** Returns the remedies as data. A shell command becomes an argument of `sh -c`. */
 function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
   if (!fix) return [{ reason: hint ?? 'run it by hand to see the same error' }]
   const { shell, instead, options, reason } = fix
@@ -132,7 +133,7 @@ function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
   return [{ argv: shell ? ['sh', '-c', shell] : [...(instead ?? fix.add ?? [])], reason }]
 }
 
-/** Returns a line with the resolved path, if a search in PATH or a link led to a path other than the typed one. */
+/** Returns a line with the program's real path, if PATH or a symbolic link led to another path than the typed one. */
 function pathLines({ command, looks }: ExecFacts): [string, string][] {
   const report = looks[0]
   if (!report || report.error === 'ENOENT') return []
@@ -171,7 +172,7 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
   }
 }
 
-/** Explains a file that could be executed, but that a restriction of this process refuses. */
+/** Explains why exec was refused, although the file itself can be executed: a restriction of the process forbids it. */
 function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   const { errno, landlock, filtered, looks, deniedCapabilities = [] } = facts
   if (deniedCapabilities.length > 0)
@@ -205,9 +206,9 @@ function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   }
 }
 
-/** Bytes of the longest single argument that execve accepts (MAX_ARG_STRLEN). */
+/** Maximum bytes of a single argument that execve accepts (MAX_ARG_STRLEN). */
 const maxArgument = 131_072
-/** Bytes of all arguments that execve accepts: three quarters of 8 MiB, whatever the stack limit is. */
+/** Maximum bytes of all arguments together that execve accepts: three quarters of 8 MiB, regardless of the stack limit. */
 const maxArguments = 6 * 1024 * 1024
 
 function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation | undefined {
@@ -227,7 +228,7 @@ function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation
   return { why, evidence, fix: { add, options: [{ name: 'ulimits.stack', value: String(size) }], reason } }
 }
 
-/** Explains an errno without any other facts. */
+/** Explains an errno of exec without facts about the file. */
 export function explainErrno(
   command: string,
   errno: string,
@@ -248,7 +249,7 @@ export function explainErrno(
   })
 }
 
-/** Returns only the words, in the form of a verdict. */
+/** Returns the explanation as the words of a verdict. */
 export function execVerdict({
   headline,
   evidence,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the reason why exec refused a program by examining its file, per errno. Called by exec-failure.ts; pure.
+// Examines a program's file to find the reason for the errno with which exec refused it. Called by exec-failure.ts;
+// pure.
 import { quote } from '../text/quote.ts'
 import type { ExecFacts, ProgramReport } from './exec-failure.ts'
 import { describeFileKind, type ExecExplanation, pasteable, scriptFix, searchHint } from './exec-words.ts'
@@ -7,7 +8,7 @@ import { readFileKind } from './program-file.ts'
 
 type Finder = (facts: ExecFacts, report: ProgramReport, subject: string) => ExecExplanation | undefined
 
-/** Finders per errno, in this order; the first one that returns a finding is used. */
+/** For each errno, the functions that look for a reason, in this order. The first one that finds a reason is used. */
 export const findings: { [errno: string]: readonly Finder[] } = {
   ENOENT: [missing, missingInterpreter],
   EACCES: [barred, notAFile, noMode, noexec, noRight, barredInterpreter],
@@ -74,7 +75,7 @@ function missingInterpreter(facts: ExecFacts, report: ProgramReport, subject: st
   }
 }
 
-/** Loaders by name pattern, and the package that contains them. */
+/** Patterns for names of ELF loaders (dynamic linkers), each with a hint about the package that contains them. */
 const loaders: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [
     /\/ld-linux\.so\.2$/,
@@ -125,7 +126,7 @@ function noMode(facts: ExecFacts, report: ProgramReport, subject: string): ExecE
   const kind = readFileKind(report.head)
   const file = pasteable(facts.outside(report.path) ?? report.path)
   const why = `${subject} is not executable (mode ${octal(report.mode)})`
-  // execute permission alone would not make these files run
+  // these files could not run even with execute permission
   if (kind.kind === 'text' || kind.kind === 'empty' || kind.kind === 'data' || kind.kind === 'foreign') {
     const found = badFormat(facts, report, subject)!
     return { ...found, why: `${why}, and ${found.why.replace(/^it /, '')}` }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for exec-failure.ts: the meaning of an errno, options in each front end's names, and commands that can be pasted. Pure.
+// Contains the words for exec-failure.ts: what an errno means, options under each front end's names, and commands that
+// can be pasted. Pure.
 import { escapeUnsafe, shellWord } from '../text/quote.ts'
 import type { ExecFacts, Fix, ProgramReport } from './exec-failure.ts'
 import { defaultInterpreter, type FileKind, interpreterFor, readFileKind } from './program-file.ts'
 
-/** An explanation with a fix, or with a hint if no command can be given. */
+/** An explanation with a remedy: `fix` if a command or option helps, otherwise a hint. */
 export interface ExecExplanation {
   why: string
   evidence?: [string, string][]
@@ -15,7 +16,7 @@ export interface ExecExplanation {
 
 type Frontend = ExecFacts['frontend']
 
-/** Quotes a word for a shell, including characters that must not reach a terminal unescaped. */
+/** Quotes a word for a shell. Also escapes characters that could control a terminal. */
 export function pasteable(word: string): string {
   if (escapeUnsafe(word) === word) return shellWord(word)
   const bytes = [...Buffer.from(word)].map((byte) =>
@@ -26,19 +27,19 @@ export function pasteable(word: string): string {
   return `$'${bytes.join('')}'`
 }
 
-/** Returns the volume that mounts a path read-only at the same place as on the host. */
+/** Returns the value of --volume that mounts a host path read-only at the same path in the job. */
 export function volumeWord(path: string): string {
   const escaped = path.replace(/[\\:]/g, '\\$&')
   return `${escaped}:${escaped}:ro`
 }
 
-/** Returns the directories that Landlock must allow for a program: its own, and those of libraries. */
+/** Returns the directories that Landlock must allow so that a program can run: the program's own, and those of its libraries. */
 export function executablePaths(program = '/usr'): string[] {
   const own = program.slice(0, program.lastIndexOf('/'))
   return [...(/^\/(usr|lib|lib64|bin)(\/|$)/.test(own) || own === '' ? [] : [own]), '/usr', '/lib', '/lib64']
 }
 
-/** Returns options in each front end's names; an empty array if the front end has no such option. */
+/** Options that allow something, in each front end's names. An empty array if the front end has no such option. */
 export const allow = {
   volume: (frontend: Frontend, path: string): string[] => {
     if (frontend === 'cli') return ['--volume', volumeWord(path)]
@@ -63,7 +64,7 @@ export const allow = {
   },
   filter: (frontend: Frontend): string[] =>
     ({ cli: ['--seccomp', 'default'], library: ["seccomp: 'default'"], bwrap: [], tool: [] })[frontend],
-  /** Only the caller's own capabilities can be given. */
+  /** A user can pass on only capabilities that hutch itself has. */
   capabilities: {
     cli: 'allow them with --cap-add, if hutch has them itself; or ',
     bwrap: 'allow them with --cap-add, if hutch has them itself; or ',
@@ -74,14 +75,17 @@ export const allow = {
     ({ library: [`ulimits: { stack: ${size} }`], cli: ['--ulimit', `stack=${size}`], bwrap: [], tool: [] })[frontend],
 }
 
-/** Returns the name of a kind of file, for messages. */
+/** Returns words for a kind of file, for messages. */
 export function describeFileKind(kind: FileKind): string {
   if (kind.kind === 'elf')
     return `an ELF file for ${kind.machine}${kind.bits === 32 && !kind.machine.includes('32') ? ' (32 bit)' : ''}${kind.bigEndian ? ', big-endian' : ''}`
   return kind.kind === 'foreign' ? kind.name : `a ${kind.kind} file`
 }
 
-/** Returns the fix that passes a script to the interpreter found in its first line or its name. Returns the hint if neither names one. */
+/**
+ * Returns a command that runs a script by its interpreter, found in its first line or by the file name's ending.
+ * Returns the hint if neither names one.
+ */
 export function scriptFix(
   report: ProgramReport,
   hint: string,
@@ -94,7 +98,7 @@ export function scriptFix(
   return { fix: { instead: [...through.split(' '), report.path], reason: `${hint}; or pass it to an interpreter` } }
 }
 
-/** Meaning of each errno for exec, and a hint. */
+/** What each errno of exec means, and a hint. */
 const words: { [errno: string]: readonly [why: string, hint: string] } = {
   ENOENT: ['no such program', 'give its path, or set PATH'],
   EACCES: [
@@ -142,7 +146,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
   EOVERFLOW: ['too large for this kernel', 'build it smaller'],
 }
 
-/** Explains an errno to which the file adds no facts. */
+/** Explains an errno from its meaning alone, if examining the file found no reason. */
 export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): ExecExplanation {
   const [why, hint] = words[errno] ?? ['the kernel does not execute it', 'see execve(2) for what this error means']
   const searched = errno === 'ENOENT' && looks.length === 0
@@ -150,11 +154,11 @@ export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): ExecExp
   return { why, hint: searchHint(frontend, ownRoot) }
 }
 
-/** Returns the hint for a program that the search in PATH did not find. */
+/** Returns the hint for a command that was not found in PATH. */
 export function searchHint(frontend: Frontend, ownRoot: boolean): string {
   const name = { cli: 'with --env', library: 'in env', bwrap: 'with --setenv', tool: 'in the environment' }[frontend]
   return ownRoot ? `give a path that exists inside, or set PATH ${name}` : `give its path, or set PATH ${name}`
 }
 
-/** Errnos that have their own words. */
+/** The errnos for which this file has words. */
 export const execErrnos: readonly string[] = Object.keys(words)

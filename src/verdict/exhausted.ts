@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports what the kernel does not count by group: full file systems and descriptor tables, stopped processes. Pure.
+// Reports exhausted resources that the kernel does not count by group: full file systems and descriptor tables. Also
+// reports stopped processes. Pure.
 import type { Program } from '../ops/ops.ts'
 import { formatSize, parseSize } from '../text/units.ts'
 
-/** Fields of `struct run` in native/caller/caller.h that report exhausted limits. */
+/** The fields of `struct run` in native/caller/caller.h that tell which resources were exhausted. */
 export interface Used {
-  /** Bit n is set if the nth file system with a size was full: native/init/tmpfs-usage.c. */
+  /** Bit n is set if file system n was full, counted among those with a size limit: native/init/tmpfs-usage.c. */
   fullSpaces: number
-  /** Processes without a free descriptor when the job was stopped, and the limit of descriptors per process. */
+  /** Number of processes that had used up their descriptors when hutch stopped the job, and the limit for each process. */
   fullTables: number
   tableLimit: number
-  /** Processes stopped by a signal when hutch stopped the job, and whether its v2 group was frozen then. */
+  /** Number of processes that a signal had stopped when hutch stopped the job, and whether its v2 group was frozen then. */
   stoppedProcesses?: number
   frozen?: boolean
 }
 
-/** A file system with a size. */
+/** A file system with a size limit, such as a tmpfs. */
 export interface Space {
   target: string
-  /** Options of the file system, such as `size=4m`. */
+  /** Mount options of the file system, such as `size=4m`. */
   options: readonly string[]
 }
 
-/** Returns the file systems with a size, in the order in which hutch-init holds them. */
+/** Returns the job's file systems with a size limit, in the order in which hutch-init numbers them. */
 export function sizedSpaces({ inner }: Program): Space[] {
   let last = ''
   return inner.flatMap((op) => {
@@ -34,12 +35,12 @@ export function sizedSpaces({ inner }: Program): Space[] {
   })
 }
 
-/** Returns the file systems that were full. */
+/** Returns the file systems that were full at the job's end. */
 export function fullSpaces(program: Program, { fullSpaces: mask }: Pick<Used, 'fullSpaces'>): Space[] {
   return mask === 0 ? [] : sizedSpaces(program).filter((_, i) => mask & (1 << i))
 }
 
-/** Returns the size of a tmpfs from its options, as words. */
+/** Returns the size of a tmpfs in words, from its mount options. */
 export function sizeOf(options: readonly string[]): string {
   const value = (name: string) => options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1)
   const [size, inodes] = [value('size'), value('nr_inodes')]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes the figures that decide.ts tests, from a job's end. Called by make-cause.ts; pure.
+// Computes, from a job's end, the figures that the rows in decide.ts test. Called by make-cause.ts; pure.
 
 import { daemonNote, parseMemory } from '../cgroup/memory.ts'
 import { parseFlat, parseNumber } from '../cgroup/stats.ts'
@@ -11,10 +11,10 @@ import { figuresOf } from './usage.ts'
 
 const { SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ } = systemConstants.signals
 
-/** Longest time between a kill and the end that it caused. Milliseconds. */
+/** Maximum milliseconds between a kill and a job's end that the kill can have caused. */
 const maxDelay = 5000
 
-/** Computes the figures of a job's end. */
+/** Computes the figures of a job's end for decide.ts. */
 export function computeFacts(ended: Ended): Facts {
   const { plan, outcome, usage, exitCode, signal, failed, full, log } = ended
   const { stopCause } = outcome
@@ -27,7 +27,7 @@ export function computeFacts(ended: Ended): Facts {
     aborted: Number(stopCause === 'aborted'),
     outputOver: Number(stopCause === 'output'),
     timedOut: Number(stopCause === 'timeout'),
-    // counts also if the job ended by itself before hutch could stop it
+    // also true if the job ended before hutch could stop it
     cpuTimeOver: Number(
       stopCause === 'cpu-time' ||
         (plan.spec.cpuTimeMs !== undefined && (usage.cpuUsec ?? 0) > plan.spec.cpuTimeMs * 1000),
@@ -56,21 +56,24 @@ export function computeFacts(ended: Ended): Facts {
   return facts
 }
 
-/** Returns how often systemd-oomd acted on the job's group. v2 only; the group is new, so its count starts at 0. */
+/** Returns how often systemd-oomd acted on the job's group. Only v2 has this count; it starts at 0, because the group is new. */
 function daemonKills({ plan, after }: Ended): number {
   return parseNumber(figuresOf(plan, 'memory', (path) => after.get(path))(daemonNote)) ?? 0
 }
 
-/** The kernel counts RLIMIT_CPU in ticks, which may include time that the process did not use. */
+/**
+ * A CPU time of at least this share of RLIMIT_CPU counts as reached. The kernel counts in ticks, which can include time
+ * that the process did not use.
+ */
 const tickShare = 0.8
 
-/** Returns the resource limit, as hutch set it, whose signal ended the process. */
+/** Returns the resource limit whose signal ended the process, with the value that hutch set. */
 export function signalLimit({ plan, outcome, usage, signal }: Ended): { name: string; value: number } | undefined {
   const find = (name: string) => plan.spec.privileges.ulimits.find((limit) => limit.name === name)
   const [fsize, cpu] = [find('fsize'), find('cpu')]
   if (signal === SIGXFSZ && fsize && fsize.soft >= 0) return { name: 'fsize', value: fsize.soft }
   if (signal === SIGXCPU && cpu && cpu.soft >= 0) return { name: 'cpu', value: cpu.soft }
-  // at the hard limit the kernel sends SIGKILL (setrlimit(2))
+  // at the hard limit of CPU time, the kernel sends SIGKILL (setrlimit(2))
   const used = (usage.cpuUsec ?? 0) / 1e6
   const atHard = cpu !== undefined && cpu.hard >= 0 && used >= cpu.hard * tickShare
   if (signal === SIGKILL && atHard && !(usage.oomKills ?? 0) && !outcome.sent.has(SIGKILL) && !outcome.stopCause)
@@ -78,7 +81,10 @@ export function signalLimit({ plan, outcome, usage, signal }: Ended): { name: st
   return undefined
 }
 
-/** Returns true if a signal that this process sent or passed on ended the job, or if the exit status reports that signal. */
+/**
+ * Returns true if the job was ended by a signal that this process sent or passed on. The exit status can also report
+ * that signal.
+ */
 function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
   const { sent } = outcome
   if (signal > 0) return sent.has(signal)
@@ -87,18 +93,18 @@ function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
   return [SIGINT, SIGTERM, SIGQUIT].some((number) => outcome.forwarded.has(number))
 }
 
-/** Returns true if memory ran out at the job's own limit and the kernel killed no process. */
+/** Returns true if memory ran out at the job's own limit, but the kernel found no process that it could kill. */
 export function ranOut({ plan, after, usage }: Ended): boolean {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const { ownOoms } = parseMemory(figures)
   if ((usage.oomKills ?? 0) > 0) return false
   if (ownOoms !== undefined) return ownOoms > 0
-  // v1 does not count this: processes that may not be killed, in a group that is full
+  // v1 has no count for this; it happens if the group is full and its processes may not be killed
   const killsNothing = parseFlat(figures('memory.oom_control')).oom_kill_disable === 1
   return (killsNothing || plan.spec.privileges.oomScoreAdj === -1000) && ownIsFull(plan, after)
 }
 
-/** Returns the number of the job's own refused forks. An ancestor's count is evidence only together with the kernel's log. */
+/** Returns how many forks of the job were refused. The count of an ancestor is used only if the kernel's log confirms it. */
 function forksRefused({ usage, refusedAbove, log }: Ended): number {
   const own = usage.pidsDenied ?? 0
   return own > 0 || !refusedAbove || !log?.refusedFork ? own : refusedAbove.count

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats results as text for people. Called by the CLI; pure. Colour is used only if requested.
+// Formats results as text for people. Called by the command line; pure. Uses colours only if requested.
 import { leafName } from '../host/host.ts'
 import type { ExplainedStep } from '../ops/explain.ts'
 import { shellWord } from '../text/quote.ts'
@@ -11,7 +11,7 @@ const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` 
 const red = (text: string, color: boolean) => (color ? `\x1b[1;31m${text}\x1b[0m` : text)
 const dim = (text: string, color: boolean) => (color ? `\x1b[2m${text}\x1b[0m` : text)
 
-/** Formats a verdict: headline, the kernel's figures, remedy. */
+/** Formats a verdict: the headline, the kernel's figures, and the remedy. */
 export function formatVerdict(result: Result, { color, verbose }: { color: boolean; verbose: boolean }): string {
   const { headline, evidence, remedy } = result.verdict
   const stopped = result.reason !== 'exit' || (result.usage.oomKills ?? 0) > 0
@@ -24,12 +24,12 @@ export function formatVerdict(result: Result, { color, verbose }: { color: boole
   return `${stopped ? red(title, color) : bold(title, color)}\n${formatLines(lines, color)}`
 }
 
-/** Formats labels and texts as the indented lines below a headline. */
+/** Formats lines of a label and a text, indented below a headline. */
 export function formatLines(lines: readonly [string, string][], color: boolean): string {
   return lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')
 }
 
-/** Returns the line with the memory that a successful run needed: the value for its next limit. */
+/** Returns the line that tells how much memory a successful run needed, as a value for --memory. */
 function enoughLine({ usage: { memoryPeak, oomKills = 0 }, limits }: Result): [string, string][] {
   const limit = limits['memory.max']
   const held = typeof limit === 'number' && memoryPeak !== undefined && memoryPeak >= limit
@@ -56,7 +56,8 @@ function usageLines(result: Result): [string, string][] {
 }
 
 /**
- * Formats a program step by step, followed by the same steps as a shell script. `home` is the scope that hutch first requests from systemd.
+ * Formats the operations of a program one by one, then the same operations as a shell script. `home` is the scope that
+ * hutch would first request from systemd.
  */
 export function formatSteps(steps: ExplainedStep[], { color, home }: { color: boolean; home?: string }): string {
   const part = (section: ExplainedStep['section'], title: string) => [
@@ -87,7 +88,7 @@ function scopeLines(home: string): { words: string[]; shell: string[] } {
   }
 }
 
-/** Returns true if colour is appropriate: on a terminal, unless NO_COLOR is set (no-color.org). */
+/** Returns true if output should be coloured: stdout is a terminal, and NO_COLOR is not set (no-color.org). */
 export function wantsColor(stream: { isTTY?: boolean }): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR
 }

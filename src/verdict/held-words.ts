@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
+// Returns words about a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
 import { quote } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import type { Cause, CauseKind, CauseLimit, Figure, SideEvent } from './cause.ts'
 import { count, type EvidenceLine } from './limit-words.ts'
 
-/** Placeholders of numbers that a compiled file fills in when the job ends. */
+/** Placeholders for numbers that a compiled file inserts at the job's end. */
 interface HeldSlots {
   throttledPercent?: string
   slowed?: string
   stalledPercent?: string
 }
 
-/** Returns true if a limit only slowed the job and so cannot have ended it. */
+/** Returns true if an event only slowed the job, and so cannot have ended it. */
 export function isSlowing({ kind }: Pick<SideEvent, 'kind'>): boolean {
   return kind === 'throttled' || kind === 'slowed'
 }
@@ -30,7 +30,7 @@ const resourceOf: { [file: string]: keyof typeof waited } = {
   'cpu.max': 'cpu',
 }
 
-/** Events that hold a job without slowing it: it stands still. */
+/** Words for events during which a job does not run at all, such as `frozen`. */
 const stillPhrases: { [K in CauseKind]?: (event: SideEvent) => string } = {
   frozen: () => ', frozen',
   stopped: () => ', stopped by a signal',
@@ -38,7 +38,7 @@ const stillPhrases: { [K in CauseKind]?: (event: SideEvent) => string } = {
     oomKills === 0 && ooms > 0 ? `, out of memory (OOM) at ${limit?.file ?? 'memory.max'}${sizeIn(limit)}` : '',
 }
 
-/** Returns the headline's words for what held the job until its time was over. */
+/** Returns the part of the headline that tells what kept the job from ending before its time limit. */
 export function heldBy(
   { sideEvents, durationMs = 0 }: Pick<Cause, 'sideEvents' | 'durationMs'>,
   slots: HeldSlots,
@@ -63,13 +63,13 @@ function percentOf(usec: number, ms: number): number {
   return Math.min(100, Math.round(usec / Math.max(1, ms * 10)))
 }
 
-/** Returns a limit's size in brackets, preceded by a space. */
+/** Returns the value of a limit in brackets, after a space. */
 export function sizeIn(limit: CauseLimit | undefined): string {
   if (typeof limit?.value === 'number') return ` (${formatSize(limit.value)})`
   return typeof limit?.value === 'string' && limit.file !== 'cpu.max' ? ` (${limit.value})` : ''
 }
 
-/** Returns the evidence line of a limit, with its effect in figures. */
+/** Returns the line of evidence about a limit that slowed the job, with its effect in figures. */
 export function heldLine(f: Extract<Figure, { figure: 'held' }>): EvidenceLine {
   const { limit, resource, wallMs, stalledUsec = 0, refaultBytes, cpus, cpuUsec, slowed, readBytes, writtenBytes } = f
   const rate = (bytes: number) =>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes what slowed a job: shares of its run time for decide.ts, and the limit with its figures. Called by facts.ts and make-cause.ts;
-// pure.
+// Finds what slowed a job: the shares of its run time that decide.ts tests, and the limit with its figures. Called by
+// facts.ts and make-cause.ts; pure.
 import { memoryEventsFile } from '../cgroup/memory.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { parseCpuCount } from '../text/units.ts'
@@ -12,10 +12,13 @@ import { figuresOf, omitUndefined } from './usage.ts'
 
 type Resource = 'memory' | 'cpu' | 'io'
 
-/** Bytes of a page on x86-64 and most arm64 kernels. On kernels with larger pages the computed share is too small. */
+/** Bytes of a memory page on x86-64 and most arm64 kernels. On kernels with larger pages, the computed bytes are too low. */
 const pageSize = 4096
 
-/** The resource that tasks wait for at each limit. For a CPU, it counts if some of the tasks wait; otherwise all of them must. */
+/**
+ * The resource that tasks wait for at each limit. For a CPU, time counts if any task waits; for other resources, only
+ * if all tasks wait.
+ */
 const waitsFor: { [file in HeldLimit]: Resource } = {
   'memory.high': 'memory',
   'memory.max': 'memory',
@@ -26,7 +29,7 @@ const waitsFor: { [file in HeldLimit]: Resource } = {
   'io.pressure': 'io',
 }
 
-/** Computes the figures that only heldRows tests. */
+/** Computes the figures that only `heldRows` in decide.ts tests. */
 export function heldFacts(ended: Ended): Partial<Facts> {
   const { usage, outcome } = ended
   const percent = (usec = 0) => Math.round(usec / Math.max(1, outcome.durationMs * 10))
@@ -48,7 +51,7 @@ export function heldFacts(ended: Ended): Partial<Facts> {
   }
 }
 
-/** Returns how often memory.high throttled the job; v2 only. */
+/** v2: returns how often memory.high throttled the job. */
 function timesSlowed({ plan, after }: Ended): number {
   return parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))(memoryEventsFile)).high ?? 0
 }
@@ -62,7 +65,7 @@ function slowedAbove({ plan, before, after }: Ended): { group: string; times: nu
     .find(({ times }) => times > 0)
 }
 
-/** Returns the nearest ancestor whose cpu.max has throttled it; v2 only. Its files are read only for a job that waited for a CPU. */
+/** v2: returns the nearest ancestor whose cpu.max has throttled it. Its files are read only if the job waited for a CPU. */
 function throttledAbove(ended: Ended): { group: string } | undefined {
   const { plan, usage, outcome } = ended
   const waited = (usage.pressure?.cpu?.someUsec ?? 0) >= outcome.durationMs * 500
@@ -73,7 +76,7 @@ function throttledAbove(ended: Ended): { group: string } | undefined {
     .find(({ group }) => limitAbove(ended, 'cpu.max', group).value !== undefined && throttles(group))
 }
 
-/** Returns the bytes that were read again after reclaim. The figure is read only for jobs that failed or were stopped. */
+/** Returns the bytes that were read again after reclaim. Known only for jobs that failed or were stopped. */
 function refaultsOf({ plan, after }: Ended): number {
   const stat = parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))('memory.stat'))
   const pages = (stat.workingset_refault_file ?? 0) + (stat.workingset_refault_anon ?? 0)
@@ -89,35 +92,38 @@ function requestedLimit({ plan }: Ended, ...starts: string[]): { file: string; v
   return plan.spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
 }
 
-/** Returns the number of CPUs in cpuset.cpus. Returns undefined if the set contains all CPUs of the host. */
+/** Returns how many CPUs the job may use by cpuset.cpus. Returns undefined if these are all CPUs of the host. */
 function fewerCpus(ended: Ended): number | undefined {
   const set = requestedLimit(ended, 'cpuset.cpus')
   const count = set === undefined ? 0 : parseCpuCount(set.value)
   return count > 0 && count < ended.outcome.hostCpus() ? count : undefined
 }
 
-/** Kinds of ends that a slowing limit may have delayed. */
+/** Kinds of ends that a limit may have delayed by slowing the job. */
 const endedLate: ReadonlySet<CauseKind> = new Set(['exited', 'aborted', 'interrupted'])
 
-/** Returns the row of the limit that slowed the job. After a timeout any row counts; otherwise only a known limit that slows. */
+/**
+ * Returns the row for the limit that slowed the job. After a timeout any row is used. Otherwise only rows for a known
+ * limit are used.
+ */
 export function decideHeld(facts: Facts, kind: CauseKind): DecisionRow | undefined {
   const row = decide(heldRows, facts)
   if (row.kind === 'exited') return undefined
   if (kind === 'timeout') return row
-  // a fault that finds no memory uses CPU time without end
+  // without free memory, a repeated page fault uses CPU time forever
   if (kind === 'cpu-time' && row.kind === 'oom' && facts.oomWithoutKill > 0) return row
   if (row.limit === undefined || row.limit.endsWith('.pressure')) return undefined
-  // waiting uses no CPU time, but reclaiming memory does
+  // a task that waits uses no CPU time, except when it reclaims memory
   if (kind === 'cpu-time') return waitsFor[row.limit] === 'memory' ? row : undefined
   return endedLate.has(kind) ? row : undefined
 }
 
-/** Returns true if a time limit stopped the job, so that a limit that slowed it is the reason. */
+/** Returns true if hutch stopped the job at a time limit. A limit that slowed the job is then the reason. */
 export function isStoppedForTime(kind: CauseKind): boolean {
   return kind === 'timeout' || kind === 'cpu-time'
 }
 
-/** Returns the limit that slowed the job, and its counts. */
+/** Returns the limit that slowed the job, with its counts. */
 export function heldDetail(ended: Ended, file: HeldLimit): { limit: CauseLimit; counts: CauseCounts; peak?: number } {
   const { usage } = ended
   const stall = stallOf(ended, file)
@@ -141,13 +147,13 @@ function limitOf(ended: Ended, file: HeldLimit): CauseLimit {
   return ownLimit(ended, file === 'io.max' ? (requestedLimit(ended, 'io.max', 'blkio.throttle.')?.file ?? file) : file)
 }
 
-/** Returns the microseconds in which tasks waited for the resource of the limit. */
+/** Returns how long tasks waited for a limit's resource, in microseconds. */
 function stallOf({ usage: { pressure } }: Ended, file: HeldLimit): number | undefined {
   const resource = waitsFor[file]
   return resource === 'cpu' ? pressure?.cpu?.someUsec : pressure?.[resource]?.fullUsec
 }
 
-/** Returns the evidence of a slowing limit in numbers; none for the job's own cpu.max, which has its own line. */
+/** Returns the evidence for a limit that slowed the job. Returns nothing for the job's own cpu.max, which has a line of its own. */
 export function heldFigure(ended: Ended, { kind, limit: file }: Partial<DecisionRow> = {}): Figure[] {
   if (file === undefined || kind === 'throttled') return []
   const { usage, outcome } = ended

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats a result as isolate's meta file: one key and value per line (isolate(1), META-FILES). An unknown value has no line. Pure.
+// Formats a result as a meta file of isolate: one key and value in each line (isolate(1), META-FILES). Unknown values
+// are left out. Pure.
 import { systemConstants } from '../system/constants.ts'
 import type { Result } from './result.ts'
 
-/** Returns the text of the meta file. */
+/** Returns the meta file's text for a result. */
 export function formatMeta(result: Result): string {
   const { usage, judge, reason, signal } = result
-  // isolate has no status for excess output, so a job that ended before hutch killed it is reported in the same way
+  // isolate has no status for too much output, so report such a job as killed, even if it ended before hutch could kill it
   const tooMuch = reason === 'output'
   const exitCode = tooMuch ? null : result.exitCode
   const number = tooMuch ? systemConstants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)
@@ -28,7 +29,7 @@ export function formatMeta(result: Result): string {
   return lines.flatMap(([key, value]) => (value === undefined ? [] : [`${key}:${value}\n`])).join('')
 }
 
-/** Returns the meta file of a run that hutch could not do. */
+/** Returns the meta file's text for a job that hutch could not run. */
 export function formatMetaOfFailure(message: string): string {
   return `status:XX\nmessage:${oneLine(message)}\n`
 }
@@ -40,7 +41,7 @@ function statusOf(judge: Result['judge'], signal: number | undefined): string | 
   return signal === undefined ? 'RE' : 'SG'
 }
 
-/** Returns isolate's own message if isolate has one for this end, otherwise hutch's headline. */
+/** Returns the message that isolate itself has for this end. If it has none, returns hutch's headline. */
 function messageOf({ judge, reason, exitCode, verdict }: Result, signal: number | undefined): string | undefined {
   if (judge === 'OK') return undefined
   if (judge === 'TLE') return reason === 'timeout' ? 'Time limit exceeded (wall clock)' : 'Time limit exceeded'
@@ -49,7 +50,7 @@ function messageOf({ judge, reason, exitCode, verdict }: Result, signal: number 
   return signal === undefined ? `Exited with error status ${exitCode}` : `Caught fatal signal ${signal}`
 }
 
-/** Returns true if hutch stopped the job, not the kernel or the job itself. */
+/** Returns true if hutch stopped the job. Returns false if the kernel or the job itself ended it. */
 function wasStopped({ reason, events }: Result): boolean {
   if (reason === 'output') return true
   return (reason === 'timeout' || reason === 'cpu-time' || reason === 'aborted') && events.some(isStop)

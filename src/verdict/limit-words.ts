@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for the effects of group limits, from the kernel's figures, for verdicts of jobs and for `hutch why`. Pure.
+// Returns words for the effects of group limits, from the kernel's figures. Used for verdicts of jobs and for `hutch
+// why`. Pure.
 import { formatDuration, formatSize } from '../text/units.ts'
 
-/** A label and its text, which form one line of evidence. */
+/** A label and a text, which form a line of evidence. */
 export type EvidenceLine = [label: string, text: string]
 
-/** The level whose memory limit made the kernel kill processes. */
+/** Whose memory limit made the kernel kill processes. */
 export interface OomLevel {
   whose: 'own' | 'below' | 'ancestor' | 'host'
-  /** Directory of the ancestor or of the group below. */
+  /** Directory of the group that has the limit, if it is an ancestor or a group below. */
   directory?: string
 }
 
-/** Returns a count with its noun and verb, such as `1 process was` or `2 processes were`. */
+/** Returns a number with its noun and verb, such as `1 process was` or `2 processes were`. */
 export function count(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`
 }
 
-/** Returns the headline's words for OOM kills. `name` is the group or job that requested memory. */
+/** Returns the headline about OOM kills. `name` is the group or job that needed the memory. */
 export function describeKills(kills: number, name: string, level: OomLevel | undefined): string {
   const who = kills > 0 ? count(kills, 'process was', 'processes were') : 'all of it was'
   return `${who} killed (OOM): ${describeCause(name, level)}`
@@ -29,14 +30,14 @@ function describeCause(name: string, level: OomLevel | undefined): string {
   return `${level?.whose === 'below' ? level.directory : name} asked for more than memory.max allows`
 }
 
-/** Returns the evidence of whose limit it was. */
+/** Returns the evidence that tells whose limit was reached. */
 export function describeLevel({ whose, directory }: OomLevel): string {
   if (whose === 'own') return "this group's own (not an ancestor's, not the host's)"
   if (whose === 'host') return 'none: the host ran out of memory'
   return whose === 'below' ? `that of a group below it: ${directory}` : `an ancestor's: ${directory}`
 }
 
-/** Returns the line of memory.max and its effects. `limit` is the text of the file. */
+/** Returns the line of evidence about memory.max and its effects. `limit` is the text of the file. */
 export function memoryLine(
   limit: string | undefined,
   figures: { peak?: number | undefined; hits?: number | undefined; kills?: number | string | undefined },
@@ -51,12 +52,12 @@ export function memoryLine(
   return ['memory.max', parts.filter(Boolean).join('   ')]
 }
 
-/** Returns the headline's words for refused forks. `name` is the group or job that needed tasks. */
+/** Returns the headline about refused forks. `name` is the group or job that needed the tasks. */
 export function describeForks(denied: number, name: string): string {
   return `${count(denied, 'fork was', 'forks were')} refused: ${name} needs more tasks than pids.max allows`
 }
 
-/** Returns the line of pids.max and its effects. */
+/** Returns the line of evidence about pids.max and its effects. */
 export function pidsLine(
   limit: string,
   figures: { current?: number | undefined; peak?: number | undefined; denied?: number | string | undefined },
@@ -71,19 +72,19 @@ export function pidsLine(
   return ['pids.max', parts.filter(Boolean).join('   ')]
 }
 
-/** Figures of a CPU limit. Times are in microseconds. */
+/** Figures about a CPU limit. Times are in microseconds. */
 interface Throttling {
   periods: number
   throttledPeriods: number
   throttledUsec?: number | undefined
 }
 
-/** Returns the percentage of periods with work in which a group was throttled. */
+/** Returns the percentage of periods in which a group was throttled, among those in which it ran. */
 export function throttledShare({ periods, throttledPeriods }: Throttling): number {
   return Math.round((100 * throttledPeriods) / periods)
 }
 
-/** Returns the line of cpu.max and its effects. */
+/** Returns the line of evidence about cpu.max and its effects. */
 export function quotaLine(limit: string, throttling: Throttling): EvidenceLine {
   const { periods, throttledPeriods, throttledUsec } = throttling
   const waited = throttledUsec === undefined ? '' : `, ${formatDuration(throttledUsec / 1000)} in all`

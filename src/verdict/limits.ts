@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds whose limit it was, and its value at the end. Called by make-cause.ts and held.ts. docs/why.md has the rules and the kernels they
-// apply to.
+// Finds which group's limit ended a job, and the limit's value at the end. Called by make-cause.ts and held.ts.
+// docs/why.md has the rules, and the kernels they apply to.
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
@@ -11,7 +11,7 @@ import { type Ended, lateFigures, oomAbove, ownIsFull } from './collect-end.ts'
 import { levelOfKill } from './job-log.ts'
 import { figuresOf, groupOf } from './usage.ts'
 
-/** A limit, and how certain it is that this limit ended the job. */
+/** A limit, and how certain it is that the limit ended the job. */
 export interface Attributed {
   limit: CauseLimit
   confidence: Confidence
@@ -20,13 +20,13 @@ export interface Attributed {
 
 const v1Names: { [file: string]: string } = { 'memory.max': 'memory.limit_in_bytes' }
 
-/** Returns the job's own limit with its value at the end. The value is absent if no limit is set. */
+/** Returns the job's own limit with its value at the end. Without a limit, the value is absent. */
 export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   const controller = file.slice(0, file.indexOf('.'))
   const legacy = v1Names[file] ?? file
   const figures = figuresOf(plan, controller, (path) => after.get(path))
   const requested = (name: string) => plan.spec.limits.find((limit) => limit.file === name)
-  // if the caller named the v1 file, report that name
+  // if the user named the limit by its v1 file, use that name
   const named = !requested(file) && legacy !== file && requested(legacy) ? legacy : file
   const text =
     figures(file) ?? figures(legacy) ?? cpuQuota(figures) ?? requested(file)?.value ?? requested(legacy)?.value
@@ -35,16 +35,16 @@ export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   return { file: named, ...(value !== undefined && { value }), ...(group !== undefined && { group }), level: 'own' }
 }
 
-/** Joins v1's quota and period into the text of cpu.max. */
+/** Combines quota and period of v1 in the form of cpu.max. */
 function cpuQuota(figures: (file: string) => string | undefined): string | undefined {
   const [quota, period] = [figures('cpu.cfs_quota_us')?.trim(), figures('cpu.cfs_period_us')?.trim()]
   return quota === undefined || period === undefined ? undefined : `${quota === '-1' ? 'max' : quota} ${period}`
 }
 
-/** Files whose limits are texts, not numbers. */
+/** Files of limits whose values are texts, not numbers. */
 const isText = new Set(['cpu.max', 'cpuset.cpus', 'io.max'])
 
-/** Parses a limit. v1 writes "no limit" as the largest number of whole pages, which counts as unlimited. */
+/** Parses the value of a limit. On v1, the largest number of whole pages means that there is no limit. */
 function limitValue(file: string, text: string | undefined): number | string | undefined {
   if (text === undefined || text === '' || text.startsWith('max') || text === '-1') return undefined
   if (isText.has(file)) return text
@@ -52,7 +52,7 @@ function limitValue(file: string, text: string | undefined): number | string | u
   return typeof size === 'number' && size < 2 ** 62 ? size : undefined
 }
 
-/** Returns the limit of an ancestor, read after the job's end. */
+/** Returns a limit of an ancestor group, which is read after the job's end. */
 export function limitAbove(ended: Ended, file: string, group: string): CauseLimit {
   const figures = lateFigures(ended, group)
   const value = limitValue(file, (figures(file) ?? figures(v1Names[file] ?? file))?.trim())
@@ -60,8 +60,8 @@ export function limitAbove(ended: Ended, file: string, group: string): CauseLimi
 }
 
 /**
- * Returns whose memory limit killed processes. The group that the kernel's log names comes first. Without it, v2 counts or v1 peaks of each
- * level decide.
+ * Finds whose memory limit made the kernel kill processes. If the kernel's log names the group, this is the answer.
+ * Otherwise it is decided by the counts of each level on v2, or the peaks on v1.
  */
 export function attributeMemory(ended: Ended): Attributed {
   const { plan, after, log } = ended
@@ -82,11 +82,11 @@ export function attributeMemory(ended: Ended): Attributed {
   if (named) return { limit: { file, ...named }, confidence: 'certain' }
   const { ownOoms } = parseMemory(figures)
   const counted = ownOoms !== undefined
-  // v2 without a memory controller in the job's group: use the ancestor's figures
+  // if the job's group has no memory controller on v2, use the figures of the ancestors
   const outOfMemory = plan.layout === 'v2' ? oomAbove(ended) : undefined
   const isHit = (directory: string) =>
     counted || outOfMemory ? directory === outOfMemory : isFullNow(ended, directory)
-  // v1's notification means that this group or an ancestor was out of memory
+  // on v1, the notification means that this group or an ancestor ran out of memory
   const full = !counted && (ownIsFull(plan, after) || ended.groupKilled)
   const { level, group, ...sure } = chooseMemoryLevel(
     { ooms: ownOoms, full },
@@ -104,7 +104,7 @@ function isFullNow(ended: Ended, directory: string): boolean {
   return isFull(lateFigures(ended, directory))
 }
 
-/** Returns whose pids.max refused the job's forks. */
+/** Finds whose pids.max refused the job's forks. */
 export function attributeForks(ended: Ended): Attributed {
   const { plan, usage, refusedAbove } = ended
   const file = 'pids.max'
@@ -115,7 +115,7 @@ export function attributeForks(ended: Ended): Attributed {
   const write = groupOf(plan, 'pids')?.writes.find((entry) => entry.file === file)
   const outer = outerOwner(write, plan.outer)
   if (outer !== undefined) return { limit: limitAbove(ended, file, outer), confidence: 'certain' }
-  // v1, and v2 before 6.11: the kernel counts in the forking group, whichever level refused
+  // v1, and v2 before Linux 6.11, count the refusal in the group of the forking process, whichever level refused
   const max = typeof own.value === 'number' ? own.value : undefined
   const reached = max !== undefined && (pidsPeak ?? 0) >= max
   const above = reached ? [] : levelsOfPids(ended)
@@ -141,7 +141,10 @@ function tasksOf(ended: Ended, group: string): { max: number | undefined; peak: 
   return { max: parseNumber(figures('pids.max')), peak: parseNumber(figures('pids.peak')) }
 }
 
-/** Returns the lowest memory limit of the job's ancestors, or of those above `group`. Infinity if none has a limit. */
+/**
+ * Returns the lowest memory limit of the job's ancestors or, if `group` is given, of that group's ancestors. Returns
+ * Infinity without any limit.
+ */
 export function lowestAbove(ended: Ended, group?: string): number {
   const above = ended.plan.ancestors.filter(({ directory }) => group?.startsWith(`${directory}/`) ?? true)
   const limits = above.map(({ directory }) => Number(limitAbove(ended, 'memory.max', directory).value ?? Number.NaN))

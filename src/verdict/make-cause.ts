@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a job's end into its Cause: the kind that decide.ts chose, with limit, counts, victims, side events and remedies. Called by
-// conclude.ts; pure, except for late reads.
+// Turns a job's end into its Cause: the kind that decide.ts chose, with limit, counts, victims, side events and
+// remedies. Called by conclude.ts; pure, except that ancestors' files and the log can be read.
 
 import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
@@ -68,7 +68,7 @@ export function makeCause(ended: Ended): Cause {
   return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan, measuring) }
 }
 
-/** Returns `host-oom` instead of `oom` if the host's memory ran out. */
+/** Returns `host-oom` instead of `oom` if the memory of the whole host ran out. */
 function ofHost(kind: CauseKind, limit: CauseLimit | undefined): CauseKind {
   return kind === 'oom' && limit?.level === 'host' ? 'host-oom' : kind
 }
@@ -80,7 +80,7 @@ interface Detail extends Partial<Attributed> {
   memoryUse?: MemoryUse
 }
 
-/** Returns the lower of the row's and the attribution's confidence. */
+/** Returns the lower of two confidences: of the row, and of the decision on whose limit it was. */
 function surety(
   row: Confidence,
   { confidence = 'certain', wouldTell }: Detail,
@@ -99,7 +99,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
       ...level,
       counts: omitUndefined({
         oomKills: usage.oomKills,
-        // v1 does not count them
+        // v1 does not count how often memory ran out
         ooms: ownOoms ?? (ranOut(ended) ? 1 : undefined),
         limitHits: usage.memoryLimitHits,
       }) as CauseCounts,
@@ -152,7 +152,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
   signal: (ended) => (senderOf(ended) === 'unknown' ? unknownSender : {}),
 }
 
-/** Confidence for a signal that any process may have sent. */
+/** The confidence and its reason, for a signal that any process may have sent. */
 export const unknownSender = {
   confidence: 'unknown',
   wouldTell: 'auditd can record who sends signals: auditctl -a always,exit -S kill',
@@ -183,7 +183,7 @@ function endOf(ended: Ended, kind: CauseKind): JobEnd {
   }
 }
 
-/** Signals that a program causes itself: a fault, an abort, a write to a closed pipe. */
+/** Signals that a program usually causes itself: by a fault, an abort, or a write to a closed pipe. */
 const ownFaults = new Set([
   'SIGSEGV',
   'SIGBUS',
@@ -197,21 +197,21 @@ const ownFaults = new Set([
   'SIGXFSZ',
 ])
 
-/** Returns true if a program causes this signal itself. */
+/** Returns true if this is a signal that a program usually causes itself. */
 export function isOwnFault(signal: string): boolean {
   return ownFaults.has(signal)
 }
 
-/** Returns the sender of the signal that ended the job. */
+/** Returns who sent the signal that ended the job. */
 export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<JobEnd['from']> {
   if (outcome.stopCause) return 'hutch'
   if (outcome.sent.has(signal)) return 'caller'
   if (ownFaults.has(signalName(signal) ?? '')) return 'inside'
-  // no process inside can kill PID 1 of a pid namespace (pid_namespaces(7))
+  // processes in a pid namespace cannot kill its PID 1, so an outside process did (pid_namespaces(7))
   return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
 }
 
-/** Returns events that did not end the job: kills and refusals that it survived, and limits that slowed it. */
+/** Returns events that did not end the job: kills and refusals that the job survived, and limits that slowed it. */
 function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionRow | undefined): SideEvent[] {
   if (facts.execFailed) return []
   const event = (of: CauseKind, row?: DecisionRow): SideEvent => {
@@ -234,13 +234,13 @@ function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionR
   add('descriptors', facts.fullTables > 0)
   const above = refusedToSomeone(ended, facts)
   if (above) events.push(above)
-  // a limit that only slowed the job comes last: it is not the reason
+  // a limit that only slowed the job is listed last, because it is not the reason for the end
   return held && !isReason ? [...events, event(held.kind, held)] : events
 }
 
 /**
- * Linux 6.11 and later: a group counts all forks that its limit refuses to groups below. Without the kernel's log, whose forks they were is
- * unknown.
+ * Since Linux 6.11, a group counts all forks that its limit refuses in the groups below. Without the kernel's log it is
+ * unknown whether these were the job's. Returns the refusals as a side event.
  */
 function refusedToSomeone({ refusedAbove, log, failed }: Ended, facts: Facts): SideEvent | undefined {
   if (!refusedAbove || !failed || facts.forksRefused > 0 || log?.complete) return undefined
@@ -253,7 +253,7 @@ function searched({ plan, outcome }: Ended): Figure[] {
   return looked ? [{ figure: 'searched', path: plan.searchPath }] : []
 }
 
-/** Returns the evidence of the filter that ended the job: the origin of its profile. */
+/** Returns the evidence about the system call filter that ended the job: where its profile comes from. */
 export function profileFigure({ spec: { seccomp, frontend } }: Plan): Figure[] {
   return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, frontend) }] : []
 }
@@ -305,7 +305,7 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined
   return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
 }
 
-/** Returns the first signal of a stop, if that is not SIGTERM. */
+/** Returns the first signal that hutch sends to stop the job, unless it is SIGTERM. */
 export function stopSignalOf({ spec: { stopSignal } }: Plan): { stopSignal?: string } {
   const name = signalName(stopSignal) ?? `signal ${stopSignal}`
   return name === 'SIGTERM' ? {} : { stopSignal: name }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats mount options in each front end's form, for pasting. Called by run/mount-target.ts; pure.
+// Formats mount options for pasting, in the form of each front end. Called by run/mount-target.ts; pure.
 
 import type { Mount } from '../mounts/root.ts'
 import type { Op } from '../ops/ops.ts'
 import { escapePath } from '../options/mount-options.ts'
 import { pasteable } from './exec-words.ts'
 
-/** Front ends that can mount in a root. */
+/** Front ends that have options for mounts in a job's root. */
 export type MountFrontend = 'cli' | 'library' | 'bwrap'
 
-/** One mount option: a kind with its value, or the words of bwrap. */
+/** A mount option: its kind and value, or the arguments of bwrap. */
 export type MountWords = { kind: Mount['kind']; word: string } | readonly string[]
 
 /**
@@ -26,12 +26,15 @@ export function formatMounts(list: readonly MountWords[], frontend: MountFronten
   return frontend === 'library' ? `mounts: [${texts.join(', ')}]` : texts.join(' ')
 }
 
-/** Returns the option of a tmpfs at a path. */
+/** Returns the option that mounts a tmpfs at a path. */
 export function tmpfsAt(path: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap' ? ['--tmpfs', path] : { kind: 'tmpfs', word: escapePath(path) }
 }
 
-/** Returns the option of an overlay over existing files, in which mount points can be created. The overlay's changes are discarded. */
+/**
+ * Returns the option that mounts an overlay over existing files, so that mount points can be created there. Changes in
+ * the overlay are discarded.
+ */
 export function overlayAt(path: string, host: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap'
     ? ['--overlay-src', host, '--tmp-overlay', path]
@@ -39,13 +42,13 @@ export function overlayAt(path: string, host: string, frontend: MountFrontend): 
 }
 
 /**
- * Returns bwrap's option that requested an operation, with another destination. Returns undefined for an operation that is only part of an
- * option.
+ * Returns the option of bwrap that requested an operation, with another destination. Returns undefined if the operation
+ * alone is not the whole option.
  */
 export function bwrapOption(op: Op, origin: string, target: string): MountWords | undefined {
   switch (op.op) {
     case 'attachTree':
-      // the content of a descriptor has no form that can be pasted
+      // options with a descriptor cannot be pasted, because the descriptor's content is not in the command line
       return /-fd$/.test(origin) || !/bind/.test(origin) ? undefined : [origin, op.source, target]
     case 'attachNew':
       return [origin, target]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Relates the heap limit of V8 in a Node program to the memory limit of its group. Called by remedies.ts and why/; pure.
+// Compares the maximum heap of V8 in a Node program with the memory limit of its group. Called by remedies.ts and why/;
+// pure.
 
 import { formatSize } from '../text/units.ts'
 import type { Cause, Remedy } from './cause.ts'
@@ -8,19 +9,22 @@ import type { EvidenceLine } from './limit-words.ts'
 const MiB = 2 ** 20
 const GiB = 2 ** 30
 
-/** Returns true if a command line starts Node. */
+/** Returns true if a command line starts the program node. */
 export function isNode(argv: readonly string[]): boolean {
   return /^node(js)?(\d+)?$/.test(argv[0]?.slice(argv[0].lastIndexOf('/') + 1) ?? '')
 }
 
-/** Options of Node that take the next word as their value. */
+/** Options of Node whose value is the next argument. */
 const valued = new Set(
   '-r --require --import --loader --experimental-loader -C --conditions -e --eval -p --print -pe --env-file --input-type'.split(
     ' ',
   ),
 )
 
-/** Returns the bytes of --max-old-space-size; the command line overrides NODE_OPTIONS. Returns undefined if neither has it. */
+/**
+ * Returns the value of --max-old-space-size in bytes. The command line has priority over NODE_OPTIONS. Returns
+ * undefined if neither contains the option.
+ */
 export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number | undefined {
   const script = argv.findIndex((word, i) => i > 0 && !word.startsWith('-') && !valued.has(argv[i - 1]!))
   const flags = [...splitOptions(nodeOptions), ...argv.slice(1, script < 0 ? undefined : script)]
@@ -29,7 +33,7 @@ export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number
   return size > 0 ? size * MiB : undefined
 }
 
-/** Splits NODE_OPTIONS as Node does: at spaces outside double quotes; inside quotes, a backslash escapes the next character. */
+/** Splits NODE_OPTIONS as Node does: at spaces outside of double quotes. Inside quotes, a backslash escapes the next character. */
 function splitOptions(text: string): string[] {
   const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []
   return words.map((word) =>
@@ -38,40 +42,49 @@ function splitOptions(text: string): string[] {
 }
 
 /**
- * Returns V8's default heap on 64 bits: half of the visible memory, at least 256 MiB and at most 2 GiB. With 15 GiB of memory or more the
- * maximum is 4 GiB.
+ * Returns V8's default maximum heap in bytes, on 64-bit machines. It is half of the visible memory, at least 256 MiB
+ * and at most 2 GiB. With 15 GiB of memory or more, it is 4 GiB.
  */
 export function defaultHeap(memory: number): number {
   return Math.max(256 * MiB, Math.min(memory / 2, memory >= 15 * GiB ? 4 * GiB : 2 * GiB))
 }
 
-/** Evidence about the heap and the limit, and a remedy. */
+/** Evidence about the maximum heap and the memory limit, and a remedy. */
 interface HeapAdvice {
   evidence: EvidenceLine[]
   remedy: string
 }
 
-/** Bytes that Node 20 needs besides a full heap: 37 MiB for its program file and libraries, 10 MiB for stacks and V8's tables. */
+/**
+ * Bytes that Node 20 needs in addition to a full heap. Its program file and libraries take 37 MiB, stacks and V8's
+ * tables about 10 MiB.
+ */
 const beside = 48 * MiB
-/** Share of the limit for the heap, because buffers and V8's young generation grow with the heap. */
+/** Share of a memory limit that the heap may have. The rest is for buffers and V8's young generation, which grow with the heap. */
 const share = 0.75
-/** Smallest heap with which npm or a bundler starts. */
+/** Smallest maximum heap in bytes with which npm or a bundler starts. */
 const minHeap = 24 * MiB
 
-/** Returns the largest heap, in bytes, that fits below a limit; undefined if the limit is too small for Node. */
+/**
+ * Returns the largest maximum heap in bytes that fits below a memory limit. Returns undefined if the limit is too small
+ * for Node.
+ */
 export function fittingHeap(limit: number): number | undefined {
   const heap = Math.floor(Math.min(limit * share, limit - beside) / MiB) * MiB
   return heap >= minHeap ? heap : undefined
 }
 
-/** Returns the lowest limit, in bytes, that has room for a heap. */
+/** Returns the lowest memory limit in bytes below which a maximum heap fits. */
 export function limitForHeap(heap: number): number {
   return Math.ceil(Math.max(heap / share, heap + beside) / MiB) * MiB
 }
 
 const tooSmall = `a limit below ${formatSize(limitForHeap(minHeap))} is too small for Node, which needs ${formatSize(beside)} beside its heap`
 
-/** Returns true if the last process killed for memory was Node. Newer versions of Node name their first thread MainThread. */
+/**
+ * Returns true if Node was the last process that the OOM killer killed. Newer versions of Node name their first thread
+ * MainThread.
+ */
 export function isNodeVictim({
   victims,
   command,
@@ -80,25 +93,25 @@ export function isNodeVictim({
 }: Pick<Cause, 'victims' | 'command' | 'counts' | 'end'>): boolean {
   const last = victims?.at(-1)
   if (last) return isNodeName(last.name)
-  // without the log: the only killed process was the command itself
+  // without the kernel's log: true if the command itself was Node and the only killed process
   return isNode([command]) && counts?.oomKills === 1 && end.signal === 'SIGKILL'
 }
 
-/** Returns true if a process has the name of Node's first thread. */
+/** Returns true if a process's name is that of Node's first thread. */
 export function isNodeName(name: string): boolean {
   return name === 'node' || name === 'MainThread'
 }
 
 /**
- * Returns remedies for a Node program. With a heap that fits, V8 collects garbage in time; a program that keeps more memory alive needs a
- * higher limit.
+ * Returns remedies for a Node program that needed too much memory. With a maximum heap that fits, V8 collects garbage
+ * in time. If the program keeps more memory in use, it needs a higher limit.
  */
 export function nodeRemedies(limit: number, argv: readonly string[], env: readonly string[]): Remedy[] {
   const heap = fittingHeap(limit)
   if (heap === undefined) return [{ reason: tooSmall }]
   const options = env.findLast((pair) => pair.startsWith('NODE_OPTIONS='))?.slice('NODE_OPTIONS='.length) ?? ''
   const flag = `--max-old-space-size=${heap / MiB}`
-  // the command line overrides NODE_OPTIONS
+  // the command line has priority over NODE_OPTIONS
   const fixed = isNode(argv) ? parseHeapFlag(argv) : undefined
   if ((fixed ?? parseHeapFlag([], options) ?? Number.POSITIVE_INFINITY) <= heap) return []
   const reason = 'give Node a heap that fits below the limit'
@@ -106,7 +119,10 @@ export function nodeRemedies(limit: number, argv: readonly string[], env: readon
   return [{ option: { name: 'env', value: `NODE_OPTIONS=${`${options} ${flag}`.trim()}` }, reason: `${reason},` }]
 }
 
-/** Compares the heap with the limit. `flag` is the program's --max-old-space-size; `hostMemory` is the host's memory. All in bytes. */
+/**
+ * Compares the maximum heap with the memory limit. `flag` is the program's --max-old-space-size; `hostMemory` is the
+ * host's memory. All are in bytes.
+ */
 export function adviseHeap(limit: number, flag: number | undefined, hostMemory: number): HeapAdvice {
   const fit = fittingHeap(limit)
   const advice = `--max-old-space-size=${(fit ?? 0) / MiB}`

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel and hutch-init reported about a job that is over: the input of a verdict. Filled in by run/job.ts and pool/pool.ts.
+// Defines what the kernel and hutch-init reported about a job that has ended: the input of a verdict. Filled in by
+// run/job.ts and pool/pool.ts.
 
 import { readGroupFile } from '../cgroup/files.ts'
 import { type Fullness, readFullAt } from '../host/file-system.ts'
@@ -12,30 +13,30 @@ import type { JobLog } from './job-log.ts'
 import { spareMemory } from './memory-need.ts'
 import type { JobEvent } from './result.ts'
 
-/** Raw facts of a job's end. */
+/** The raw facts about a job's end. */
 export interface Outcome {
   durationMs: number
-  /** Wait status of the command, reported by hutch-init; -1 if unknown. */
+  /** The command's wait status, as hutch-init reported it; -1 if unknown. */
   commandStatus: number
-  /** Wait status of the cloned process. */
+  /** The wait status of the process that hutch cloned: the job's PID 1, or the command itself. */
   ownStatus: number
-  /** Name of exec's errno. */
+  /** Name of the errno with which exec failed; absent if exec succeeded. */
   execError?: string
   interpreterMissing?: boolean
-  /** Findings about the program, and the words for them. */
+  /** If exec failed: what was found about the program, and the words for it. */
   execFailure?: ExecFailure
   /** True if the job was stopped before the command could start. */
   notBegun?: true
-  /** Why hutch stopped the job; absent if it did not. */
+  /** Why hutch stopped the job; absent if the job ended without that. */
   stopCause?: 'timeout' | 'aborted' | 'cpu-time' | 'output'
-  /** The stream that exceeded its limit. */
+  /** The output stream that exceeded its limit. */
   overflowed?: 'stdout' | 'stderr'
   killed: boolean
-  /** True if the filter refused a call with an action that ends the process. */
+  /** True if the system call filter refused a call by an action that ends the process. */
   filterKilled?: boolean
-  /** v1: true if the kernel reported an out-of-memory situation. */
+  /** v1: true if the kernel reported that the job's group was out of memory. */
   oomNoticed: boolean
-  /** Signals that this process sent to the job; and those of them that it had received and passed on. */
+  /** Numbers of the signals that this process sent to the job. `passedOn` are those that it had received and passed on. */
   sent: Set<number>
   forwarded: Set<number>
   userUsec: number
@@ -45,26 +46,29 @@ export interface Outcome {
   /** Voluntary and involuntary context switches. */
   voluntary: number
   forced: number
-  /** Texts of files, by the number of the outer operation that read them. */
+  /** Texts of the files that outer operations read, by the index of the operation. */
   figures: Map<number, string>
-  /** Exhausted limits at the job's end, or when it was stopped. */
+  /** Which resources were exhausted at the job's end, or when it was stopped. */
   used: Used
   events: JobEvent[]
-  /** Reads a kernel file of an ancestor after the end, only for a job that needs it. */
+  /** Reads a file of an ancestor group after the job's end. Called only if the verdict needs it. */
   readLate: (directory: string, file: string) => string | undefined
-  /** Returns the available bytes of the host, only for a job that needs them. */
+  /** Returns how many bytes of memory are available on the host. Called only if the verdict needs it. */
   spareMemory: () => number
   /** Returns the number of CPUs of this host. */
   hostCpus: () => number
-  /** Reads the kernel's log of the job, only if needed. Returns undefined if the log cannot be read. */
+  /**
+   * Reads what the kernel's log contains about the job. Called only if the verdict needs it. Returns undefined if the
+   * log cannot be read.
+   */
   readLog?: (plan: Plan) => JobLog | undefined
-  /** Reads the faults of all processes that the kernel logged while the job ran. */
+  /** Reads the faults (such as segmentation faults) of all processes that the kernel logged while the job ran. */
   readFaults?: () => KernelFault[] | undefined
-  /** Returns the full file systems of the host among those of the paths, only for a job that failed by itself. */
+  /** Returns which file systems of these host paths are full. Called only for a job whose program failed by itself. */
   readFull?: (paths: readonly string[]) => Fullness[]
 }
 
-/** Returns the outcome of a job before anything is known about it. */
+/** Returns the outcome of a job about which nothing is known yet. */
 export function noOutcome(sent: Set<number>): Outcome {
   return {
     durationMs: 0,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for limits of groups that contain this process but not the job. Called by the CLI; pure.
+// Returns words about limits of groups that contain this process but not the job. Called by the command line; pure.
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 
-/** systemd sets pids.max for every unit, so a pids.max that the job also has needs no warning. */
+/** Limits that need no warning if the job's group has them too: systemd sets pids.max for every unit. */
 const quiet = new Set(['pids.max'])
 
-/** Returns a warning with each group, file and value. Returns undefined if no limit needs a warning. */
+/** Returns a warning that lists each group, file and value. Returns undefined if no limit needs a warning. */
 export function describeOuter(outer: readonly AppliedOuterLimit[]): string | undefined {
   const reported = outer.filter(({ file, held }) => !held || !quiet.has(file))
   if (reported.length === 0) return undefined

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. The evidence does not change the kind of
-// the cause. Called by make-cause.ts and compile/words.ts; pure, except for a late read of the kernel's log.
+// Collects evidence for a program that failed by itself: what may have made it fail, and what is ruled out. The
+// evidence does not change the kind of the cause. Called by make-cause.ts and compile/words.ts; pure, except that it
+// can read the kernel's log.
 
 import type { Mount } from '../mounts/root.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
@@ -11,7 +12,10 @@ import type { Denier, Figure } from './cause.ts'
 import type { Ended } from './collect-end.ts'
 
 const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = systemConstants.signals
-/** Signals that a shell reports as status 128 + number. Programs use these statuses for nothing else. */
+/**
+ * Signals by the exit status 128 + number, with which a shell reports that a signal ended its command. Programs hardly
+ * use these statuses otherwise.
+ */
 const reported: { [status: number]: string } = Object.fromEntries(
   Object.entries({ SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP }).map(
     ([name, number]) => [128 + number, name],
@@ -20,28 +24,28 @@ const reported: { [status: number]: string } = Object.fromEntries(
 
 const maxFaults = 3
 
-/** Returns the evidence for a job that ended by itself with a status other than 0 or by a signal. */
+/** Returns the evidence for a job that ended by itself, with an exit status other than 0 or by a signal. */
 export function possibleFigures(ended: Ended): Figure[] {
   const { plan, usage, exitCode, signal, outcome } = ended
   const figures = possibleUlimitFigure(plan)
   const name = exitCode === null ? undefined : reported[exitCode]
   if (name !== undefined) figures.push({ figure: 'signal status', status: exitCode!, signal: name })
   if (usage.oomKills === 0 && (signal === SIGKILL || name === 'SIGKILL')) figures.push({ figure: 'no kill' })
-  // if a fault ended the job's own process, the log adds nothing
+  // read the log only if the job's own process exited; a fault that ended it is already known
   const faults = (exitCode !== null && outcome.readFaults?.()) || []
   for (const { name, pid, what } of faults.slice(-maxFaults)) figures.push({ figure: 'fault', name, pid, what })
   return [...figures, ...fullFigures(ended), ...deniedFigures(plan)]
 }
 
-/** Paths outside that a mount of the job can write. */
+/** Returns the host paths that the job can write through a mount. */
 function writtenPaths(mount: Mount): string[] {
   if (mount.kind === 'overlay') return [mount.upper]
   return mount.kind === 'volume' && !(mount.attributes & mountAttributes.ro) ? [mount.source] : []
 }
 
 /**
- * Returns a figure for each full file system of the host that the job may have written. Examined are its volumes, and without its own root
- * the usual places.
+ * Returns evidence about full file systems of the host that the job may have written to. These are its volumes and, if
+ * it uses the host's root, the usual directories for data.
  */
 function fullFigures({ plan: { spec }, outcome }: Ended): Figure[] {
   const { root, workdir = '.', env } = spec
@@ -51,7 +55,7 @@ function fullFigures({ plan: { spec }, outcome }: Ended): Figure[] {
   return full.map(({ directory, type, size, free }) => ({ figure: 'full', directory, type, size, free }))
 }
 
-/** Returns a figure for each option that may have denied the program something without a message. */
+/** Returns evidence about each option that may have denied the program something without a message. */
 export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
   const { seccomp, landlock, root, sandbox, frontend } = spec
   const denied: [by: Denier, holds: boolean, value?: string | undefined][] = [
@@ -80,7 +84,7 @@ export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
   ]
 }
 
-/** ulimits that can end a program without naming the limit. */
+/** Resource limits that can make a program fail without a message that names the limit. */
 const silentUlimits = new Set([
   'as',
   'data',
@@ -95,7 +99,7 @@ const silentUlimits = new Set([
   'sigpending',
 ])
 
-/** Returns the process limits that may have made the program fail, except those that come from the sandbox preset. */
+/** Returns evidence about resource limits that may have made the program fail. Leaves out those of the sandbox preset. */
 export function possibleUlimitFigure(plan: Plan): Figure[] {
   const possible = plan.spec.privileges.ulimits.filter(
     ({ name, soft, atMost }) => !atMost && soft >= 0 && silentUlimits.has(name),

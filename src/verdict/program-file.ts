@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identifies from the first 256 bytes of a file how it can be executed. Pure.
+// Finds out from the first 256 bytes of a file how it can be executed. Pure.
 
 /** Kinds of files that people try to execute. */
 export type FileKind =
   | { kind: 'empty' }
-  /** `rest` is the text after the interpreter. `cut` means that the line is longer than the kernel reads. */
+  /**
+   * A script. `rest` is the text after the interpreter. `cut` is true if the first line is longer than the part that
+   * the kernel reads.
+   */
   | { kind: 'script'; interpreter: string; rest: string; returns: boolean; cut: boolean }
-  /** A script that begins with a byte-order mark. */
+  /** A script that begins with a byte-order mark, which hides its "#!". */
   | { kind: 'marked script' }
   | { kind: 'elf'; machine: string; bits: 32 | 64; bigEndian: boolean; executable: boolean }
-  /** A program of another system, or an archive; `name` is its usual name. */
+  /** A program for another system, or an archive. `name` is what people call such a file. */
   | { kind: 'foreign'; name: string }
   | { kind: 'text' }
   | { kind: 'data' }
 
-/** Bytes that the kernel reads to choose how to execute a file (BINPRM_BUF_SIZE). */
+/** Number of bytes from which the kernel decides how to execute a file (BINPRM_BUF_SIZE). */
 export const headBytes = 256
 
-/** Names of e_machine values (elf(5)), as file(1) and Debian use them. */
+/** Names of processor architectures by e_machine (elf(5)), as file(1) and Debian use them. */
 const machines: { [number: number]: string } = {
   2: 'SPARC',
   3: 'x86 (32 bit)',
@@ -63,7 +66,7 @@ function readScript(head: Buffer): FileKind {
   const line = head.toString('utf8', 2, end < 0 ? head.length : end).replace(/^[ \t]+/, '')
   const returns = line.endsWith('\r')
   const [interpreter = '', ...rest] = line.split(/[ \t]+/)
-  // without an end of line in 256 bytes, the interpreter's name may be cut off
+  // the name of the interpreter may be cut off, if it does not end within 256 bytes
   const cut = end < 0 && head.length >= headBytes && rest.length === 0
   return { kind: 'script', interpreter, rest: rest.join(' ').trim(), returns, cut }
 }
@@ -77,7 +80,7 @@ function readElf(head: Buffer): FileKind {
   return { kind: 'elf', machine, bits: head[4] === 1 ? 32 : 64, bigEndian, executable }
 }
 
-/** Interpreters by file name extension. */
+/** Interpreters by the ending of a script's file name. */
 const byEnding: { [ending: string]: string } = {
   sh: 'sh',
   bash: 'bash',
@@ -94,13 +97,13 @@ const byEnding: { [ending: string]: string } = {
   exe: 'wine',
 }
 
-/** Returns the command of a widely used interpreter. Returns undefined for any other name. */
+/** Returns the command that runs a widely used interpreter. Returns undefined for any other name. */
 export function defaultInterpreter(name: string): string | undefined {
   if (/^python[\d.]*$/.test(name)) return 'python3'
   return Object.values(byEnding).includes(name) ? name : undefined
 }
 
-/** Returns the interpreter for a file name's extension. Returns undefined for an unknown extension. */
+/** Returns the interpreter for the ending of a file name. Returns undefined for an unknown ending. */
 export function interpreterFor(path: string): string | undefined {
   return byEnding[/\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? '']
 }

@@ -11,12 +11,12 @@ import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
 
 /**
- * Returns a limit in bytes for a run that measures the need of `group`, or of the job. Returns undefined if no memory is available above
- * the given limit.
+ * Returns a limit in bytes for a run that measures how much `group`, or the job, needs. Returns undefined if not enough
+ * memory is available for a higher limit.
  */
 export type Measuring = (limit: number, group?: string) => number | undefined
 
-/** Returns the remedies, best first. */
+/** Returns the remedies, the most useful first. */
 export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
   const made = ({ kind }: Pick<SideEvent, 'kind'>, of: Cause) => byKind[kind]?.(of, plan, measuring) ?? []
   const held = cause.sideEvents[0]
@@ -32,14 +32,17 @@ export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Re
   return cause.kind === 'signal' ? [...own, ...possibleUlimits(cause), ...possibleDenials(cause)] : own
 }
 
-/** Memory ran out, and nothing could be killed. */
+/** Returns true if memory ran out, but the kernel found no process that it could kill. */
 function isOomAlone({ kind, counts }: SideEvent): boolean {
   return kind === 'oom' && (counts?.oomKills ?? 0) === 0
 }
 
 type Maker = (cause: Cause, plan: Plan, measuring: Measuring) => Remedy[]
 
-/** Remedies by kind of cause. Options are given for the job's own limits; an ancestor's limit is set by a command. */
+/**
+ * Functions that make the remedies for a kind of cause. A limit of the job itself is changed by an option, a limit of
+ * an ancestor by a command.
+ */
 const byKind: { [K in CauseKind]?: Maker } = {
   oom: raiseMemory,
   'host-oom': raiseMemory,
@@ -98,7 +101,7 @@ const byKind: { [K in CauseKind]?: Maker } = {
   'not-inside': (cause, plan) => runnable(cause, plan),
 }
 
-/** Remedies by the file of the limit that slowed the job. */
+/** Remedies by the kernel file of the limit that slowed the job. */
 const slowedRemedies: { [file: string]: Maker } = {
   'memory.high': ({ limit }, _, measuring) => {
     const value = typeof limit?.value === 'number' ? limit.value : undefined
@@ -121,12 +124,12 @@ const slowedRemedies: { [file: string]: Maker } = {
   'io.pressure': () => [{ reason: 'check what else uses the disk' }, measure('timeout', 'how long it takes')],
 }
 
-/** Returns the remedy to run the job once without a limit, because the sufficient value is unknown. */
+/** Returns a remedy: run the job once without this limit, because a sufficient value is not known. */
 function measure(name: OptionKey, what: string): Remedy {
   return { option: { name, without: true }, reason: `measure ${what}: run it once` }
 }
 
-/** Returns twice the size of the full tmpfs, because the real need is unknown. */
+/** Returns twice the size of a tmpfs that was full, because the real need is not known. */
 function largerSpace({ limit, evidence }: Cause): string {
   const full = evidence.find((entry) => entry.figure === 'space' && entry.target === limit?.group)
   const option = full?.figure === 'space' ? full.options.find((entry) => entry.startsWith('size=')) : undefined
@@ -155,7 +158,7 @@ function raiseMemory(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
 const noRoom = (limit: number) =>
   `this host has no memory above ${formatSize(limit)}: check whether the memory of the program grows without bound`
 
-/** Returns the remedy to run the job once with a large limit, because the need of a killed program is unknown. */
+/** Returns a remedy: run the job once with a large limit, because it is not known how much a killed program needs. */
 function measureWith(name: OptionKey, limit: number, measuring: Measuring): Remedy {
   const enough = measuring(limit)
   if (enough === undefined) return { reason: noRoom(limit) }
@@ -212,7 +215,7 @@ function raiseGroup({ group }: CauseLimit, file: string, value: string): Remedy[
   ]
 }
 
-/** Returns the remedy of more CPUs or, for bursts, of a longer period or a saved quota. */
+/** Returns the remedy for a throttled job: more CPUs or, if it works in bursts, a longer period or saved quota. */
 function raiseCpus(
   limit: CauseLimit | undefined,
   { periods = 0, throttledPeriods = 0, ...times }: CauseCounts,
@@ -237,7 +240,7 @@ function raiseCpus(
   ]
 }
 
-/** Returns remedies for limits that may have made the program fail without naming a limit. */
+/** Returns remedies for resource limits that may have made the program fail without a message. */
 function possibleUlimits({ evidence }: Cause): Remedy[] {
   const figure = evidence.find((entry) => entry.figure === 'ulimits')
   if (figure?.figure !== 'ulimits') return []
@@ -247,7 +250,7 @@ function possibleUlimits({ evidence }: Cause): Remedy[] {
   }))
 }
 
-/** Remedies that show in one run whether an option denied the program something. */
+/** For each option that can deny something: a remedy that shows in one run whether the option was the reason. */
 const denialRemedies: { [D in Exclude<Denier, 'volume'>]: Remedy } = {
   seccomp: { option: { name: 'seccompReport' }, reason: 'to see each refused system call, run it once' },
   landlock: {

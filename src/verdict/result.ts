@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The result of a run: part of the public API. report.schema.json describes the same document for other languages.
+// Defines the result of a run, which is part of the public API. report.schema.json describes the same document for
+// other languages.
 import type { RefusedCall } from '../seccomp/notification.ts'
 import type { Cause } from './cause.ts'
 import type { ContestStatus } from './contest-status.ts'
 import type { Usage } from './usage.ts'
 
-/** The reason for the end, in fewer kinds than `Cause`. */
+/** Why the run ended. It has fewer kinds than `Cause`. */
 export type Reason =
   | 'not-found'
   | 'not-executable'
@@ -23,24 +24,27 @@ export type Reason =
 export interface JobEvent {
   at: number
   kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill' | 'refused'
-  /** Total up to this event. */
+  /** Total number of such events so far, including this one. */
   count?: number
-  /** With `seccompReport`: the first refused call of a kind. Such events are listed in the result's `seccomp`, not in its `events`. */
+  /**
+   * With `seccompReport`: the first refused call of its kind. Such events are listed in `seccomp` of the result, not in
+   * its `events`.
+   */
   refusal?: RefusedCall
 }
 
-/** The cause in words: what stopped it, the kernel's figures, and a remedy. */
+/** The cause in words: a headline, the kernel's figures, and a remedy. */
 export interface Verdict {
   headline: string
-  /** Label and text of each line. */
+  /** The lines of evidence, each with a label and a text. */
   evidence: [string, string][]
   remedy?: string
 }
 
-/** Output of a command: text, bytes with `encoding: 'buffer'`, or a list of lines with `lines`. */
+/** The output of a command: text, bytes with `encoding: 'buffer'`, or a list of lines with `lines`. */
 export type Output = string | string[] | Buffer | Buffer[]
 
-/** A count for each stream; absent if it is 0. */
+/** A number for each output stream; absent if it is 0. */
 export interface StreamCounts {
   stdout?: number
   stderr?: number
@@ -54,10 +58,13 @@ export interface Result<O extends Output = string> {
   exitCode: number | null
   /** Name of the signal that ended the command, such as SIGKILL; null otherwise. */
   signal: string | null
-  /** Origin of the signal: the command or its own faults, another process, or unknown. Absent without a signal. */
+  /**
+   * Where the signal came from: the command or its own faults (inside), another process (outside), or unknown. Absent
+   * without a signal.
+   */
   signalFrom?: 'inside' | 'outside' | 'unknown'
   reason: Reason
-  /** The status word of programming contests. */
+  /** The result as a status word of programming contests. */
   judge: ContestStatus
   /**
    * The exit status of `hutch run`: the command's own, or 128 + signal. Otherwise 124 for a time limit, 137 for too much output, 126 for
@@ -65,32 +72,33 @@ export interface Result<O extends Output = string> {
    */
   status: number
   durationMs: number
-  /** Limits that were set, by kernel file (v2 name). */
+  /** The limits that were set, by kernel file under its v2 name. */
   limits: { [file: string]: number | string }
   usage: Usage
   events: JobEvent[]
   cgroup: { layout: 'v2' | 'hybrid' | 'v1' | 'none'; path?: string }
-  /** The cause of the end, as data. */
+  /** Why the run ended, as data. */
   cause: Cause
-  /** The cause in words. */
+  /** Why the run ended, in words. */
   verdict: Verdict
-  /** With `seccompReport`: each kind of refused call with its count, and the number of refusals of further kinds. */
+  /** With `seccompReport`: each kind of refused call with its count. `others` is the number of refusals that are not listed. */
   seccomp?: { refused: RefusedCall[]; others: number }
   /** With `learn`: the profile of all calls that the command made, in the OCI format. */
   learned?: object
   /** The command's output. Absent with `start`, and for a stream that is not a pipe. */
   stdout?: O
-  /** The same of standard error. */
+  /** The standard error of the command, in the same form as `stdout`. */
   stderr?: O
-  /** With `all`: both streams in the order of arrival. */
+  /** With the option `all`: stdout and stderr together, in the order of arrival. */
   all?: O
-  /** Bytes that were discarded, because a stream was longer than `maxBuffer`. Absent if nothing is missing. */
+  /** Number of bytes that were discarded because a stream was longer than `maxBuffer`. Absent if none were discarded. */
   truncated?: StreamCounts
   /**
-   * Invalid sequences of bytes that `encoding` could not represent, and that became U+FFFD. With `ascii`: bytes from 128 on, which lost
-   * their highest bit. Absent if the text has all bytes; `encoding: 'buffer'` or `'latin1'` keeps them.
+   * Number of byte sequences that `encoding` could not represent, and that became U+FFFD. With `ascii`: bytes from 128
+   * on, which lost their highest bit. Absent if the text represents all bytes; `encoding: 'buffer'` or `'latin1'` keeps
+   * them.
    */
   replaced?: StreamCounts
-  /** `reason` of the signal that stopped the job. Absent if no signal did. */
+  /** The reason of the AbortSignal that stopped the job. Absent if no AbortSignal stopped it. */
   abortReason?: unknown
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses what a job used from the texts of its groups' files. A figure that this host does not report is absent, never 0. Pure.
+// Parses what a job used from the texts of its groups' files. A figure that this host does not report is left out,
+// never 0. Pure.
 import type { ReportRow } from '../cgroup/controllers/figure.ts'
 import type { ReportName } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
@@ -15,31 +16,34 @@ import type { Plan } from '../plan/plan.ts'
  * absent, never 0.
  */
 export interface Usage extends Partial<Record<ReportName, number>> {
-  /** True if the kernel itself recorded the peak, so that no peak between two samples is missing. */
+  /** True if the kernel itself recorded the peak of memory. Otherwise, a short peak between two samples may be missing. */
   memoryPeakExact?: boolean
   /** Bytes of resident memory of the job's largest process, from wait4(2). Known only if hutch's PID 1 outlived the command. */
   maxRss?: number
-  /** Voluntary and involuntary context switches of hutch's PID 1 and of all processes whose parent waited for them. */
+  /**
+   * Voluntary and involuntary context switches of the process that hutch cloned, and of all descendants whose parent
+   * waited for them.
+   */
   voluntarySwitches?: number
   forcedSwitches?: number
   io?: { readBytes: number; writtenBytes: number }
-  /** Microseconds in which some or all tasks waited for a resource. */
+  /** Microseconds in which any task (`someUsec`) or all tasks (`fullUsec`) waited for a resource. */
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
 }
 
-/** Returns a reader of one controller's files. On v2 all files are in one group. */
+/** Returns a function that reads files of a controller. On v2, the files of all controllers are in one group. */
 export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): FileTexts {
   const group = groupOf(plan, controller)
   return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
 }
 
-/** Returns the group that contains a controller's files. */
+/** Returns the job's group that contains the files of a controller. */
 export function groupOf(plan: Plan, controller: string): PlannedGroup | undefined {
   const key = plan.layout === 'v2' ? '' : controller
   return plan.groups.find((group) => group.controller === key)
 }
 
-/** Parses a job's usage. `read` returns the text of a path, or undefined for a missing file. */
+/** Parses what a job used. `read` returns the text of a file, or undefined if it is missing. */
 export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
   const unified = figuresOf(plan, '', read)
   const memory = figuresOf(plan, 'memory', read)
@@ -48,7 +52,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   ) as { [name in ReportName]: number | undefined }
   return omitUndefined({
     ...counts,
-    // memory.events.local requires Linux 5.2, and v1 has two counts
+    // `limitHits` needs memory.events.local, which exists since Linux 5.2; v1 has two counts for it
     memoryLimitHits: parseMemory(memory).limitHits,
     memoryPeakExact: counts.memoryPeak === undefined ? undefined : true,
     io: parseIo(unified('io.stat')),
@@ -56,7 +60,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   })
 }
 
-/** Reads a count from the v2 tree if the tree has the controller, otherwise from v1's hierarchy. */
+/** Reads a count from the v2 tree if it has the controller. Otherwise reads it from the v1 hierarchy of the controller. */
 function readCount(
   plan: Plan,
   { kind, controller, v2, v1 }: ReportRow,
@@ -69,7 +73,7 @@ function readCount(
   return readValue(kind, v1, false, figuresOf(plan, controllerOf(v1.file), read)(v1.file)) as number | undefined
 }
 
-/** Sums rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
+/** Sums read and written bytes over all block devices (io.stat in cgroup-v2.rst, "IO Interface Files"). */
 function parseIo(text: string | undefined): Usage['io'] | undefined {
   if (text === undefined) return undefined
   const sum = (key: string) =>
@@ -85,7 +89,7 @@ function parseAllPressure(unified: FileTexts): Usage['pressure'] | undefined {
   return found.length > 0 ? Object.fromEntries(found) : undefined
 }
 
-/** Returns the object without undefined fields. */
+/** Returns a copy of the object without the fields whose value is undefined. */
 export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the sentences for a Cause, with each front end's option names. No other file makes them, and no code parses them. Pure.
+// Makes the sentences that describe a Cause, with option names of each front end. Only this file makes them, and no
+// code parses them. Pure.
 
 import { optionWithValue } from '../options/names.ts'
 import { quote, shellWord } from '../text/quote.ts'
@@ -21,28 +22,28 @@ import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type EvidenceLine, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import type { Verdict } from './result.ts'
 
-/** Placeholders of texts that a compiled file fills in when the job ends. */
+/** Placeholders for texts that a compiled file inserts at the job's end. */
 export interface Slots {
   /** How the job ended, such as `sh exited with status 1`. */
   end?: string
-  /** A count with its verb, such as `2 processes were` or `1 fork was`. */
+  /** A number of processes or forks with its verb, such as `2 processes were` or `1 fork was`. */
   count?: string
-  /** Numbers of kills and refused forks. */
+  /** The numbers of OOM kills and refused forks. */
   kills?: string
   denied?: string
   tableLimit?: string
   tables?: string
-  /** A count with its verb, such as `2 processes were`. */
+  /** A number of stopped processes with its verb, such as `2 processes were`. */
   stopped?: string
-  /** Percent of throttled periods; number of times memory.high throttled the job. */
+  /** In how many percent of its periods cpu.max throttled the job. `slowed`: how often memory.high throttled the job. */
   throttledPercent?: string
   slowed?: string
   stalledPercent?: string
-  /** The words of all limits that slowed the job, as heldBy writes them. */
+  /** Words about all limits that slowed the job, in the form of `heldBy`. */
   held?: string
 }
 
-/** Returns headline, evidence and remedy. The headline names the program, what stopped it, and how the job ended. */
+/** Returns the headline, the evidence and the remedy. The headline names the program, what stopped it, and how the job ended. */
 export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): Verdict {
   const remedy = joinRemedies(cause.remedies, frontend)
   return {
@@ -58,23 +59,23 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
   }
 }
 
-/** Returns true if the CLI should print the verdict without a request. */
+/** Returns true if the command line should print the verdict even without --verbose. */
 export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
   const happened = sideEvents.some((event) => !isSlowing(event))
   return kind !== 'exited' || happened || evidence.some(({ figure }) => toldUnasked.has(figure))
 }
 
-/** Figures that are printed without a request after a program failed by itself. */
+/** Evidence that the command line prints without --verbose after a program failed by itself. */
 const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault', 'full'])
 
-/** How each front end reports the peak of a run. */
+/** How each front end reports the peak of a run, for remedies. */
 const peakWords: { [F in Frontend]: string } = {
   cli: ' --verbose',
   library: ', and read usage.memoryPeak of its result',
   bwrap: ', which is enough for most programs',
 }
 
-/** Joins remedies: alternatives, and steps that follow the previous remedy. */
+/** Joins remedies to one text: alternatives, and steps that follow the previous remedy. */
 function joinRemedies(remedies: readonly Remedy[], frontend: Frontend): string {
   let joined = ''
   for (const entry of remedies) {
@@ -151,12 +152,12 @@ const senders = {
   unknown: '; the kernel does not record the sender',
 }
 
-/** Returns the program's name without its directory. */
+/** Returns the program's name without the path of its directory. */
 export function who({ command }: Pick<Cause, 'command'>): string {
   return quote(command.slice(command.lastIndexOf('/') + 1) || command)
 }
 
-/** Returns how the job's own process ended. */
+/** Returns words for how the job's own process ended. */
 function endOf(c: Cause, slots: Slots): string {
   if (slots.end !== undefined) return slots.end
   if (c.end.signal !== null) return `${who(c)} was killed by ${c.end.signal}`
@@ -173,7 +174,7 @@ function stopped(c: Cause, slots: Slots): string {
     : `${endOf(c, slots)} on ${stopSignal}`
 }
 
-/** Returns the killed processes, and whose limit killed them. */
+/** Returns words for the killed processes, and for whose limit caused the kills. */
 function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: counted }: Slots): string {
   const { counts: { oomKills = 0, ooms = 0 } = {}, victims = [], limit } = c
   const place = limitedBy(limit)
@@ -276,13 +277,13 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLi
   }
 }
 
-/** Formats memory by kind, without kinds that are 0. */
+/** Formats the use of memory by kind. Leaves out kinds that are 0. */
 function useText({ anon, shmem, file, kernel, swap }: MemoryUse): string {
   const parts = Object.entries({ anon, shmem, 'page cache': file, kernel, swap }).filter(([, bytes]) => bytes > 0)
   return `${parts.map(([kind, bytes]) => `${kind} ${formatSize(bytes)}`).join('   ')}   at the last kill`
 }
 
-/** Formats CPU time next to wall time. They differ by waiting, and by the number of CPUs used in parallel. */
+/** Formats CPU time together with wall time. CPU time is less if the job waited, and more if it used several CPUs in parallel. */
 function cpuTime(f: Extract<Figure, { figure: 'cpu time' }>): string {
   const part = (usec: number | undefined, word: string) =>
     usec !== undefined && `${word} ${formatDuration(usec / 1000)}`
@@ -302,7 +303,7 @@ function isKill({ kind }: Pick<SideEvent, 'kind'>): boolean {
   return kind === 'oom' || kind === 'host-oom'
 }
 
-/** Returns the lines about whose limit it was, of the cause or of the limit that slowed the job. */
+/** Returns the lines of evidence that tell whose limit ended or slowed the job. */
 function limitLines(c: Cause): EvidenceLine[] {
   const { limit } = isKill(c) || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
   return limit?.level === undefined ? [] : [['whose limit', describeLevel(limit)]]
@@ -340,7 +341,7 @@ function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Evi
   return ['victim', [`${quote(name)} (pid ${pid})`, ...sizes].filter(Boolean).join('   ')]
 }
 
-/** Returns lines about events that did not end the job, and about limits that slowed it. */
+/** Returns the lines of evidence about events that did not end the job, and about limits that slowed it. */
 function sideLines({ kind, sideEvents }: Cause): EvidenceLine[] {
   return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): EvidenceLine[] => {
     if (of === 'fork-refused' && confidence === 'unknown')

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds processes that do not run: frozen with their group, stopped by a signal or a debugger, or blocked in the kernel.
+// Finds processes that exist but do not run: frozen with their group, stopped by a signal or a debugger, or blocked in
+// the kernel. Called for `hutch why`.
 
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany } from '../cgroup/files.ts'
@@ -18,7 +19,7 @@ export interface Frozen {
   whose: 'own' | 'ancestor'
 }
 
-/** Returns the frozen groups among a group and its ancestors, nearest first. Each hierarchy with a freezer has a group of its own. */
+/** Returns which of a group and its ancestors are frozen, nearest first. Each hierarchy with a freezer has a group of its own. */
 export function readFrozen(host: Host, paths: GroupPaths): Frozen[] {
   const levels = ['', ...(host.v1.freezer ? ['freezer'] : [])].flatMap((controller) =>
     findLevels(host, paths, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
@@ -33,12 +34,15 @@ export function readFrozen(host: Host, paths: GroupPaths): Frozen[] {
     .map(({ path, whose }) => ({ path, whose }))
 }
 
-/** Kernel function in which tasks above memory.high wait. The count of memory.high reports these tasks. */
+/**
+ * The kernel function in which tasks above memory.high wait. They are reported by the count of memory.high, and so are
+ * not reported as blocked.
+ */
 const overHigh = 'mem_cgroup_handle_over_high'
-/** Time between two reads, enough for a working disk to answer. Milliseconds. */
+/** Milliseconds between two reads of a process's state. A working disk answers within this time. */
 const shortWait = 100
 
-/** Returns the processes that are blocked in the kernel at two reads, and what they wait for. */
+/** Returns the processes that are blocked in the kernel in two successive reads, and what they wait for. */
 export function readWaiting(processes: readonly ProcessFacts[]): { process: ProcessFacts; where: string }[] {
   const readBlockedState = ({ pid }: ProcessFacts) => {
     const [state, where, used] = [read(pid, 'stat'), read(pid, 'wchan'), read(pid, 'schedstat')]
@@ -63,7 +67,10 @@ function read(pid: number, file: string): string {
   }
 }
 
-/** Explains processes that do not run. `name` names the target. Frozen processes look stopped, so a frozen group has no other cause. */
+/**
+ * Explains processes that do not run. `name` is the name of the group or process in messages. A frozen process looks
+ * stopped, so in a frozen group no other cause is reported.
+ */
 export function blockedCauses(
   name: string,
   frozen: readonly Frozen[],

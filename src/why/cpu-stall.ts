@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains how long a group's tasks waited for a CPU: because of its cpuset, or because the CPUs of the host were busy. Pure.
+// Explains how long the tasks of a group waited for a CPU: because of its cpuset, or because the host's CPUs were busy.
+// Pure.
 import type { Ancestors } from '../cgroup/ancestors.ts'
 import { availableParallelism } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
@@ -10,10 +11,10 @@ import { raise } from './raise-command.ts'
 
 type Waits = Pick<Ancestors, 'pressure' | 'cpuset'>
 
-/** Averages of a pressure file, in words. */
+/** The averages in a pressure file, with words for their time spans. */
 const windows = { avg10: '10 s', avg60: '60 s', avg300: '5 minutes' }
 
-/** Returns the highest average share of time in which at least one task waited for a CPU, and its window. */
+/** Returns the highest average share of time in which at least one task waited for a CPU, and the time span of that average. */
 function longestWait({ pressure }: Waits): { percent: number; window: string } {
   const shares = Object.entries(windows).map(([key, window]) => ({
     percent: Math.round(Number(new RegExp(`^some .*${key}=([\\d.]+)`, 'm').exec(pressure.cpu ?? '')?.[1] ?? 0)),
@@ -22,18 +23,21 @@ function longestWait({ pressure }: Waits): { percent: number; window: string } {
   return shares.reduce((most, one) => (one.percent > most.percent ? one : most))
 }
 
-/** Returns the nearest cpuset if it has fewer CPUs than the host. */
+/** Returns the nearest cpuset, if it has fewer CPUs than the host. */
 function narrowCpuset({ cpuset }: Waits, hostCpus: number): Ancestors['cpuset'] {
   return cpuset && cpuset.count > 0 && cpuset.count < hostCpus ? cpuset : undefined
 }
 
-/** Computes the figures of waiting for a CPU. */
+/** Computes the figures about waiting for a CPU. */
 export function cpuFacts(ancestors: Waits, hostCpus = availableParallelism()): Partial<Facts> {
   const { percent } = longestWait(ancestors)
   return { cpuStallPercent: percent, cpusetDemandPercent: narrowCpuset(ancestors, hostCpus) ? percent : 0 }
 }
 
-/** Explains the wait. More tasks than CPUs wait for each other; on a busy host they wait for tasks of other groups, too. */
+/**
+ * Explains the waiting. If a group has more tasks than CPUs, its tasks wait for each other. On a busy host, they also
+ * wait for tasks of other groups.
+ */
 export function cpuStallCauses(name: string, ancestors: Waits, hostCpus = availableParallelism()): WhyCause[] {
   const { percent, window } = longestWait(ancestors)
   const set = narrowCpuset(ancestors, hostCpus)

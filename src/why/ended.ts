@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds how an ended process ended: from its wait status while it is a zombie, and from the kernel's log. Called by why.ts.
+// Finds how a process ended: from its wait status while it is a zombie, or from the kernel's log. Called by why.ts.
 
 import { readAncestors } from '../cgroup/ancestors.ts'
 import { groupPathsOf, present } from '../cgroup/group-paths.ts'
@@ -18,18 +18,18 @@ import type { LogFacts } from './kernel-log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import type { ProcessFacts } from './process.ts'
 
-/** The known facts about the end of a process. */
+/** What is known about the end of a process. */
 interface KnownEnd {
   pid: number
   process?: ProcessFacts
   status: number
-  /** The process id; 0 if unknown. */
+  /** Number of the signal that ended the process; 0 if unknown. */
   signal: number
   kill?: KernelKill
   fault?: KernelFault
 }
 
-/** Returns how a process ended. Returns undefined if it runs, exited with 0, or left no trace. */
+/** Returns how a process ended. Returns undefined if it still runs, exited with status 0, or left no trace. */
 export function endCauses(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): WhyCause[] {
   if (process && !process.zombie) return []
   const end = knownEnd(pid, log, process)
@@ -44,7 +44,10 @@ export function endCauses(host: Host, pid: number, log: LogFacts, process: Proce
   return makers[kind]?.(end, host) ?? []
 }
 
-/** Returns the known end of a process. Ignores log events older than the process, because process ids are reused. */
+/**
+ * Returns what is known about the end of a process. Ignores older events in the log than the process itself, because
+ * process ids are reused.
+ */
 function knownEnd(pid: number, log: LogFacts, process: ProcessFacts | undefined): KnownEnd | undefined {
   const { since = 0, signal, status = 0 } = process ?? {}
   const newest = <Entry extends { pid: number; at: number }>(entries: readonly Entry[]) =>
@@ -56,7 +59,7 @@ function knownEnd(pid: number, log: LogFacts, process: ProcessFacts | undefined)
   return process && { ...ended, signal: signal ?? 0 }
 }
 
-/** Signal that the kernel sends for each fault: arch/x86/kernel/traps.c. */
+/** Returns the signal that the kernel sends for a fault: arch/x86/kernel/traps.c. */
 function signalOf({ what }: KernelFault): number {
   const { SIGFPE, SIGILL, SIGSEGV, SIGTRAP } = systemConstants.signals
   if (what.startsWith('trap invalid opcode')) return SIGILL
@@ -68,7 +71,7 @@ const makers: { [K in CauseKind]?: (end: KnownEnd, host: Host) => WhyCause[] } =
   oom: ({ pid, kill }, host) => {
     const path = kill!.group ?? ''
     const paths = path === '' || host.layout === 'none' ? undefined : present(groupPathsOf(host, path))
-    // the group's counts include other processes
+    // leave out the group's count of kills, which includes other processes
     const levels = paths ? readAncestors(host, paths).memory.map(({ kills: _, ...level }) => level) : []
     const name = `process ${pid} (${quote(kill!.name)})`
     const end = { status: null, signal: 'SIGKILL', from: 'kernel' } as const
@@ -129,12 +132,12 @@ function nameOf({ pid, name }: ProcessFacts): string {
   return `process ${pid} (${quote(name)})`
 }
 
-/** Explains a zombie. The kernel keeps its wait status until its parent collects it. */
+/** Explains a zombie. The kernel keeps the wait status of an ended process until its parent reads it. */
 function waiting({ parent }: ProcessFacts): EvidenceLine {
   return ['parent', `process ${parent}: until the parent waits for it, or ends, the process id stays in use`]
 }
 
-/** Explains a process that is gone and left no trace. */
+/** Explains a process that does not exist, and that left no trace. */
 export function goneProcess(pid: number, log: LogFacts): WhyCause {
   const readable = log.readable && log.samePids
   const { kind } = decide(restRows, { ...noFacts(), unread: Number(!readable) })
@@ -144,7 +147,7 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
   ]
   return {
     kind,
-    // overwritten records and RLIMIT_CPU leave no trace
+    // a kill by RLIMIT_CPU leaves no trace, and the kernel overwrites the oldest records of its log
     confidence: known ? 'likely' : 'unknown',
     ...(log.limits[0] !== undefined && { wouldTell: log.limits[0] }),
     cause: known ? 'not-kernel' : 'unknown',

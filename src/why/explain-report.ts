@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a run from its report and from the kernel's log of its group.
+// Explains how a run ended, from its report and from what the kernel's log contains about its group.
 
 import { fail, HutchError } from '../errors/errors.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readFileSync, statSync } from '../system/files.ts'
@@ -12,7 +12,7 @@ import { killsIn, readLog } from './kernel-log.ts'
 import { memoryCauses } from './memory.ts'
 import { type Report, reportCauses } from './report.ts'
 
-/** Explains a report. `path` is the path of its group. */
+/** Explains a report. `path` is the path of the run's group. */
 export function explainReport(report: Report, name: string, path: string | undefined): ExplanationDraft {
   const log = readLog()
   const kills = path === undefined ? [] : killsIn(log, path, true)
@@ -26,10 +26,10 @@ export function explainReport(report: Report, name: string, path: string | undef
   }
 }
 
-/** Adds victims and times, which a report of version 1 lacks, and advice for Node. */
+/** Adds what a report of version 1 lacks: the killed processes, times, and advice for Node. */
 function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnType<typeof killsIn>): WhyCause {
   if (cause.cause !== 'oom') return cause
-  // reports of version 2 have victims
+  // only reports of version 1 lack the killed processes
   const wanted = new Set(['by hand', 'log', ...(report.cause?.victims ? [] : ['victim'])])
   const logged = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
   const more = logged?.evidence.filter(([label]) => wanted.has(label)) ?? []
@@ -44,14 +44,14 @@ function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnTyp
   const isVictim = report.cause ? isNodeVictim(report.cause) : isNode(report.command)
   if (own === undefined || !isVictim) return extended
   const advised = addAdvice(extended, own, parseHeapFlag(report.command), isNode(report.command) ? 'argv' : 'nothing')
-  // reports of version 2 have the advice in their remedies
+  // reports of version 2 contain the advice for Node among their remedies
   return report.cause && cause.remedy !== undefined ? { ...advised, remedy: cause.remedy } : advised
 }
 
-/** Maximum size of a report. A larger file is not a report. */
+/** Maximum size of a report in bytes. A larger file cannot be a report. */
 const longestReport = 4 * 2 ** 20
 
-/** Returns whether the path is a regular file. */
+/** Returns true if the path is a regular file. */
 export function isFile(path: string): boolean {
   try {
     return !path.includes('\0') && statSync(encodePath(path)).isFile()
@@ -60,7 +60,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** Reads a report's text. @throws FILE_REFUSED, REPORT_INVALID */
+/** Reads the text of a report. @throws FILE_REFUSED, REPORT_INVALID */
 export function readReport(path: string): string {
   let fd: number | undefined
   try {

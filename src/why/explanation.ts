@@ -4,11 +4,11 @@ import type { Cause, CauseKind, Confidence, JobEnd } from '../verdict/cause.ts'
 import type { EvidenceLine } from '../verdict/limit-words.ts'
 import type { Reason } from '../verdict/result.ts'
 
-/** A process that the kernel killed, from its log. Sizes in bytes. */
+/** A process that the OOM killer killed, from the kernel's log. Sizes are in bytes. */
 export interface Victim {
   pid: number
   name: string
-  /** Time of the kill, ISO 8601. */
+  /** Time of the kill in the format ISO 8601. */
   at: string
   anon: number
   file: number
@@ -18,12 +18,12 @@ export interface Victim {
   group?: string
 }
 
-/** A cause that stopped or slowed the target, with the kernel's figures and a remedy. */
+/** A cause that stopped or slowed the process or group in question, with the kernel's figures and a remedy. */
 export interface WhyCause {
-  /** The same as in `Cause`. */
+  /** The kind of the cause, as in `Cause`. */
   kind: CauseKind
   confidence: Confidence
-  /** What would make the cause certain. */
+  /** What to do to make the cause certain. */
   wouldTell?: string
   /** How the process ended. Absent if unknown. */
   end?: JobEnd
@@ -34,43 +34,43 @@ export interface WhyCause {
    * exists and nothing is known to hold it. `unknown`: the evidence is not readable.
    */
   cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
-  /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */
+  /** The name of the limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high or cgroup.freeze. */
   limit?: string
-  /** The level of the limit: the group itself, a group above or below it, or the host. */
+  /** Whose limit it is: that of the group itself, of a group above or below it, or of the host. */
   whose?: 'own' | 'ancestor' | 'below' | 'host'
-  /** The group with this limit. */
+  /** The group that has this limit. */
   group?: string
-  /** The limit's value in bytes, if it counts bytes. */
+  /** The value of the limit in bytes, if it limits bytes. */
   maximum?: number
   /** Number of events. */
   count?: number
-  /** Time of the last event, ISO 8601. Absent if unknown. */
+  /** Time of the last event in the format ISO 8601. Absent if unknown. */
   last?: string
   victims?: Victim[]
   headline: string
-  /** Evidence: label and text of each line. */
+  /** The evidence: lines of a label and a text. */
   evidence: EvidenceLine[]
   remedy?: string
 }
 
-/** The known facts about why a process, a group or a run ended or does not run. */
+/** What is known about why a process, a group or a run ended, or does not run. */
 export interface Explanation {
   target: {
     kind: 'process' | 'group' | 'report'
-    /** The target as the caller named it. */
+    /** The process, group or report, as the caller named it. */
     name: string
-    /** Whether the process runs or the group exists. */
+    /** True if the process runs or the group exists. */
     there: boolean
     /** The target's group. */
     path?: string
   }
-  /** The most important cause, as in results and reports. For a report with a cause: that cause. */
+  /** The most important cause, in the form of results and reports. For a report that contains a cause, that cause. */
   cause: Cause
-  /** All causes, at least one, the most important first. */
+  /** All causes that were found, the most important first. At least one. */
   causes: WhyCause[]
-  /** Evidence that could not be read. */
+  /** What could not be read and so could hide a further cause. */
   unknown: string[]
 }
 
-/** An explanation before its most important cause is chosen. */
+/** An explanation for which the most important cause has not been chosen yet. */
 export type ExplanationDraft = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides which limit refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
+// Decides which limit refused a fork: pids.max of a group or ancestor, RLIMIT_NPROC, threads-max or pid_max. Pure.
 import type { PidsLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { choosePidsLevel, levelWouldTell, type PidsCount } from '../verdict/attribute.ts'
@@ -8,34 +8,34 @@ import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
 import { raise } from './raise-command.ts'
 
-/** The facts about a group, its processes and the host. */
+/** The facts about a group, its processes and the host that the decision needs. */
 export interface TaskFacts {
   name: string
   levels: readonly PidsLevel[]
   below: readonly PidsLevel[]
-  /** Time of the first logged refusal in the group. Milliseconds since the epoch. */
+  /** When the kernel's log first mentions a refused fork in the group. Milliseconds since 1970. */
   firstRefused?: number
-  /** Time of the last logged refusal in a group below, including removed groups. */
+  /** When the kernel's log last mentions a refused fork in a group below, even a removed group. */
   lastRefusedBelow?: number
-  /** The log is complete since the boot: an event that is missing did not happen. */
+  /** True if the kernel's log reaches back to the boot. An event that is missing in it then did not happen. */
   logComplete?: boolean
-  /** RLIMIT_NPROC of a process that it applies to: the soft limit and its user's number of tasks. */
+  /** RLIMIT_NPROC of one process that it applies to: the soft limit, and the number of tasks of the process's user. */
   user?: { pid: number; uid: number; limit: number; tasks: number }
-  /** Tasks of the whole machine. */
+  /** The number of tasks on the whole machine, and the machine's limits. */
   host?: { tasks: number; threadsMax: number; pidMax: number }
 }
 
-/** Returns the limits that refused forks or refuse them now. */
+/** Returns the causes about limits that refused forks, or that refuse them now. */
 export function taskCauses(facts: TaskFacts): WhyCause[] {
   return [...groupCauses(facts), ...fullCauses(facts)]
 }
 
-/** Returns the full limits that do not belong to a group. */
+/** Returns the causes about exhausted limits that do not belong to a group. */
 export function fullCauses(facts: TaskFacts): WhyCause[] {
   return [...userCause(facts), ...hostCauses(facts)]
 }
 
-/** Returns the number of refused forks of the group and below it; 1 if only the log reports a refusal. */
+/** Returns the number of refused forks in the group and below it. Returns 1 if only the kernel's log mentions one. */
 export function countRefused(facts: TaskFacts): number {
   return groupCauses(facts).reduce((sum, { count = 1 }) => sum + count, 0)
 }
@@ -45,12 +45,12 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
   const [own, ...above] = levels
   if (!own) return []
   if (own.deniedHere !== undefined) {
-    // each level reports its own limit
+    // since Linux 6.11, each group counts what its own limit refuses, so use the groups that have such a count
     const inside = below.filter((level) => (level.deniedHere ?? 0) > 0)
     const refusing = [own, ...inside, ...(isLogged(facts) ? above : [])].filter(({ deniedHere = 0 }) => deniedHere > 0)
     return refusing.map((level) => makeCause(facts, level, level.deniedHere!, sure))
   }
-  // the counter of the forking task's group increases, whichever level refused
+  // the kernel increases the counter of the forking task's group, whichever level refused the fork
   const refusing = (own.denied ?? 0) > 0 ? own : below[0]
   if (!refusing) return refusedBelow(facts)
   const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
@@ -65,7 +65,7 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
 type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
 const sure: Sure = { confidence: 'certain' }
 
-/** Returns whether the kernel's log reports a refused fork in the group or below it. */
+/** Returns true if the kernel's log mentions a refused fork in the group or below it. */
 function isLogged({ firstRefused, lastRefusedBelow }: TaskFacts): boolean {
   return firstRefused !== undefined || lastRefusedBelow !== undefined
 }
@@ -77,8 +77,8 @@ function countOf({ path, max, peak, current }: PidsLevel): PidsCount {
 }
 
 /**
- * Since Linux 6.11 a group counts the forks that its limit refuses to any task below it. Without the whole log, the refused task
- * of a group above is unknown.
+ * Explains forks that a group above refused. Since Linux 6.11, a group counts the forks that its limit refuses to any
+ * task below it. Unless the whole log is available, it is unknown whether the task was in this group.
  */
 export function refusedAbove(facts: TaskFacts): WhyCause[] {
   const [own, ...above] = facts.levels
@@ -126,7 +126,10 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
   }
 }
 
-/** Before Linux 6.11, and on v1: the count went with the removed group, and only the log still shows the refusal. */
+/**
+ * Explains a refused fork in a removed group below, on v1 or before Linux 6.11. The group's count is lost, and only the
+ * kernel's log still mentions the refusal.
+ */
 function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[] {
   const full = levels.find(
     ({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max),
@@ -157,7 +160,10 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
   ]
 }
 
-/** Before Linux 6.11, and on v1: the count shows that a fork was refused, but not at which level. */
+/**
+ * Explains a refused fork if the level is unknown, on v1 or before Linux 6.11. The count then shows only that a fork
+ * was refused.
+ */
 function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number, found: Sure): WhyCause {
   return {
     kind: 'fork-refused',
@@ -178,7 +184,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
   }
 }
 
-/** Reports limits that are full now, because the kernel counts no refusals by the other three. */
+/** Explains limits that are exhausted now: RLIMIT_NPROC, threads-max and pid_max. The kernel does not count what they refused. */
 function userCause({ user }: TaskFacts): WhyCause[] {
   if (!user || user.tasks < user.limit) return []
   const more = Math.max(user.limit, user.tasks) * 2
@@ -199,7 +205,7 @@ function userCause({ user }: TaskFacts): WhyCause[] {
   ]
 }
 
-/** Process ids below this are reserved after the ids wrap around (RESERVED_PIDS). */
+/** After ids have wrapped around, the kernel uses no process ids below this number (RESERVED_PIDS). */
 const reservedPids = 300
 
 function hostCauses({ host }: TaskFacts): WhyCause[] {
@@ -214,7 +220,7 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
     cause: 'pids',
     limit,
     whose: 'host',
-    // free ids are not visible
+    // for pid_max this is a guess, because the kernel does not report the number of free ids
     headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
     evidence: [
       [limit, `${max}   now ${tasks}   (of all users and groups)`],

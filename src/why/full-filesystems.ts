@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains full file systems that a process sees. Pure.
+// Explains the full file systems that a process can see. Pure.
 import type { Fullness } from '../host/file-system.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'
 
-/** Explains what a full file system does to a writer. */
+/** Explains that writes to a full file system fail. */
 export function diskCauses(name: string, pid: number, full: readonly Fullness[]): WhyCause[] {
   return full.map(({ directory, type, size, free, inodes, freeInodes }) => {
     const names = free >= 65_536 && freeInodes === 0

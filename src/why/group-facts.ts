@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the facts of a group or of one of its processes, and computes the figures for foundRows and restRows. Called by group.ts.
+// Reads the facts about a group or one of its processes. Computes the figures for `foundRows` and `restRows` in
+// verdict/decide.ts. Called by group.ts.
 
 import { type Ancestors, readAncestors } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
@@ -18,34 +19,37 @@ import { type DaemonKill, readDaemonKills } from './oomd.ts'
 import { isThrashing, stallOf } from './pressure.ts'
 import { countTasks, type ProcessFacts, readProcessFacts, readTaskLimits } from './process.ts'
 
-/** The facts of a group, or of a process and its group. */
+/** The facts about a group, or about a process and its group. */
 export interface GroupReadings {
   paths: GroupPaths
   ancestors: Ancestors
-  /** The target, if it is a process. */
+  /** The process that the user asks about, if it is not the whole group. */
   one?: ProcessFacts
-  /** Whether the group or its descendants have processes. */
+  /** True if the group or a group below it has processes. */
   populated: boolean
-  /** Current number of tasks, or the peak. */
+  /** The current number of tasks in the group, or the peak. */
   taskCount: number
   processes: readonly ProcessFacts[]
-  /** Whether the group is the root of the v2 tree, whose pressure is the machine's. */
+  /** True if the group is the root of the v2 tree. Its pressure figures are those of the whole machine. */
   whole: boolean
   memory: MemoryFacts
   tasks: TaskFacts
-  /** Full file systems by the process that sees them. */
+  /** Full file systems, each with a process that can see it. */
   full: readonly { pid: number; mounts: readonly Fullness[] }[]
   frozen: readonly Frozen[]
   waiting: readonly { process: ProcessFacts; where: string }[]
   daemon: readonly DaemonKill[]
-  /** Limits that may have been hit but are not readable. */
+  /** Limits that may have been reached, but whose figures cannot be read. */
   unread: readonly string[]
 }
 
-/** Maximum number of a group's processes that are examined. */
+/** Maximum number of processes of a group that are examined. */
 const maxProcesses = 32
 
-/** Reads the facts. `one` is the target process. Without it, all processes of the group are examined. */
+/**
+ * Reads the facts about a group. `one` is the process that the user asks about. Without it, all processes of the group
+ * are examined.
+ */
 export function readGroupFigures(host: Host, paths: GroupPaths, log: LogFacts, one?: ProcessFacts): GroupReadings {
   const ancestors = readAncestors(host, paths)
   const pids = one ? [one.pid] : membersOf(host, paths)
@@ -68,13 +72,13 @@ export function readGroupFigures(host: Host, paths: GroupPaths, log: LogFacts, o
   }
 }
 
-/** Computes the figures for the decision lists. */
+/** Computes the figures that verdict/decide.ts tests. */
 export function computeFound(readings: GroupReadings): Facts {
   const { ancestors, memory, tasks, one, processes, frozen, daemon, whole } = readings
   return {
     ...noFacts(),
     frozen: frozen.length,
-    // frozen processes look stopped or blocked
+    // a frozen process also looks stopped or blocked, so these are not counted in a frozen group
     stopped: frozen.length > 0 ? 0 : processes.filter(({ state }) => state === 'T' || state === 't').length,
     blocked: frozen.length > 0 ? 0 : readings.waiting.length,
     oomKills: countKills(memory),
@@ -98,7 +102,7 @@ export function computeFound(readings: GroupReadings): Facts {
   }
 }
 
-/** Describes limits of groups that were reached without a counted kill or refusal. */
+/** Describes the limits that a group reached although no kill or refusal was counted. */
 export function reachedLimits({ memory, pids }: Ancestors): string[] {
   return [
     ...memory
@@ -112,14 +116,20 @@ export function reachedLimits({ memory, pids }: Ancestors): string[] {
 
 const overwritten = "the kernel's log does not go back to the creation of this group"
 
-/** Returns whether a group is older than the log. cgroupfs has no birth time; a directory's change time is that of its first lookup. */
+/**
+ * Returns true if a group is older than the kernel's log. cgroupfs stores no creation time, but a directory's change
+ * time is that of its first lookup.
+ */
 function isOlder(directory: string, since: number | undefined): boolean {
   if (since === undefined) return false
   const { ctimeMs } = statSync(directory, { throwIfNoEntry: false }) ?? {}
   return ctimeMs === undefined || ctimeMs < since
 }
 
-/** Returns the evidence that the log has lost. Removed v1 groups took their counts along, and before Linux 6.11 v2 groups their refused forks. */
+/**
+ * Returns what can no longer be found out, because the kernel's log is incomplete. On v1, a removed group's counts are
+ * lost. On v2 before Linux 6.11, its refused forks are lost.
+ */
 function unreadOf({ memory, pids }: Ancestors, log: LogFacts, paths: GroupPaths): string[] {
   const lost = [paths.directories.memory, paths.directories.pids, paths.directories['']].some(
     (directory) => directory !== undefined && isOlder(directory, log.since),
@@ -144,21 +154,21 @@ function isWhole(levels: readonly { path: string }[]): boolean {
   return levels[0]?.path === '/'
 }
 
-/** Returns the group's path in the hierarchy of these levels. The paths of a group can differ between hierarchies. */
+/** Returns the group's path in the hierarchy of these levels. A group can have different paths in different hierarchies. */
 export function nameOf(levels: readonly { path: string }[], paths: GroupPaths): string {
   return quote(levels[0]?.path ?? paths.path)
 }
 
 function memoryFacts(ancestors: Ancestors, paths: GroupPaths, log: LogFacts, alone: boolean): MemoryFacts {
   const path = ancestors.memory[0]?.path ?? paths.path
-  // the counts of the root group include all groups and say nothing about a process in it
+  // the counts of the root group include all groups, and so say nothing about one process in it
   const deep = !(alone && isWhole(ancestors.memory))
   return {
     name: quote(path),
     path,
     levels: deep ? ancestors.memory : [],
     below: deep ? ancestors.memoryBelow : [],
-    // without the memory controller, the log can only mean an earlier group of this path
+    // without the memory controller, a kill in the log must have been in an earlier group with the same path
     kills: ancestors.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
   }
 }
@@ -185,7 +195,10 @@ function taskFacts(
   }
 }
 
-/** Returns the processes of the group and below it. Returns none for the root, which has those of the whole machine. */
+/**
+ * Returns the processes of the group and of the groups below it. Returns none for the root group, because it has all
+ * processes of the machine.
+ */
 function membersOf(host: Host, paths: GroupPaths): number[] {
   const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
   const directories = [...new Set(Object.values(paths.directories))].filter((directory) => !mounts.has(directory))
@@ -194,7 +207,10 @@ function membersOf(host: Host, paths: GroupPaths): number[] {
   return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
 }
 
-/** Finds full file systems, each once: processes that share a mount namespace see the same. */
+/**
+ * Finds full file systems that processes can see, and lists each only once. Processes in the same mount namespace see
+ * the same ones.
+ */
 function seenFull(processes: readonly ProcessFacts[]): GroupReadings['full'] {
   const seen = new Set<string>()
   return processes.flatMap(({ pid, mountinfo, zombie }) => {

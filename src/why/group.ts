@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a group or one of its processes: makes each kind that verdict/decide.ts chooses, with its limit, counts and words.
+// Explains a group or one of its processes. For each kind of cause that verdict/decide.ts chooses, adds the limit,
+// counts and words.
 
 import type { Ancestors } from '../cgroup/ancestors.ts'
 import type { GroupPaths } from '../cgroup/group-paths.ts'
@@ -23,18 +24,24 @@ import { pressureLines, slowedCauses, stallCauses } from './pressure.ts'
 import { findKillers, type ProcessFacts } from './process.ts'
 import { throttleCauses } from './throttle.ts'
 
-/** The causes of a group, and the limits that may have been hit but are not readable. */
+/** The causes found in a group, and the limits that may have been reached but cannot be read. */
 interface FoundInGroup {
   causes: WhyCause[]
   unread: readonly string[]
 }
 
-/** Returns the causes in a group. `one` is the target process. Without it, all processes of the group are examined. */
+/**
+ * Returns the causes found in a group. `one` is the process that the user asks about. Without it, all processes of the
+ * group are examined.
+ */
 export function groupCauses(host: Host, paths: GroupPaths, log: LogFacts, one?: ProcessFacts): FoundInGroup {
   return explainReadings(readGroupFigures(host, paths, log, one))
 }
 
-/** Returns the causes that the facts of a group show. Pure, except for the host's memory, its CPUs and the names of other killers. */
+/**
+ * Returns the causes that follow from the facts about a group. Pure, except that it reads the host's memory, its CPUs
+ * and the names of daemons that kill processes.
+ */
 export function explainReadings(readings: GroupReadings): FoundInGroup {
   const facts = computeFound(readings)
   const found = [...decideAll(foundRows, facts)].flatMap(([kind, by]) => makers[kind]?.(readings, by) ?? [])
@@ -46,7 +53,7 @@ export function explainReadings(readings: GroupReadings): FoundInGroup {
   }
 }
 
-/** Functions that make the causes of each kind. `by`: the figures in the rows that matched. */
+/** Functions that make the causes of each kind. `by` are the names of the figures that the matching rows test. */
 const makers: { [K in CauseKind]?: (readings: GroupReadings, by: ReadonlySet<FactName>) => WhyCause[] } = {
   frozen: (readings) => blockedCausesOf(readings, 'frozen'),
   stopped: (readings) => blockedCausesOf(readings, 'stopped'),
@@ -76,7 +83,10 @@ function blockedCausesOf({ one, paths, frozen, processes, waiting }: GroupReadin
   return causes.filter(({ kind }) => kind === wanted)
 }
 
-/** Adds a line that the counts belong to the process's group. Only the log or a status tells about the process itself. */
+/**
+ * Adds a line for a single process: the counts belong to its whole group. Only the kernel's log or a wait status tells
+ * about the process itself.
+ */
 function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
   const entry: EvidenceLine = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
   return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [entry, ...cause.evidence] }
@@ -85,14 +95,14 @@ function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
 function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
   const last = cause.victims?.at(-1)
   const alive = processes.find(({ argv }) => isNode(argv))
-  // the victim decides, if known: Node may have run beside it
+  // if the killed process is known, check whether it was Node; another process of the group may also be Node
   const isVictim = last ? isNodeName(last.name) : alive !== undefined
   if (cause.maximum === undefined || !isVictim) return cause
   const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
   return addAdvice(cause, cause.maximum, flag, alive ? (alive.environment ? 'all' : 'argv') : 'nothing')
 }
 
-/** Adds advice about Node's heap. `seen`: the command line and environment are known. */
+/** Adds advice about Node's maximum heap. `seen` is true if the command line and the environment could be read. */
 export function addAdvice(
   cause: WhyCause,
   limit: number,
@@ -119,7 +129,7 @@ const resources: { [K in CauseKind]?: string } = {
   throttled: 'cpu',
 }
 
-/** Resources of the limits that slow by something other than memory. */
+/** The resource that tasks wait for at a limit, if it is not memory. */
 const byLimit: { [limit: string]: string } = { 'io.pressure': 'io', 'cpu.pressure': 'cpu', 'cpuset.cpus': 'cpu' }
 
 function withPressure(cause: WhyCause, { ancestors: { pressure }, whole }: GroupReadings): WhyCause {
@@ -129,7 +139,7 @@ function withPressure(cause: WhyCause, { ancestors: { pressure }, whole }: Group
   return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }
 }
 
-/** Words for each kind of restRows. */
+/** Returns the cause and words for a kind of `restRows`: nothing was found that stops the target. */
 function nothingFound(readings: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
   const { ancestors, paths, one, unread } = readings
   const name = one ? nameProcess(one) : quote(paths.path)
@@ -166,7 +176,7 @@ function limitLines({ memory, pids }: Ancestors): EvidenceLine[] {
   ]
 }
 
-/** Returns "no limit was hit" only if every limit that could be hit was read. */
+/** Returns a line that no limit was reached, if all limits that matter could be read. Otherwise returns what is unknown. */
 function describeHits({ ancestors, unread, tasks }: GroupReadings): string {
   const reached = reachedLimits(ancestors)
   if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
@@ -175,7 +185,7 @@ function describeHits({ ancestors, unread, tasks }: GroupReadings): string {
   return 'no limit of its groups was hit, and the kernel killed nothing in it'
 }
 
-/** Names other possible killers. `since`: the log starts at this time. */
+/** Returns lines that name other programs that may have killed a process. `since` is the time at which the kernel's log starts. */
 export function senderLines(since?: number): EvidenceLine[] {
   const killers = findKillers()
   return [

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds events of a group or process in the kernel's log, which prints paths and process ids of the initial namespaces.
+// Finds the events of a group or process in the kernel's log. The log contains paths and process ids of the initial
+// namespaces.
 import { readKernelLog, seesAsLogged } from '../host/kernel-log.ts'
 import { isTelling, type KernelEvents, type KernelKill, parseEvents } from '../host/kernel-record.ts'
 import { isBelow } from '../text/paths.ts'
 import { formatTime } from './memory.ts'
 
-/** The events of the log, and which parts of the log are missing. */
+/** The events in the kernel's log, and which parts of the log are missing. */
 export interface LogFacts extends KernelEvents {
   readable: boolean
-  /** Time of the oldest record, if older ones were overwritten. Milliseconds since the epoch. */
+  /** Time of the log's oldest record in milliseconds since 1970, if older records were overwritten. */
   since?: number
-  /** The caveat to report if nothing was found. */
+  /** What is missing in the log, to be reported if nothing was found. */
   limits: string[]
-  /** Whether its process ids are those of this process's PID namespace. */
+  /** True if process ids in the log are those of this process's pid namespace. */
   samePids: boolean
   sameGroups: boolean
 }
@@ -43,14 +44,20 @@ export function readLog(): LogFacts {
   }
 }
 
-/** Returns the kills in a group and, if `deep`, below it. Paths are those that this process sees. */
+/**
+ * Returns the kills in a group and, with `deep`, in the groups below it. The paths are converted to those that this
+ * process sees.
+ */
 export function killsIn(log: LogFacts, path: string, deep: boolean): KernelKill[] {
   return log.kills
     .map((kill) => (log.sameGroups ? kill : relocate(kill, path)))
     .filter(({ group }) => group !== undefined && (deep ? isBelow(group, path) : group === path))
 }
 
-/** Returns the path from this cgroup namespace's root. The log's path has a prefix above that root. */
+/**
+ * Converts the path in a log record to one from the root of this cgroup namespace. In the log, the path of that root
+ * precedes it.
+ */
 function relocate(kill: KernelKill, path: string): KernelKill {
   const { group, limitGroup } = kill
   const at = path === '/' || group === undefined ? -1 : `${group}/`.indexOf(`${path}/`)
@@ -60,14 +67,17 @@ function relocate(kill: KernelKill, path: string): KernelKill {
   return { ...kill, group: inside(group!), ...(limitGroup !== undefined && { limitGroup: inside(limitGroup) }) }
 }
 
-/** Returns the time of the last refused fork below a group. The kernel logs the first refusal of each group. */
+/** Returns when a fork was last refused in a group below. The kernel logs only the first refusal in each group. */
 export function lastRefusalBelow(log: LogFacts, path: string): number | undefined {
   return log.sameGroups
     ? log.forkRefusals.findLast(({ group }) => group !== path && isBelow(group, path))?.at
     : undefined
 }
 
-/** Returns the time of the first refused fork in a group. The kernel logs it once; an earlier group may have had the same path. */
+/**
+ * Returns when a fork was first refused in a group. The kernel logs a refusal only once for each group, but an earlier
+ * group may have had the same path.
+ */
 export function firstRefusal(log: LogFacts, path: string): number | undefined {
   return log.forkRefusals.findLast(({ group }) => group === path)?.at
 }

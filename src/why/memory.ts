@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds OOM kills and the limit that caused each: from the groups' counts and from the kernel's log. Pure.
+// Finds OOM kills, and the limit that caused each, from the groups' counts and the kernel's log. Pure.
 
 import type { MemoryLevel } from '../cgroup/ancestors.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
@@ -12,28 +12,28 @@ import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts
 import type { Victim, WhyCause } from './explanation.ts'
 import { measure, raise } from './raise-command.ts'
 
-/** The facts about a group and its memory. */
+/** The facts about a group that explain its OOM kills. */
 export interface MemoryFacts {
-  /** The name for headlines. */
+  /** The name of the group in headlines. */
   name: string
-  /** The path in the hierarchy of memory. */
+  /** The path of the group in the hierarchy of the memory controller. */
   path: string
-  /** The group and its ancestors, nearest first. Empty if the group is gone. */
+  /** The group and its ancestors, nearest first. Empty if the group was removed. */
   levels: readonly MemoryLevel[]
   below: readonly MemoryLevel[]
-  /** Kills in the group and below it, oldest first. */
+  /** The kills in the group and in the groups below it, oldest first. */
   kills: readonly KernelKill[]
 }
 
-/** Returns a cause for each limit that led to kills. */
+/** Returns one cause for each limit that led to kills. */
 export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   const { levels, below } = facts
   const [own] = levels
-  // v1 counts each group without its descendants
+  // on v1, a group's count does not include the groups below it
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
   let counted = own?.kills === undefined ? 0 : own.kills + inner
   const all = believe(facts, counted)
-  // memory.oom.group: the first victim is counted twice, alone and with its group
+  // with memory.oom.group, the log mentions the first victim twice: alone, and again with its group
   const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
   counted -= all.length - kills.length
   if (counted === 0 && kills.length === 0) return withoutKill(facts)
@@ -55,19 +55,19 @@ export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   return causes.reverse()
 }
 
-/** v2: explains a full limit of the group or below it without a process that could be killed. */
+/** v2: explains that memory ran out at the limit of the group or of one below it, but that no process could be killed. */
 function withoutKill(facts: MemoryFacts): WhyCause[] {
   if (!ranOutAlone(facts)) return []
   const { level, ...sure } = guessLevel(facts)
   return [makeCause(facts, level, 0, [], sure)]
 }
 
-/** Returns the number of kills in the group and below it, from the counts and the log. */
+/** Returns the number of OOM kills in the group and below it, from the counts and the kernel's log. */
 export function countKills(facts: MemoryFacts): number {
   return memoryCauses(facts).reduce((sum, { count = 0 }) => sum + count, 0)
 }
 
-/** Returns whether the kernel counted an OOM in the group or below it but no kill. */
+/** Returns true if the kernel counted that memory ran out in the group or below it, but counted no kill. */
 export function ranOutAlone({ levels: [own], below }: MemoryFacts): boolean {
   return own?.kills === 0 && ((own.ooms ?? 0) > 0 || below.some(({ ooms }) => (ooms ?? 0) > 0))
 }
@@ -77,8 +77,8 @@ function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
 }
 
 /**
- * Returns the logged kills, at most as many as the kernel counted. Others belong to an earlier group with this path. On v1, a removed
- * group's count is lost.
+ * Returns the kills in the log that belong to this group: at most as many as the kernel counted. Older ones belong to
+ * an earlier group with the same path. On v1, the count of a removed group is lost.
  */
 function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
   const [own] = levels
@@ -92,7 +92,10 @@ function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string 
   return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
 }
 
-/** Returns the limit of a kill. Returns undefined if a group's limit caused it but neither log nor counts tell which. */
+/**
+ * Returns whose limit caused a kill. Returns undefined if it was a group's limit, but neither the log nor the counts
+ * tell which group's.
+ */
 function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
   if (kill.for === 'host') return { whose: 'host' }
   if (kill.limitGroup === undefined) {
@@ -105,7 +108,7 @@ function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
 
 type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
 
-/** Returns the limit by counts and peaks. */
+/** Returns whose limit it probably was, from counts and peaks. */
 function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure {
   const [own, ...above] = levels
   const counts = (levels: readonly MemoryLevel[]) => levels.map(({ path, ooms, full }) => ({ group: path, ooms, full }))
@@ -113,7 +116,7 @@ function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure 
   return { level: { whose: level, ...(group !== undefined && { directory: group }) }, ...sure }
 }
 
-/** Returns the limit that the log names, which is proof. */
+/** Returns how certain the limit is: certain if the kernel's log names its group. */
 function sureOf(facts: MemoryFacts, kill: KernelKill): Sure {
   if (kill.for === 'host' || kill.limitGroup !== undefined) return { confidence: 'certain' }
   const { level: _, ...sure } = guessLevel(facts)
@@ -159,7 +162,7 @@ function makeCause(
   }
 }
 
-/** The end of a job's path as made by hutch run: process, start time, PID namespace, serial number. */
+/** Matches the end of the path of a job that hutch run created: process id, start time, pid namespace and serial number. */
 const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
 
 function whoseLimit(level: OomLevel | undefined): string {
@@ -211,7 +214,7 @@ function victimLines(kills: readonly KernelKill[], counted: number): EvidenceLin
   return lines
 }
 
-/** Formats a local time to the second. */
+/** Formats a time as local time, to the second. */
 export function formatTime(at: number): string {
   const date = new Date(at)
   const two = (n: number) => String(n).padStart(2, '0')
@@ -219,7 +222,7 @@ export function formatTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-/** Returns the remedy. `there` is the group with the limit. */
+/** Returns the remedy for a limit that is too low. `there` is the group that has the limit. */
 function remedyOf(
   level: OomLevel | undefined,
   { path, levels }: MemoryFacts,

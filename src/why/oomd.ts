@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds kills by systemd-oomd, which stores their number in the group's attribute user.oomd_kill: systemd-oomd.service(8).
+// Finds kills by systemd-oomd. It stores their number in the extended attribute user.oomd_kill of the group's
+// directory: systemd-oomd.service(8).
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
 import type { GroupPaths } from '../cgroup/group-paths.ts'
@@ -8,7 +9,7 @@ import type { Host } from '../host/host.ts'
 import { quote } from '../text/quote.ts'
 import type { WhyCause } from './explanation.ts'
 
-/** The processes that systemd-oomd killed with a group, and the number of kills. */
+/** The number of processes that systemd-oomd killed in a group, and how often it killed. */
 export interface DaemonKill {
   path: string
   whose: 'own' | 'ancestor' | 'below'
@@ -19,7 +20,7 @@ export interface DaemonKill {
 const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
 const maxBelow = 5000
 
-/** Returns the kills in a group, above it and below it. */
+/** Returns the kills by systemd-oomd in a group, in its ancestors and in the groups below it. */
 export function readDaemonKills(host: Host, paths: GroupPaths): DaemonKill[] {
   const levels = findLevels(host, paths, '')
   const [own] = levels

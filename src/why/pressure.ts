@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains how memory limits slowed a group and how long its tasks waited. Pure.
+// Explains that a memory limit slowed a group, and how long its tasks waited. Pure.
 
 import { parsePressure } from '../cgroup/stats.ts'
 import { quote } from '../text/quote.ts'
@@ -9,7 +9,10 @@ import type { WhyCause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
 import { measure } from './raise-command.ts'
 
-/** Explains memory.high of the group or of one above it, and memory.max without a kill. `pressure` is the text of memory.pressure. */
+/**
+ * Explains throttling by memory.high of the group or an ancestor, and a full memory.max without a kill. `pressure` is
+ * the text of memory.pressure.
+ */
 export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] {
   const { name, levels } = facts
   const high = levels.flatMap((level, i): WhyCause[] => {
@@ -38,12 +41,12 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
   return [...high, ...fullCause(facts, pressure)]
 }
 
-/** Returns whether the group or one above it is at memory.max while its tasks wait for memory. */
+/** Returns true if the group or an ancestor uses all of its memory.max, while its tasks wait for memory. */
 export function isThrashing(facts: MemoryFacts, pressure?: string): boolean {
   return fullCause(facts, pressure).length > 0
 }
 
-/** Returns the percentage of the last minute in which all tasks waited for memory or for a disk, whichever is higher. */
+/** Returns the resource, memory or disk, for which all tasks waited longer, and the percentage of the last minute. */
 export function stallOf(pressure: { [resource: string]: string }): { resource: string; percent: number } {
   const share = (resource: string) => ({
     resource,
@@ -53,7 +56,7 @@ export function stallOf(pressure: { [resource: string]: string }): { resource: s
   return io.percent > memory.percent ? io : memory
 }
 
-/** Explains waiting that no limit explains: tasks wait for pages or for a disk. */
+/** Explains waiting for memory or for a disk if no limit explains it. */
 export function stallCauses(name: string, pressure: { [resource: string]: string }): WhyCause[] {
   const { resource, percent } = stallOf(pressure)
   return [
@@ -73,7 +76,7 @@ export function stallCauses(name: string, pressure: { [resource: string]: string
   ]
 }
 
-/** Percentage of waiting from which a group counts as thrashing: it reads back its own evicted pages and makes no progress. */
+/** Percentage of waiting from which a group counts as thrashing: it mostly reads pages back that were just reclaimed from it. */
 const thrashing = 10
 
 function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): WhyCause[] {
@@ -96,7 +99,7 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
   ]
 }
 
-/** Returns how long tasks waited, if they did. `whole`: the figures are those of the whole machine. */
+/** Returns lines about how long tasks waited. `whole` is true if the figures are those of the whole machine. */
 export function pressureLines(pressure: { [resource: string]: string }, whole = false): EvidenceLine[] {
   return Object.entries(pressure).flatMap(([resource, text]): EvidenceLine[] => {
     const { someUsec = 0, fullUsec } = parsePressure(text)

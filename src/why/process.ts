@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a process from /proc, with the limits on its forks and writes: proc_pid_status(5), proc_pid_limits(5).
+// Reads a process from /proc, with the limits that can make its forks and writes fail: proc_pid_status(5),
+// proc_pid_limits(5).
 
 import { type GroupPaths, ownGroupPaths } from '../cgroup/group-paths.ts'
 import { parseHierarchies } from '../host/hierarchy.ts'
 import { type Host, readMembership, statField } from '../host/host.ts'
 import { readdirSync, readFileSync } from '../system/files.ts'
 
-/** A process. A field is undefined if it is unreadable or does not apply. */
+/** The facts about a process. A field is undefined if it cannot be read or does not apply. */
 export interface ProcessFacts {
   pid: number
   name: string
   argv: string[]
   nodeOptions?: string
-  /** Whether its environment is readable. */
+  /** True if the process's environment can be read. */
   environment: boolean
   uid: number
-  /** The state letter of proc_pid_stat(5). */
+  /** The process's state, as a letter of proc_pid_stat(5). */
   state: string
   parent: number
-  /** The tracer's process id, or 0. */
+  /** Process id of the debugger that traces the process; 0 if there is no tracer. */
   tracer: number
-  /** Whether the process is a zombie. */
+  /** True if the process has ended, but its parent has not waited for it. */
   zombie: boolean
-  /** Signal and exit status of a zombie. 0 if absent or unreadable. */
+  /** For a zombie, the signal that ended it, and its exit status. 0 if unknown. */
   signal?: number
   status?: number
-  /** Earliest start time of a zombie, by the clock of the kernel's log. Milliseconds since the epoch. */
+  /** For a zombie, the earliest possible start time by the clock of the kernel's log, in milliseconds since 1970. */
   since?: number
-  /** Soft RLIMIT_NPROC, if it applies: root and holders of CAP_SYS_ADMIN or CAP_SYS_RESOURCE are exempt. */
+  /** The soft limit RLIMIT_NPROC, if it applies. It does not apply to root, or with CAP_SYS_ADMIN or CAP_SYS_RESOURCE. */
   nproc?: number
   mountinfo: string
 }
@@ -40,7 +41,7 @@ function read(pid: number | string, file: string): string | undefined {
   }
 }
 
-/** Reads a process. Returns undefined if it does not exist. */
+/** Reads the facts about a process. Returns undefined if the process does not exist. */
 export function readProcessFacts(pid: number): ProcessFacts | undefined {
   const status = read(pid, 'status')
   if (status === undefined) return undefined
@@ -75,35 +76,35 @@ export function readProcessFacts(pid: number): ProcessFacts | undefined {
   }
 }
 
-/** Parses field 52 of stat, a wait status. */
+/** Parses the wait status in field 52 of /proc/PID/stat. */
 function parseExitStatus(stat: string): number | undefined {
   const status = statField(stat, 52)
   return status === undefined ? undefined : Number(status)
 }
 
-/** Clock ticks a second. USER_HZ is 100 on all supported machines. */
+/** Milliseconds of a clock tick. A second has 100 ticks (USER_HZ) on all supported machines. */
 const tickMs = 10
-/** Maximum drift of the clock of the kernel's log, as a share of the time since the boot. Nothing corrects that clock. */
+/** Maximum error of the clock of the kernel's log, as a share of the time since the boot. That clock is never adjusted. */
 const drift = 1e-4
 
-/** Returns the earliest possible start of a process, from field 22 of stat, /proc/uptime and the current time. */
+/** Returns the earliest possible start time of a process, from field 22 of /proc/PID/stat, /proc/uptime and the current time. */
 export function parseStart(stat: string, uptime: string, now: number): number | undefined {
   const [start, up] = [statField(stat, 22), Number.parseFloat(uptime) * 1000]
   if (start === undefined || Number.isNaN(up)) return undefined
   return now - (up - Number(start) * tickMs) - up * drift - 1000
 }
 
-/** Mask of CAP_SYS_ADMIN (21) and CAP_SYS_RESOURCE (24). */
+/** Mask of the capabilities that exempt from RLIMIT_NPROC: CAP_SYS_ADMIN (21) and CAP_SYS_RESOURCE (24). */
 const exempting = (1n << 21n) | (1n << 24n)
 
-/** Parses a limit in the text of /proc/PID/limits. */
+/** Parses RLIMIT_NPROC from the text of /proc/PID/limits. Returns undefined if it does not apply. */
 export function parseNproc(limits: string | undefined, uid: number, capabilities: string): number | undefined {
   const soft = /^Max processes +(\d+)/m.exec(limits ?? '')?.[1]
   const exempt = uid === 0 || (BigInt(`0x${capabilities || '0'}`) & exempting) !== 0n
   return soft === undefined || exempt ? undefined : Number(soft)
 }
 
-/** Returns the process's group in each hierarchy. */
+/** Returns the group of a process in each hierarchy. */
 export function readGroupPaths(pid: number, host: Host): GroupPaths | undefined {
   const mounts = read('self', 'mountinfo')
   try {
@@ -116,7 +117,7 @@ export function readGroupPaths(pid: number, host: Host): GroupPaths | undefined 
   }
 }
 
-/** Counts a user's processes and threads, without this process. */
+/** Returns the number of processes and threads of a user, without those of this process. */
 export function countTasks(uid: number): number {
   let tasks = 0
   for (const pid of readdirSync('/proc')) {
@@ -128,14 +129,14 @@ export function countTasks(uid: number): number {
   return tasks
 }
 
-/** Returns the number of tasks on the machine and its maximum. */
+/** Returns the number of tasks on the machine, and the limits threads-max and pid_max. */
 export function readTaskLimits(): { tasks: number; threadsMax: number; pidMax: number } | undefined {
   const tasks = Number(/^\S+ \S+ \S+ \d+\/(\d+)/.exec(read('', 'loadavg') ?? '')?.[1])
   const [threadsMax, pidMax] = ['threads-max', 'pid_max'].map((name) => Number(read('sys', `kernel/${name}`)))
   return tasks > 0 && threadsMax! > 0 && pidMax! > 0 ? { tasks, threadsMax: threadsMax!, pidMax: pidMax! } : undefined
 }
 
-/** Returns the names of running daemons that kill processes when memory is low, such as earlyoom. */
+/** Returns the names of running daemons, such as earlyoom, that kill processes when memory is low. */
 export function findKillers(): string[] {
   const known = new Set(['systemd-oomd', 'earlyoom', 'oomd', 'nohang'])
   const found = readdirSync('/proc').flatMap((pid) => (/^\d+$/.test(pid) ? [read(pid, 'comm')?.trimEnd() ?? ''] : []))

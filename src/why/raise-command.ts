@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the commands that raise a group's limit or measure its need. Pure, except for the host's free memory.
+// Makes the shell commands that raise a group's limit, or that measure how much it needs. Pure, except that it reads
+// the host's available memory.
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts'
 
-/** systemd's name of each limit and its format of the value. */
+/** How systemd names the property for each kernel file, and a function that formats its value. */
 const properties: { [file: string]: (value: string) => string } = {
   'memory.max': (value) => `MemoryMax=${value}`,
   'memory.high': (value) => `MemoryHigh=${value}`,
@@ -15,7 +16,10 @@ const properties: { [file: string]: (value: string) => string } = {
   },
 }
 
-/** Returns a command that can be pasted. For a systemd unit it uses systemctl, because systemd resets limits that others write. */
+/**
+ * Returns a command that raises a limit and can be pasted. For a systemd unit, the command is systemctl, because
+ * systemd resets limits that other programs write.
+ */
 export function raise(path: string, file: string, value: string): string {
   const set = `hutch cgroup set ${shellWord(path)} ${file}=${value.includes(' ') ? `"${value}"` : value}`
   const unit = path.slice(path.lastIndexOf('/') + 1)
@@ -25,7 +29,10 @@ export function raise(path: string, file: string, value: string): string {
   return `${set}; to make it permanent in systemd: systemctl ${user}set-property ${shellWord(unit)} ${property(value)}`
 }
 
-/** Returns a command that measures a group's need of memory with a limit that this host can spare. `limit` is the current one in bytes. */
+/**
+ * Returns commands that measure how much memory a group needs. They set a large limit that this host can spare. `limit`
+ * is the current limit in bytes.
+ */
 export function measure(path: string, file: string, limit: number): string {
   const enough = measuringLimit(limit, spareMemory())
   if (enough === undefined)

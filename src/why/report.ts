@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the report that --report wrote. Pure. The file is untrusted.
+// Parses a report that --report wrote. The file is untrusted. Pure.
 
 import { fail } from '../errors/errors.ts'
 import { quote } from '../text/quote.ts'
@@ -12,13 +12,13 @@ import type { Reason, Result } from '../verdict/result.ts'
 import type { WhyCause } from './explanation.ts'
 import { explainThrottling } from './throttle.ts'
 
-/** The parts of a report that `why` reads. */
+/** The fields of a report that `why` uses. */
 export type Report = Pick<
   Result,
   'command' | 'exitCode' | 'signal' | 'signalFrom' | 'reason' | 'limits' | 'usage' | 'cgroup' | 'verdict'
 > & { cause?: Cause }
 
-/** A report as in report.schema.json. */
+/** A report as described in report.schema.json. */
 export const knownReasons: Reason[] = [
   'not-found',
   'not-executable',
@@ -34,7 +34,7 @@ export const knownReasons: Reason[] = [
 ]
 const reasons = new Set<string>(knownReasons)
 
-/** Parses a report's text. @throws REPORT_INVALID */
+/** Parses a report from its text. @throws REPORT_INVALID */
 export function parseReport(text: string, path: string): Report {
   let value: unknown
   try {
@@ -45,7 +45,7 @@ export function parseReport(text: string, path: string): Report {
   return checkReport(value, path)
 }
 
-/** Checks a value, such as a result of `run`. @throws REPORT_INVALID */
+/** Checks that a value is a report or a result of `run`. @throws REPORT_INVALID */
 export function checkReport(value: unknown, path: string): Report {
   const check = (holds: boolean, what: string) => {
     if (!holds) throw fail('REPORT_INVALID', { path, why: `it has no ${what}` })
@@ -75,7 +75,7 @@ export function checkReport(value: unknown, path: string): Report {
   return report
 }
 
-/** Returns whether a value is a Cause. Checks every field that this file and words.ts read. */
+/** Returns true if a value is a Cause. Checks every field that this file and words.ts use. */
 function isCause(value: unknown): value is Cause {
   if (!isObject(value)) return false
   const { kind, limit, end, sideEvents, victims, command } = value as Cause
@@ -114,7 +114,7 @@ function isFigure(key: string, figure: unknown): boolean {
   return key === 'memoryPeakExact' || (typeof figure === 'number' && figure >= 0 && figure <= Number.MAX_SAFE_INTEGER)
 }
 
-/** Returns the cause of a report's verdict and the limits that held the job. */
+/** Returns the causes that a report contains: that of its verdict, and the limits that slowed the job. */
 export function reportCauses(report: Report, cpus: number): WhyCause[] {
   return [verdictCause(report), ...withinCauses(report), ...quotaCause(report, cpus)]
 }
@@ -123,7 +123,7 @@ const limitOf: { [reason in Reason]?: string } = { oom: 'memory.max', pids: 'pid
 
 const memoryKinds = ['oom', 'host-oom'] as const
 
-/** Returns the limit of the cause, or of a side event. */
+/** Returns the group limit of the report's cause, or of one of its side events. */
 function groupLimit({ cause }: Report, ...kinds: CauseKind[]): CauseLimit | undefined {
   if (!cause) return undefined
   return [cause, ...cause.sideEvents].find(({ kind }) => kinds.includes(kind))?.limit
@@ -178,7 +178,7 @@ const kinds: { [reason in Reason]: CauseKind } = {
   exit: 'exited',
 }
 
-/** Returns the report's own cause. A report of version 1 has a reason without a level. */
+/** Returns how certain the report's cause is. A report of version 1 has a reason, but not whose limit it was. */
 function sureOf(
   { cause, reason, exitCode, signal }: Report,
   isNamed: boolean,
@@ -195,7 +195,10 @@ function isCount(figure: number | undefined): figure is number {
   return Number.isSafeInteger(figure) && figure! > 0
 }
 
-/** Returns events that the job survived, or that led to its end although its reason is another: a timeout or an exit status. */
+/**
+ * Returns the events that the job survived. Also returns events that led to an end for which the report has another
+ * reason, a timeout or an exit status.
+ */
 function withinCauses(report: Report): WhyCause[] {
   const { reason, command, limits, verdict } = report
   const { oomKills = 0, pidsDenied = 0 } = report.usage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports once what holds up a running job if none of its tasks has run for some seconds. Loaded by hutch run after the start, on a
-// terminal or with --verbose.
+// Reports once what prevents a running job from making progress, if none of its tasks has run for some seconds. Loaded
+// by hutch run after the start, on a terminal or with --verbose.
 
 import { readWords } from '../cgroup/files.ts'
 import { pathOfDirectory } from '../cgroup/group-paths.ts'
@@ -13,22 +13,25 @@ import { formatLines } from '../verdict/format-result.ts'
 import type { WhyCause } from './explanation.ts'
 import { why } from './why.ts'
 
-/** Reasons that hold up a job. */
+/** What prevents a job from making progress. */
 export type StallReason = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
-/** Causes that make processes of a live group wait. */
+/** Kinds of causes that make the processes of a running group wait. */
 const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
-/** Excludes waiting for a CPU: a job that stands still does not use one, so that wait was earlier. */
+/** Leaves out waiting for a CPU: a job that makes no progress uses no CPU, so that it waited earlier. */
 const holds = ({ cause, limit }: WhyCause) => holding.has(cause) && limit !== 'cpu.pressure' && limit !== 'cpuset.cpus'
 const periodMs = 1500
-/** Number of consecutive samples with less CPU time than `stillShare` of the interval before a job counts as stalled. */
+/**
+ * Number of consecutive samples after which a job counts as stalled. In each, the job used less CPU time than the share
+ * `stillShare` of the interval.
+ */
 const stillLooks = 3
 const stillShare = 0.02
 const maxProcesses = 64
 
 /**
- * Samples a job's processes every 1.5 s until it calls `report` or the returned function is called. `directories` are the job's
- * groups. `pid` is its first process, if it has no group.
+ * Samples a job's processes every 1.5 s, until it has called `report` once or the returned function is called.
+ * `directories` are the job's groups. `pid` is its first process, used if it has no group.
  */
 export function watchStall(
   directories: readonly string[],
@@ -42,7 +45,7 @@ export function watchStall(
     seen = used
     if (still < stillLooks) return
     const stall = explainStall(directories, [...used.keys()])
-    // no limit holds it: it waits for input, a timer or another machine
+    // no limit was found: the job waits for input, a timer or another machine, so start counting again
     if (!stall) still = 0
     else {
       clearInterval(timer)
@@ -53,7 +56,7 @@ export function watchStall(
   return () => clearInterval(timer)
 }
 
-/** Returns the lines that hutch run prints about a job that stands still. */
+/** Returns the lines that hutch run prints about a job that makes no progress. */
 export function describeStall({ headline, evidence, remedy }: StallReason, color: boolean): string {
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
   const time = formatDuration(periodMs * stillLooks)
@@ -65,7 +68,10 @@ function membersOf(directories: readonly string[], pid: number): number[] {
   return first === undefined ? [pid] : readWords(first, 'cgroup.procs').slice(0, maxProcesses).map(Number)
 }
 
-/** Returns the CPU time of each process with its threads. Milliseconds, in ticks of 10: proc_pid_stat(5). */
+/**
+ * Returns the CPU time of each process, including its threads, in milliseconds. The kernel counts in ticks of 10 ms:
+ * proc_pid_stat(5).
+ */
 function usedBy(pids: readonly number[]): Map<number, number> {
   const ticks = (stat: string, field: number) => Number(statField(stat, field) ?? 0)
   return new Map(
@@ -76,7 +82,7 @@ function usedBy(pids: readonly number[]): Map<number, number> {
   )
 }
 
-/** Returns whether the processes are the same and have used almost no CPU time. */
+/** Returns true if the job still has the same processes, and these have used almost no CPU time. */
 function isStill(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>): boolean {
   if (now.size === 0 || now.size !== before.size) return false
   let total = 0
@@ -98,7 +104,7 @@ function explainGroup(directory: string): StallReason | undefined {
   }
 }
 
-/** Finds a process whose descriptor table is full: RLIMIT_NOFILE, proc_pid_limits(5). */
+/** Finds a process that has used up its descriptors: RLIMIT_NOFILE in proc_pid_limits(5). */
 function fullTable(pids: readonly number[]): StallReason | undefined {
   for (const pid of pids) {
     const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])
@@ -108,7 +114,7 @@ function fullTable(pids: readonly number[]): StallReason | undefined {
   return undefined
 }
 
-/** Explains a full descriptor table. */
+/** Explains that a process has used up its descriptors. */
 export function fullTableReason(pid: number, name: string, limit: number, open: number): StallReason {
   return {
     headline: `process ${pid} (${quote(name)}) has ${limit} file descriptors open, which is its limit`,

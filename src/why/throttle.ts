@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains the effect of a CPU limit on a group, with its arithmetic. Pure.
+// Explains the effect of cpu.max on a group in numbers. Pure.
 import type { CpuLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration } from '../text/units.ts'
@@ -8,15 +8,15 @@ import { type EvidenceLine, quotaLine, throttledShare } from '../verdict/limit-w
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise-command.ts'
 
-/** Facts about a group and its quota. Times in microseconds. */
+/** The facts about a group and its cpu.max. Times are in microseconds. */
 interface QuotaFacts extends Throttled {
-  /** Current processes and threads. */
+  /** Current number of processes and threads in the group. */
   tasks?: number | undefined
-  /** CPUs of the host. */
+  /** Number of CPUs of the host. */
   cpus: number
 }
 
-/** Returns the levels that throttled the group, its own first. */
+/** Returns a cause for each level whose cpu.max throttled the group: first the group itself, then its ancestors. */
 export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: number, tasks?: number): WhyCause[] {
   return levels.flatMap((level, i): WhyCause[] => {
     const { path, quota, period, periods, throttledPeriods, throttledUsec, cpuUsec } = level
@@ -44,13 +44,16 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
   })
 }
 
-/** Functions that make the commands: one allows so many CPUs, one sets a file. */
+/** Functions that make commands: one that allows a number of CPUs, and one that sets a kernel file. */
 interface CpuWords {
   raise: (cpus: number) => string
   limit: (file: string, value: string) => string
 }
 
-/** Explains what cpu.max did and what helps: more CPUs or, for bursts, a longer period or saved quota (cpu.max.burst). */
+/**
+ * Explains what cpu.max did, and what helps: more CPUs or, if the group works in bursts, a longer period or saved quota
+ * (cpu.max.burst).
+ */
 export function explainThrottling(name: string, facts: QuotaFacts, set: CpuWords): WhyCause {
   const { quota, period, throttledPeriods } = facts
   const { used, held, cpus, bursts, longer } = cpuNeed(facts)
@@ -91,7 +94,7 @@ export function explainThrottling(name: string, facts: QuotaFacts, set: CpuWords
   }
 }
 
-/** Returns the line about parallel tasks, which use up the quota early and wait for the rest of the period. */
+/** Returns a line about tasks that run in parallel: they use up the quota early, and then wait for the rest of the period. */
 function taskLine({ quota, period, tasks, cpus }: QuotaFacts): EvidenceLine[] {
   const together = Math.min(tasks ?? 0, cpus)
   if (together < 1 || together * period <= quota) return []

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts the findings of `why` to the Cause of results and reports. Called by why.ts. Pure.
+// Converts the findings of `why` to a Cause, as in results and reports. Called by why.ts. Pure.
 import type { Cause, CauseCounts, CauseKind, CauseLimit, SideEvent } from '../verdict/cause.ts'
 import { omitUndefined } from '../verdict/usage.ts'
 import type { Explanation, WhyCause } from './explanation.ts'
 
-/** Returns the count under its name in a Cause. */
+/** The name of the count in a Cause, for each kind. */
 const countNames: { [K in CauseKind]?: keyof CauseCounts } = {
   oom: 'oomKills',
   'host-oom': 'oomKills',
@@ -13,10 +13,13 @@ const countNames: { [K in CauseKind]?: keyof CauseCounts } = {
   slowed: 'slowed',
 }
 
-/** Kinds that mean that nothing was found. They are never side events. */
+/** Kinds which mean that nothing was found. They are never listed as side events. */
 const empty = new Set<CauseKind>(['unknown', 'running', 'not-kernel'])
 
-/** Returns the most important cause with the others as side events. For a report of version 2 returns its own cause. */
+/**
+ * Returns the most important cause, with the other causes as its side events. For a report of version 2, returns the
+ * report's own cause.
+ */
 export function toCause({ target, causes, unknown }: Omit<Explanation, 'cause'>): Cause {
   const [first, ...rest] = causes
   const wouldTell = first!.wouldTell ?? unknown[0]

@@ -22,13 +22,14 @@ import { type ProcessFacts, readGroupPaths, readProcessFacts } from './process.t
 import { checkReport, parseReport, type Report } from './report.ts'
 import { toCause } from './to-cause.ts'
 
-/** A target of `why` beside a number or a text: a result of `run`. */
+/** What `why` can explain: a process id, a name or path, or a result of `run`. */
 export type WhyTarget = number | string | Report
 
 /**
- * Explains what stopped or slowed a process, a group or a run: the limit, its level, the count and time, the victims, and a
- * remedy. `target` is a process id, or a group's path, name or directory; both may be gone already. It can also be the file of
- * `hutch run --report` or a result of `run`. Hutch need not have started the target.
+ * Explains what stopped or slowed a process, a group or a run: the limit, its level, the count and time, the victims,
+ * and a remedy. `target` is a process id, or a group's path, name or directory; the process or group may have ended
+ * already. It can also be the file of `hutch run --report` or a result of `run`. It need not be a job of hutch.
+ *
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
 export function why(target: WhyTarget): Explanation {
@@ -46,7 +47,7 @@ function checkTarget(target: WhyTarget): void {
       value: target,
       accepted: 'a process id, the path or name of a group, or a result of run',
     })
-  // a result has a command and a reason; other objects hold options, and why has no options
+  // a result of `run` has a command and a reason; refuse any other object, because it probably contains options, and `why` has none
   if (!('command' in target) && !('reason' in target)) refuseUnknown(target, [], '', 'option', 'why')
 }
 
@@ -63,7 +64,7 @@ function explain(target: WhyTarget): ExplanationDraft {
     return explainProcess(host, pid, process)
   }
   const file = isFile(name)
-  // a target written as a file path is never a misspelt group
+  // a name that looks like the path of a report is not explained as a misspelt group
   if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(encodePath(name)))))
     readReport(name)
   if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
@@ -73,7 +74,7 @@ function explain(target: WhyTarget): ExplanationDraft {
   return explainGone(host, name)
 }
 
-/** PID_MAX_LIMIT of 64-bit Linux. */
+/** The highest process id on 64-bit Linux (PID_MAX_LIMIT). */
 const largestPid = 4_194_304
 
 function noNumber(name: string): HutchError {
@@ -85,7 +86,12 @@ function ofReport(report: Report, name: string): ExplanationDraft {
   return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
 
-/** Finds a group by name, path or directory, by a unit's name or a container's id. Returns undefined if no group matches. @throws CGROUP_AMBIGUOUS */
+/**
+ * Finds a group by its name, path or directory, by the name of a systemd unit, or by the id of a container. Returns
+ * undefined if no group matches.
+ *
+ * @throws CGROUP_AMBIGUOUS
+ */
 function findGroup(host: Host, name: string): GroupPaths | undefined {
   try {
     return findGroupPaths(host, pathOfDirectory(host, name))
@@ -101,7 +107,7 @@ function onlyOne(name: string, found: string[]): string | undefined {
   return found[0]
 }
 
-/** Finds a removed group by path or name in the kernel's log. @throws CGROUP_AMBIGUOUS */
+/** Finds a removed group in the kernel's log, by its path or name. @throws CGROUP_AMBIGUOUS */
 function findLogged(log: LogFacts, path: string, name: string): string | undefined {
   const has = (wanted: string) =>
     killsIn(log, wanted, true).length > 0 || log.forkRefusals.some(({ group }) => group === wanted)
@@ -121,7 +127,7 @@ function explainGroup(host: Host, paths: GroupPaths, name: string): ExplanationD
   }
 }
 
-/** Returns what the log does not tell although it should have had more events. */
+/** Returns what remains unknown because the kernel's log does not contain everything. */
 function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   return [
     ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
@@ -133,7 +139,7 @@ function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   ]
 }
 
-/** Explains a process that runs, or one whose id may be in the kernel's log. */
+/** Explains a process that exists, or a process id that the kernel's log may mention. */
 function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): ExplanationDraft {
   const log = readLog()
   const paths = process && readGroupPaths(pid, host)
@@ -155,7 +161,10 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
 
 const ofRest = new Set(restRows.map(({ kind }) => kind))
 
-/** Returns whether a hierarchy is mounted from above this cgroup namespace's root. Its paths then differ from those of /proc/PID/cgroup. */
+/**
+ * Returns true if a hierarchy's mount begins above the root of this cgroup namespace. Its paths then differ from those
+ * in /proc/PID/cgroup.
+ */
 export function mountsAbove(mountinfo: string): boolean {
   return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
 }
@@ -172,7 +181,7 @@ function hiddenGroup(target: ExplanationDraft['target']): ExplanationDraft {
   }
 }
 
-/** Returns a note that the id may have belonged to an earlier process, because ids are reused. */
+/** Returns a note that the id belonged to an earlier process, if the kernel's log mentions one. The kernel reuses process ids. */
 function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts): string[] {
   const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
   if (!kill) return []
@@ -181,7 +190,7 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
   ]
 }
 
-/** Explains a removed group from the log. @throws WHY_TARGET_UNKNOWN */
+/** Explains a removed group from the kernel's log. @throws WHY_TARGET_UNKNOWN */
 function explainGone(host: Host, name: string): ExplanationDraft {
   const log = readLog()
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`

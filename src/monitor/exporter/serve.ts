@@ -16,7 +16,7 @@ const silentMs = 10_000
 
 const compress = promisify(gzip)
 
-/** Starts the HTTP server for the metrics. `look` takes a sample. @throws FILE_REFUSED */
+/** Starts the HTTP server for the metrics. `sample` takes a sample. @throws FILE_REFUSED */
 export async function serve(sample: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
   const answer = makeAnswers(sample, host)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {

@@ -68,7 +68,7 @@ function readLooks(recording: Recording, group: string, from: number, until: num
 }
 
 /**
- * Opens a recording that another process may be writing, and returns what `look` finds in it. The file is opened
+ * Opens a recording that another process may be writing, and returns what `sample` finds in it. The file is opened
  * read-only under another name, beside a copy of its log. It is refused unless root or this user owns it and no other
  * user can write it. Data written during the read is not used.
  */

@@ -17,7 +17,7 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Gro
   return row
 }
 
-/** Returns true if no figure of the group changes until its next sample differs. Returns false while a rate is unknown. */
+/** Returns true if the group need not be sent again until its sample changes. Returns false while a rate is unknown. */
 export function isQuiet(row: GroupRow, sample: GroupSample): boolean {
   return shownRates.every(({ name, by, of, figure }) => {
     const isKnown = by === 'second' && of === undefined

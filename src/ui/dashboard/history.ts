@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the last ten minutes of each group in ring buffers. Pure.
+// Keeps the figures of each group from the last ten minutes in ring buffers. Pure.
 import { type GroupRow, type Past, type Track, tracks } from './api-types.ts'
 
-/** Number of samples kept: ten minutes at one per second. */
+/** Number of samples that are kept: ten minutes, with one sample a second. */
 export const maxPageSamples = 600
 
-/** Maximum number of ring buffers (17 KiB each). Further active groups have no history. */
+/** Maximum number of ring buffers, of 17 KiB each. Groups beyond this number have no history. */
 const maxRings = 1500
 
 const amounts = ['cpus', 'memory', 'pids', 'readBytes', 'writtenBytes'] as const satisfies Track[]
-/** Figures stored as shares, with the precision of a row. */
+/** Figures that are shares, stored with the precision of a row of the table. */
 const shares = ['throttled', 'cpuStalled', 'memoryStalled', 'ioStalled'] as const satisfies Track[]
 const sharesOfOne = 10_000
 const unknownShare = 0xffff
-/** Figures that rarely change, stored as a list of changes. */
+/** Limits, which rarely change and so are stored as a list of changes. */
 const limits = ['cpuMax', 'memoryMax', 'pidsMax'] as const satisfies Track[]
 
 interface History {
-  /** Adds a sample. A row that is the same object as before has not changed. */
+  /** Adds a sample of all groups. A row that is the same object as in the last call counts as unchanged. */
   add(time: number, rows: ReadonlyMap<string, GroupRow>): void
   of(path: string): Past
 }
 
 interface Group {
   row: GroupRow
-  /** Index of the first sample. */
+  /** Index of the sample in which the group first appeared. */
   since: number
-  /** The ring buffers. Undefined while the row has never changed. */
+  /** The ring buffers with the group's figures. Undefined until the group's row first changes. */
   ring: { amounts: Float32Array; shares: Uint16Array } | undefined
   limited: { since: number; row: GroupRow }[]
 }

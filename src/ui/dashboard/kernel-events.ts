@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches for kills and refusals, so that the dashboard shows them before the next sample.
+// Watches the kernel's counters of kills and refusals, so that the dashboard shows them before the next sample.
 
 import { openSources } from '../../cgroup/event-sources.ts'
 import { watchPath } from '../../cgroup/files.ts'
@@ -10,22 +10,22 @@ import type { GroupRow } from './api-types.ts'
 
 const settleMs = 100
 
-/** Maximum number of watched groups, because each needs descriptors. Others are covered by the next sample. */
+/** Maximum number of watched groups, because each needs descriptors. Events in further groups appear with the next sample. */
 const maxGroups = 128
 
-/** Maximum number of new groups to watch between two samples. More would cost more than a sample. */
+/** Maximum number of new groups to watch between two samples. For more groups, a sample costs less. */
 const maxEarly = 8
 
-/** Maximum number of watched directories in which groups are created and removed. */
+/** Maximum number of directories that are watched for created and removed groups. */
 const maxDirectories = 32
 
 interface Alarms {
-  /** Watches only groups with processes and a limit. */
+  /** Sets the groups to watch: those of the rows that have processes and a limit. */
   follow(rows: ReadonlyMap<string, GroupRow>): void
   close(): void
 }
 
-/** Opens the watches. `told`: a group's counter increased. `moved`: groups were created or removed. */
+/** Starts watching. `report` is called when a group's counter increased, `moved` when groups were created or removed. */
 export function openAlarms(
   host: Host,
   report: (at: number, group: string, kind: 'oom' | 'refused', total: number) => void,
@@ -55,7 +55,7 @@ export function openAlarms(
           },
           changed(read) {
             read()
-            // v1 notifies before it increases the counter
+            // wait a moment, because v1 notifies before it increases the counter
             clearTimeout(settling)
             settling = setTimeout(() => sources.read(), settleMs)
           },
@@ -67,7 +67,7 @@ export function openAlarms(
         sources.close()
       })
     } catch (error) {
-      // the group is gone, its name is not accepted, or descriptors ran out: samples cover it
+      // the group was removed, its name is invalid, or no descriptor was free: the next sample shows its events
       if (!HutchError.is(error)) throw error
     }
   }
@@ -77,11 +77,11 @@ export function openAlarms(
     directories.set(
       path,
       watchPath(directory, (name) => {
-        // ignore writes to kernel files, which are frequent
+        // ignore changes to the kernel's own files, which are frequent
         if (/^(cgroup|memory|cpu|pids|io|hugetlb|cpuset|rdma|misc)\.|^(tasks|notify_on_release)$/.test(name)) return
-        // a short-lived group may be gone before the next sample
+        // report the group now, because a short-lived group may be removed before the next sample
         const group = path === '/' ? `/${name}` : `${path}/${name}`
-        // the group was removed or created, or both: it may be another group of the same name
+        // stop watching the group: it was removed, created, or both, and another group may have its name now
         watched.get(group)?.()
         watched.delete(group)
         if (watched.size < maxGroups && ++early <= maxEarly) watch(group)

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes markers from counters that only increase. Counters come from samples and, earlier, from kernel events. Pure.
+// Makes markers for events from counters that only increase. Counters come from samples and, earlier, from kernel
+// events. Pure.
 import type { GroupRow, Mark } from './api-types.ts'
 
-/** Number of markers that are kept for pages opened later. */
+/** Number of markers that are kept for pages that are opened later. */
 const kept = 500
 
-/** Time without throttling after which new throttling makes a marker. Milliseconds. */
+/** Milliseconds without throttling after which new throttling makes another marker. */
 const freeMs = 10_000
 
 interface Marks {
-  /** Makes markers from the new counts in a sample's rows. */
+  /** Returns markers for the counters that increased in a sample's rows. */
   take(time: number, rows: { [path: string]: GroupRow }, known: (path: string) => boolean): void
-  /** Forgets removed groups, whose names may be reused. */
+  /** Forgets the counters of removed groups, because new groups may have the same names. */
   forget(groups: readonly string[]): void
-  /** Makes a marker from a counter that a kernel event reported. */
+  /** Makes a marker for a counter that increased according to a kernel event. */
   report(at: number, group: string, kind: 'oom' | 'refused', total: number): void
-  /** Returns the markers since the last call. */
+  /** Returns the markers that were made since the last call. */
   fresh(): Mark[]
   readonly all: readonly Mark[]
 }
@@ -36,7 +37,7 @@ export function makeMarks(): Marks {
   const count = (at: number, group: string, kind: 'oom' | 'refused', total: number, isNew: boolean) => {
     const before = counts[kind].get(group)
     counts[kind].set(group, total)
-    // counts from before the first sample make no marker; a group created since then began at 0
+    // events before the first sample make no marker; the counter of a group that is created later starts at 0
     const more = total - (before ?? (isNew ? 0 : total))
     if (more > 0) add({ at, group, kind, count: more })
   }

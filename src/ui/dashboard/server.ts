@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dashboard's HTTP server: the page, the stream of changes, a group's history and processes, and changes if allowed.
+// Serves the dashboard by HTTP: the page, the stream of changes, a group's history and processes and, if allowed,
+// changes to groups.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type ActionResult, freeze, holdsMyself, kill, limits, setLimit } from '../../cgroup/actions.ts'
 import { HutchError } from '../../errors/errors.ts'
@@ -11,7 +12,7 @@ import type { ActionRequest, Processes, ProcessRow, Session } from './api-types.
 import { openFeed } from './feed.ts'
 import { makeStreams } from './sse.ts'
 
-/** The page's built files. */
+/** The built files of the page. */
 export interface Page {
   html: string
   css: string
@@ -20,15 +21,15 @@ export interface Page {
 
 interface DashboardOptions {
   address: string
-  /** The TCP port. 0: any free port. */
+  /** TCP port to listen on; 0 means any free port. */
   port: number
-  /** Allows changing limits, freezing and killing groups. */
+  /** True if users of the page may change limits, and freeze and kill groups. */
   allowChanges: boolean
   page: Page
 }
 
 interface Dashboard {
-  /** The URL with the token in the fragment, which browsers do not send. */
+  /** The URL to open. Its fragment contains the token, because browsers do not send fragments. */
   readonly url: string
   close(): void
 }
@@ -138,7 +139,7 @@ async function openSession(gate: Gate, request: IncomingMessage, response: Serve
   reply(response.setHeader('set-cookie', gate.cookie()), 200, session)
 }
 
-/** Reads a request's JSON. Returns undefined if it is too long or invalid. */
+/** Reads the JSON in the body of a request. Returns undefined if it is too long or invalid. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = []
   let length = 0
@@ -172,7 +173,7 @@ async function change(host: Host, wish: ActionRequest): Promise<ActionResult> {
   return action === 'kill' ? kill(group) : freeze(group, action === 'freeze')
 }
 
-/** Returns the largest processes of a group and its descendants. */
+/** Returns the processes of a group and its descendants that use the most memory. */
 function listProcesses(host: Host, within: string): Processes {
   const all: ProcessRow[] = []
   for (const [group, members] of readMembers(host, within))
@@ -185,7 +186,7 @@ function listProcesses(host: Host, within: string): Processes {
   return { processes: processes.slice(0, maxProcesses), more: Math.max(0, processes.length - maxProcesses) }
 }
 
-/** Caches answers by key for this time. */
+/** Caches the results of a function by key for this time. */
 function freshFor<T>(ms: number, make: (key: string) => T): (key: string) => T {
   let last: { key: string; at: number; value: T } | undefined
   return (key) => {

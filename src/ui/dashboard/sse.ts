@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends events to open pages (server-sent events). A slow reader gets nothing until it has caught up, and then the complete state.
+// Sends events to open pages (server-sent events). A page that reads slowly gets nothing until it has read everything
+// sent so far, and then the complete state.
 import type { ServerResponse } from 'node:http'
 
-/** Maximum number of open pages. */
+/** Maximum number of pages that can be connected. */
 const maxStreams = 16
 
-/** Time after which a page that reads nothing is disconnected. Milliseconds. */
+/** Milliseconds after which a page is disconnected if it reads nothing. */
 const patienceMs = 30_000
 
 interface Stream {
   response: ServerResponse
-  /** Time since which the page has unread data. */
+  /** The time since when the page has not read all of its data. */
   behindSince: number | undefined
   missed: boolean
 }
 
 interface Streams {
-  /** Adds a page. Returns false if there are too many. */
+  /** Connects a page. Returns false if too many pages are connected. */
   add(response: ServerResponse): boolean
-  /** Sends the event `change` to all pages. */
+  /** Sends the event `change` to all connected pages. */
   send(change: unknown): void
   readonly size: number
   close(): void
 }
 
-/** Makes the streams. `all` makes the event `all`; `counted` receives the number of pages; `clock` returns milliseconds. */
+/**
+ * Creates the streams. `all` returns the content of the event `all`. `counted` is called with the number of pages.
+ * `clock` returns milliseconds.
+ */
 export function makeStreams(
   all: () => unknown,
   counted: (streams: number) => void,
@@ -43,7 +47,7 @@ export function makeStreams(
       if (streams.size >= maxStreams) return false
       const stream: Stream = { response, behindSince: undefined, missed: false }
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      // the sample that the first page triggers must not be sent before the complete state
+      // called before the page is added, so that the sample which it triggers is not sent to the page before the complete state
       counted(streams.size + 1)
       streams.add(stream)
       response.on('drain', () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses a terminal's input into keys. Sequences are those of xterm and the Linux console. Pure.
+// Parses the input from a terminal into keys. Knows the sequences of xterm and of the Linux console. Pure.
 
-/** A key's name, its character, or `paste:` with the pasted text. */
+/** A key: its name, the character that it types, or `paste:` followed by pasted text. */
 export type Key = string
 
 const sequences: { [sequence: string]: Key } = {
@@ -37,7 +37,7 @@ const controls: { [character: string]: Key } = {
   '\x15': 'clear',
 }
 
-/** Parses keys. A single escape is the Escape key. Ignores unknown sequences. */
+/** Parses input into keys. A single escape character is the Escape key. Unknown sequences are ignored. */
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = []
   for (const [, pasted, sequence, alone, control, character] of text.matchAll(

@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws a full-screen terminal page: writes only changed lines, in one write, and restores the terminal at the end.
+// Draws a full-screen page on a terminal. Writes only lines that changed, in a single write, and restores the terminal
+// at the end.
 import { writeSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import { fail } from '../../errors/errors.ts'
 
-/** Alternate screen, no cursor, no line wrap, bracketed paste. */
+/** Sequences for the alternate screen, no cursor, no line wrap and bracketed paste. */
 const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J'
 const leave = '\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l'
-/** Start of a synchronized update, which supporting terminals show at once. */
+/** Starts a synchronized update, which supporting terminals show only when it is complete. */
 const begin = '\x1b[?2026h'
 const end = '\x1b[?2026l'
 
 interface Screen {
   readonly rows: number
   readonly columns: number
-  /** Draws the lines from the top. */
+  /** Draws lines from the top of the screen. */
   draw(lines: readonly string[]): void
-  /** Makes the next `draw` write all lines. */
+  /** Forgets what is on the screen, so that the next `draw` writes all lines. */
   forget(): void
-  /** Restores the terminal and stops the process group until it is continued, as Ctrl-Z does. */
+  /** Restores the terminal, then stops the process group as Ctrl-Z does, until it is continued. */
   suspend(): void
-  /** Restores the terminal. Later calls do nothing. */
+  /** Restores the terminal. Further calls do nothing. */
   close(): void
 }
 
-/** An incomplete sequence. The Escape key looks the same, so its meaning is decided after a short wait. */
+/**
+ * Matches an incomplete key sequence at the end of the input. It can also be the Escape key, which is decided after a
+ * short wait.
+ */
 const unfinished = /\x1b(?:\[[0-?]*[ -/]*|O)?$/
 const escapeDelay = 50
 const unfinishedPaste = /\x1b\[200~(?!.*\x1b\[201~)/s
 
-/** Checks the terminal. @throws OPTION_CONFLICT if it cannot show a full screen */
+/** Checks that stdin and stdout are a terminal that can show a full screen. @throws OPTION_CONFLICT if not */
 export function checkTerminal(command: string, remedy: string): void {
   const name = `hutch ${command}`
   if (!process.stdin.isTTY || !process.stdout.isTTY)
@@ -38,7 +42,10 @@ export function checkTerminal(command: string, remedy: string): void {
     throw fail('OPTION_CONFLICT', { name, why: 'a terminal of type dumb cannot show a full screen', remedy })
 }
 
-/** Opens the screen. `typed` receives input; `resized` is called at a new size, `over` when the terminal is gone. */
+/**
+ * Opens the full screen. `typed` is called with input, `resized` when the size has changed, and `over` when the
+ * terminal is closed.
+ */
 export function openScreen(on: { typed: (text: string) => void; resized: () => void; over: () => void }): Screen {
   const { stdin, stdout } = process
   const decoder = new StringDecoder()
@@ -78,21 +85,21 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
     shown = []
     on.resized()
   }
-  // the shell has used the terminal in the meantime, whoever stopped the process
+  // draw everything again: while this process was stopped, the shell has used the terminal
   const continued = () => {
-    // Node's record of the mode is outdated
+    // the shell has changed the mode, so make Node set it again
     stdin.setRawMode(false)
     take()
     on.resized()
   }
   const stopped = () => stop(process.pid)
-  /** Stops the process group as the terminal would, so that a waiting parent stops, too. */
+  /** Stops the process group as the terminal does on Ctrl-Z. A parent that waits for this process therefore stops, too. */
   const stop = (pid: number) => {
     give()
     process.off('SIGTSTP', stopped)
     process.kill(pid, 'SIGTSTP')
     process.on('SIGTSTP', stopped)
-    // the kernel does not stop an orphaned process group
+    // the kernel does not stop an orphaned process group, so continue at once
     if (!open) continued()
   }
   const listeners = { SIGCONT: continued, SIGTSTP: stopped }
@@ -102,7 +109,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   stdout.on('error', on.over)
   stdout.on('resize', resized)
   for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener)
-  // the terminal is restored however the process ends
+  // restore the terminal, however the process ends
   process.on('exit', give)
   take()
   return {
@@ -116,7 +123,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
       if (!open) return
       let text = shown.length === 0 ? '\x1b[2J' : ''
       const fitting = lines.slice(0, stdout.rows || 24)
-      // erase first: erasing after a full line would remove its last character
+      // erase the line before writing it: erasing after a full line would remove the line's last character
       for (const [i, line] of fitting.entries()) if (line !== shown[i]) text += `\x1b[${i + 1};1H\x1b[K${line}\x1b[0m`
       if (fitting.length < shown.length) text += `\x1b[${fitting.length + 1};1H\x1b[J`
       shown = fitting
@@ -138,7 +145,10 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   }
 }
 
-/** Writes synchronously, so that it works at process exit. Ignores a terminal that is gone. */
+/**
+ * Writes synchronously, because asynchronous writes are lost at the end of the process. Ignores errors of a terminal
+ * that is closed.
+ */
 function write(text: string): void {
   let bytes = Buffer.from(text)
   for (let tries = 0; bytes.length > 0 && tries < 1000; tries++)

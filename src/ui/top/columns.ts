@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of hutch top: their contents, how they sort, and which are omitted first on a narrow terminal. Pure.
+// Defines the columns of hutch top: their contents, how they sort, and which are left out first on a narrow terminal.
+// Pure.
 import type { ColumnOf, Text } from '../../cgroup/controllers/figure.ts'
 import {
   type FigureOf,
@@ -18,22 +19,22 @@ import type { TopRow } from './rows.ts'
 interface TopColumn {
   title: string
   width: number
-  /** Columns with the highest rank are omitted first if the terminal is too narrow. */
+  /** The column with the highest rank is left out first if the terminal is too narrow. */
   rank: number
   text: (row: TopRow) => string
-  /** Value by which the list is sorted; absent if the column sorts by name. */
+  /** Returns the value by which the column sorts. Absent if the column sorts by name. */
   value?: (row: TopRow) => number | undefined
-  /** Returns the colour of the cell, by its share of a limit or by whether it rose. */
+  /** Returns the cell's colour, which depends on its share of a limit, or on whether it has risen. */
   color?: (row: TopRow) => 'high' | 'near' | undefined
   left?: true
-  /** Name of the column in the first line of the screen. */
+  /** The column's name in the first line of the screen. */
   words: string
 }
 
-/** Name in the table of figures; `name` and `pressure` are defined here. */
+/** A column's name in the table of figures. The columns `name` and `pressure` are defined in this file. */
 export type ColumnName = string
 
-/** Formats a size for a column: `50.0M`. */
+/** Formats a size in bytes for a column, such as `50.0M`. */
 export function shortSize(bytes: number | 'max' | undefined): string {
   if (bytes === undefined) return '-'
   return formatSize(bytes)
@@ -45,7 +46,7 @@ export function percent(share: number | undefined, digits = 1): string {
   return share === undefined ? '-' : `${(share * 100).toFixed(digits)}%`
 }
 
-/** Draws a bar with a resolution of an eighth of a column. */
+/** Draws a bar of characters; its length is precise to an eighth of a character. */
 export function drawBar(share: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
   const full = '█'.repeat(eighths >> 3)
@@ -55,19 +56,19 @@ export function drawBar(share: number, width: number): string {
 
 const barWidth = 8
 
-/** Returns the share of its limit that a figure has reached; undefined without a limit. */
+/** Returns which share of its limit a figure has reached. Returns undefined without a limit. */
 export function shareOf(sample: GroupSample, figure: NamedFigure): number | undefined {
   const limit = limitOf(figure)
   const [value, max] = [sample[figure.name as FigureOf<'count'>], limit && sample[limit.name]]
   return value !== undefined && typeof max === 'number' && max > 0 ? value / max : undefined
 }
 
-/** Returns the colour of a share close to its limit; undefined for other shares. */
+/** Returns the colour for a share of a limit: `near` from 0.7, `high` from 0.9, otherwise undefined. */
 function nearness(share: number | undefined): 'high' | 'near' | undefined {
   return share === undefined || share < 0.7 ? undefined : share >= 0.9 ? 'high' : 'near'
 }
 
-/** Returns the column of a figure. */
+/** Returns the column that shows a figure. */
 function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
   const of = ({ sample }: TopRow) => sample[figure.name as FigureOf<'count' | 'limit'>]
   const limit = limitOf(figure)
@@ -100,7 +101,7 @@ function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
   }
 }
 
-/** Returns the column of a rate. */
+/** Returns the column that shows a rate. */
 function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopColumn {
   const value = ({ rates }: TopRow) => rates?.[name]
   const texts: { [text in Text]?: (value: number | undefined) => string } = {
@@ -109,7 +110,7 @@ function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopCol
     size: (bytes) => shortSize(bytes === undefined ? undefined : Math.round(bytes)),
   }
   const text = texts[spec.text]!
-  // a device has no rate before its second sample
+  // a device that appeared after the previous sample has no rate yet
   const before = ({ sample }: TopRow) =>
     by === 'second' && of !== undefined && sample[figure.name] !== undefined ? 0 : undefined
   return {
@@ -138,7 +139,7 @@ const pressureColumn: TopColumn = {
 
 const nameColumn: TopColumn = { title: 'GROUP', width: 20, rank: 0, text: ({ name }) => name, words: 'name' }
 
-/** A column with its position from the left, and its position among the sort columns. */
+/** A column with its position from the left, and with its position in the order of sorting keys. */
 type Placed = readonly [name: ColumnName, column: TopColumn, order: number, sorts: number | undefined]
 
 const unsorted: readonly Placed[] = [
@@ -157,13 +158,16 @@ export const columns: { [name: ColumnName]: TopColumn } = Object.fromEntries(
   placed.map(([name, column]) => [name, column]),
 )
 
-/** Columns by which the user can sort, in the order in which the key `s` selects them. */
+/** Names of the columns by which the user can sort, in the order in which the key `s` selects them. */
 export const sortable: ColumnName[] = placed
   .filter(([, , , sorts]) => sorts !== undefined)
   .sort((a, b) => a[3]! - b[3]!)
   .map(([name]) => name)
 
-/** Returns the columns that fit, with at least 20 characters for the name. The sorted column is dropped last. */
+/**
+ * Returns the columns that fit into the width, with at least 20 characters for the name. The column that the list is
+ * sorted by is left out last.
+ */
 export function chooseColumns(width: number, sort: ColumnName = 'cpu'): ColumnName[] {
   const chosen = Object.keys(columns).filter((name) => name !== 'name')
   const needed = () => chosen.reduce((sum, name) => sum + columns[name]!.width + 1, 0)

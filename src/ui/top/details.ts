@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the details of one group, with graphs of its figures. Pure.
+// Draws the details of a group in hutch top, with graphs of its figures. Pure.
 import type { Text } from '../../cgroup/controllers/figure.ts'
 import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../../cgroup/controllers/figures.ts'
 import { withName } from '../../monitor/container-name.ts'
@@ -18,13 +18,13 @@ interface DetailsView {
   sample: GroupSample | undefined
   rates: GroupRates | undefined
   history: History
-  /** The container's name by its engine. */
+  /** The name that the container engine gave to the group's container. */
   container?: string | undefined
 }
 
 export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k kill  l limit'
 
-/** Returns all lines of the details, the name first. */
+/** Returns all lines of a group's details; the first is its name. */
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
   const name = withName(path, view.container)
@@ -89,7 +89,7 @@ function describe(
   ]
 }
 
-/** Returns the lines of one controller's figures, from the table of figures. */
+/** Returns the lines for the figures of a controller, from the table of figures. */
 function figureLines(controller: string, sample: GroupSample): [string, string | undefined][] {
   return figures.flatMap((figure): [string, string | undefined][] => {
     const { name, detail, v2 } = figure

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the list of hutch top as lines. Escapes foreign names with `printable`. Pure.
+// Draws the list of groups in hutch top as lines of text. Escapes untrusted names with `printable`. Pure.
 
 import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
@@ -13,21 +13,21 @@ export interface Frame {
   color: boolean
 }
 
-/** The content of the list. */
+/** What the list shows. */
 interface ListView {
   now: Snapshot
   list: readonly TopRow[]
   selected: number
   offset: number
   choice: Choice
-  /** The title. The time of day by default. */
+  /** The text in the first line. By default the time of day. */
   title?: string | undefined
 }
 
 export const help =
   '? help  q quit  ⏎ details  ←→ fold  t tree  s/S sort  r reverse  / filter  a all  f freeze  k kill  l limit'
 
-/** Returns the number of list lines above the last line. */
+/** Returns how many lines the list has on the screen, without the last line. */
 export function listHeight(frame: Frame): number {
   return Math.max(1, frame.rows - 3)
 }
@@ -39,7 +39,7 @@ const reverse = paint('7')
 const red = paint('31')
 const yellow = paint('33')
 
-/** Draws all lines except the last. */
+/** Draws all lines of the screen except the last. */
 export function drawList(view: ListView, frame: Frame): string[] {
   const { list, selected, offset, choice } = view
   const chosen = chooseColumns(frame.columns, choice.sort)
@@ -66,14 +66,14 @@ export function drawList(view: ListView, frame: Frame): string[] {
   ]
 }
 
-/** Returns a group's indented name. At least half of the width stays for the name, at any depth. */
+/** Returns a group's name, indented by its depth in the tree. The indentation takes at most half of the width. */
 function nameOf(row: TopRow, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
   const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${isFrozen(row.sample) ? '(frozen) ' : ''}`
   return `${lead}${shortenPath(escapeUnsafe(row.name), width - lead.length)}`
 }
 
-/** Colours a cell that is close to its limit or has just risen. */
+/** Colours a cell whose figure is close to its limit or has just risen. */
 function paintCell(name: ColumnName, row: TopRow, text: string, color: boolean): string {
   const found = columns[name]!.color?.(row)
   return found === 'high' ? red(text, color) : found === 'near' ? yellow(text, color) : text

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The help page of hutch top: keys and columns. Pure.
+// Contains the help page of hutch top: keys and columns. Pure.
 
 const keys = `↑ ↓ PgUp PgDn Home End   select a group
 ← → space                fold and unfold it
@@ -11,7 +11,7 @@ a                        groups without processes, too
 Ctrl-L                   draw anew
 q Ctrl-C                 quit`
 
-/** Keys that change a group after a question. */
+/** Keys that change a group, after the user has confirmed it. */
 export const changes = `f                        freeze or thaw it and its descendants
 k                        kill all processes in it and its descendants
 l                        change a limit: f, k and l ask for confirmation`
@@ -26,7 +26,7 @@ OOM       total OOM kills`
 export const helpFooter = 'any key goes back'
 export const longHelpFooter = '↑↓ PgUp PgDn scroll, any other key goes back'
 
-/** Returns the page. `own` are the keys of this screen only. */
+/** Returns the lines of the help page. `own` are keys that only this screen has. */
 export function drawHelp(own: string): string[] {
   return `${own}\n${keys}\n\n${titles}`.split('\n')
 }

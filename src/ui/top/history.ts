@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the latest figures of every group, for the sparklines of its details. Pure.
+// Keeps the latest figures of every group, for the graphs in its details. Pure.
 import { type FigureOf, figures, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 
-/** Number of samples kept. */
+/** Number of samples that are kept. */
 export const maxTopSamples = 120
 
 type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
 
-/** Graphs in the table of figures, by name. */
+/** Figures and rates for which graphs can be drawn, by name. */
 const tracks: { readonly [track: string]: Read } = Object.fromEntries([
   ...figures.flatMap(({ name, track }): [string, Read][] =>
     track ? [[track, (sample) => sample[name as FigureOf<'count'>]]] : [],
@@ -19,17 +19,17 @@ const tracks: { readonly [track: string]: Read } = Object.fromEntries([
 export type TrackName = string
 const names = Object.keys(tracks)
 
-/** Returns a figure, or NaN if it is unknown. */
+/** Returns the value of a figure or rate in a sample. Returns NaN if it is unknown. */
 export function figureOf(track: TrackName, sample: GroupSample, rates: GroupRates | undefined): number {
   return tracks[track]!(sample, rates) ?? Number.NaN
 }
 
 export interface History {
-  /** Returns the figures, oldest first. NaN is unknown. */
+  /** Returns a group's values of a figure, oldest first. NaN means unknown. */
   of(path: string, track: TrackName): number[]
 }
 
-/** Makes a history of the added samples. */
+/** Creates an empty history, to which samples are added. */
 export function makeTopHistory(): History & { add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void } {
   let groups = new Map<string, Float64Array>()
   let looks = 0
@@ -60,7 +60,10 @@ export function makeTopHistory(): History & { add(now: Snapshot, rates: Readonly
 
 const levels = '▁▂▃▄▅▆▇█'
 
-/** Draws a character for each figure, scaled from 0 to the maximum (or to `most`, if higher). An unknown figure is blank. */
+/**
+ * Draws a graph with one character for each value. It is scaled from 0 to the highest value, or to `max` if that is
+ * higher. An unknown value is blank.
+ */
 export function drawSparkline(figures: readonly number[], width: number, most = 0): string {
   const last = figures.slice(-width)
   const top = Math.max(most, ...last.filter((figure) => !Number.isNaN(figure)))

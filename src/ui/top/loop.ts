@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The event loop of hutch top and hutch replay: keys, signals, changes of the window size, ticks.
+// Runs the event loop of hutch top and hutch replay: keys, signals, changes of the window size and ticks.
 import { wantsColor } from '../../verdict/format-result.ts'
 import { type Key, parseKeys } from '../terminal/keys.ts'
 import { openScreen } from '../terminal/screen.ts'
@@ -8,21 +8,21 @@ import { makeRows } from './rows.ts'
 import { type Actions, press, type State } from './state.ts'
 import { drawState, type ViewContent, type ViewWords } from './view.ts'
 
-/** The source of the screen's content. */
+/** Where the screen's content comes from: live samples, or a recording. */
 interface Source {
-  /** The two samples that are shown. */
+  /** Returns the two samples that are shown. */
   shown(): ViewContent
   words?(): ViewWords
-  /** Handles a key and returns whether it did. Other keys go to the list. */
+  /** Handles a key. Returns false for an unknown key, which the list then handles. */
   press?(key: Key): boolean
-  /** Advances and returns whether the content changed. */
+  /** Moves on in time. Returns true if the content has changed. */
   tick(): boolean
-  /** Milliseconds between two ticks. `first` is the time until the first tick, if that is shorter. */
+  /** Milliseconds between two ticks. `first` is the time until the first tick, if that is shorter than `every`. */
   every: number
   first?: number
 }
 
-/** The running loop, for asynchronous actions. */
+/** The running loop, for actions that end asynchronously. */
 interface Loop {
   redraw(): void
   /** Ends the loop with this error. */
@@ -31,7 +31,7 @@ interface Loop {
 
 const signals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const
 
-/** Runs until a key or a signal ends the loop. Resolves with the exit status. */
+/** Runs the loop until a key or a signal ends it. Resolves with the exit status. */
 export function runLoop(state: State, source: Source, actions: (loop: Loop) => Actions): Promise<number> {
   const color = wantsColor(process.stdout)
   return new Promise((resolve, reject) => {
@@ -43,7 +43,7 @@ export function runLoop(state: State, source: Source, actions: (loop: Loop) => A
       screen.close()
       act()
     }
-    /** Runs code and, on an error, restores the terminal before the error is printed. */
+    /** Runs a function. If it fails, restores the terminal before the error is printed. */
     const guarded = (work: () => void) => {
       try {
         work()
@@ -53,7 +53,7 @@ export function runLoop(state: State, source: Source, actions: (loop: Loop) => A
     }
     const redraw = () => guarded(draw)
     const does = actions({ redraw, fail: (error) => end(() => reject(error)) })
-    /** Handles a key. Returns false if the program ends or stops. */
+    /** Handles a key. Returns false if the program ends or is stopped by it. */
     const take = (key: Key): boolean => {
       if (key === 'redraw') screen.forget()
       if (key !== 'interrupt' && source.press?.(key)) return true

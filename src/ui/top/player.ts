@@ -13,7 +13,7 @@ import { type Actions, edit, makeState } from './state.ts'
 import type { ViewWords } from './view.ts'
 
 const speeds = [1, 2, 5, 10, 30, 60, 300, 1800]
-/** Minimum milliseconds between two steps on the screen. */
+/** Minimum milliseconds between two changes of the screen. */
 const tick = 250
 
 const keys = `p                        pause, or play on
@@ -26,7 +26,7 @@ const help =
   '? help  q quit  p pause  , . step  [ ] minute  { } hour  < > ends  + - speed  g go to  ⏎ details  s sort  / filter'
 const detailsHelp = 'esc back  ? help  q quit  p pause  , . step  [ ] minute  { } hour  + - speed  g go to  ↑↓ scroll'
 
-/** Unused actions: a recording cannot be changed, so keys for changes are not passed on. */
+/** Actions that do nothing: a recording cannot be changed, so the keys for changes have no effect. */
 const noActions: Actions = {
   holdsMyself: () => false,
   freeze: async () => ({ done: false, said: '' }),
@@ -35,7 +35,7 @@ const noActions: Actions = {
   run: () => {},
 }
 
-/** Plays until a key or a signal ends it. Returns the exit status. @throws RECORD_EMPTY, RECORD_INVALID */
+/** Plays the recording until a key or a signal ends it. Returns the exit status. @throws RECORD_EMPTY, RECORD_INVALID */
 export function play(recording: Recording, path: string, top: string): Promise<number> {
   const cursor = makeCursor(recording, path)
   const end = recording.spans.reduce((latest, span) => Math.max(latest, span.end), 0)
@@ -43,7 +43,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   const history = makePast(recording, cursor)
   let playing = true
   let speed = 0
-  /** Current time in the recording. */
+  /** The time in the recording that is shown, in milliseconds since 1970. */
   let time = cursor.now.time
   let typing: string | undefined
 
@@ -56,7 +56,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     cursor.move(looks)
     time = cursor.now.time
   }
-  /** Advances by milliseconds of recorded time. Skips time without samples. */
+  /** Moves forward by milliseconds of recorded time. Skips times without samples. */
   const advance = (ms: number) => {
     time += ms * speeds[speed]!
     for (;;) {
@@ -74,7 +74,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     }
   }
 
-  /** Returns true if the key moves through time. */
+  /** Handles a key that moves through time. Returns false for any other key. */
   const pressTime = (key: Key): boolean => {
     const jumps: { [key: Key]: number } = { '[': -60_000, ']': 60_000, '{': -3_600_000, '}': 3_600_000 }
     if (key === 'p') playing = !playing
@@ -100,7 +100,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     } else typing = edit(typing!, key)
   }
 
-  /** Returns true if the key moves through time, or edits the typed text. */
+  /** Handles a key that moves through time, or edits a time that the user types. Returns false for any other key. */
   const pressed = (key: Key): boolean => {
     if (typing !== undefined && key !== 'suspend') {
       typeTime(key)
@@ -126,7 +126,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   return runLoop(state, { shown, words, press: pressed, tick: goOn, every: tick }, () => noActions)
 }
 
-/** Returns the figures of one group up to the cursor, which are read when its details are shown. */
+/** Returns the history of a group up to the shown time. It is read from the recording only when the group's details are shown. */
 function makePast(recording: Recording, cursor: Cursor): History {
   let read = ''
   let looks: { sample: GroupSample; rates: GroupRates | undefined }[] = []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chooses the groups to show and their order. Pure.
+// Chooses which groups hutch top shows, and their order. Pure.
 
 import { type ContainerNames, withName } from '../../monitor/container-name.ts'
 import { type GroupRates, rates } from '../../monitor/rates.ts'
@@ -7,16 +7,16 @@ import { type GroupSample, isEmpty, type Snapshot } from '../../monitor/sample.t
 import { isBelow } from '../../text/paths.ts'
 import { type ColumnName, columns } from './columns.ts'
 
-/** A group with the data of its line. */
+/** A group in the list, with the data of its line. */
 export interface TopRow {
   path: string
-  /** The last part of the path, or the whole path in a flat list. */
+  /** The last part of the group's path. In a flat list, the whole path. */
   name: string
-  /** Number of levels below the topmost shown group. */
+  /** Number of levels between the group and the topmost shown group. */
   depth: number
   sample: GroupSample
   rates: GroupRates | undefined
-  /** Number of groups below that could be shown. */
+  /** Number of groups below this group that could be shown if it were unfolded. */
   below: number
 }
 
@@ -24,16 +24,16 @@ export interface TopRow {
 export interface Choice {
   tree: boolean
   sort: ColumnName
-  /** Sorts in ascending order. */
+  /** True if the list is sorted in the reverse order. */
   reverse: boolean
-  /** A part of the path that shown groups contain. */
+  /** A text that the path of each shown group contains; '' shows all groups. */
   filter: string
-  /** Shows groups without processes, too. */
+  /** True if groups without processes are also shown. */
   empty: boolean
   folded: ReadonlySet<string>
-  /** Shows only this group and its descendants. */
+  /** The path of the group to show, with its descendants. */
   top: string
-  /** Names of containers by their engine. */
+  /** Returns the name that a container engine gave to the container of a group. */
   called?: ContainerNames | undefined
 }
 
@@ -42,7 +42,7 @@ interface Node {
   children: Node[]
 }
 
-/** Returns the lines from the top. */
+/** Returns the lines of the list, from its top. */
 export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): TopRow[] {
   const { called } = choice
   const rate = rates(before, now)
@@ -59,7 +59,7 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): TopRo
   return unfold(nest(rows, now, rate, choice), choice, 0)
 }
 
-/** Arranges rows as a tree, including the ancestors of matching groups. */
+/** Arranges rows as a tree. Adds the ancestors of the groups that match the filter. */
 function nest(rows: readonly TopRow[], now: Snapshot, rate: Map<string, GroupRates>, { top }: Choice): Node[] {
   const nodes = new Map<string, Node>()
   const tops: Node[] = []
@@ -101,7 +101,7 @@ function unfold(nodes: Node[], choice: Choice, depth: number): TopRow[] {
     })
 }
 
-/** Returns the comparison: descending, unknown values last, equal values by name. */
+/** Returns the function that compares two rows: larger values first, unknown values last, equal values by name. */
 function orderOf({ sort, reverse }: Choice): (a: TopRow, b: TopRow) => number {
   const { value } = columns[sort]!
   const byName = (a: TopRow, b: TopRow) => (a.path < b.path ? -1 : Number(a.path > b.path))

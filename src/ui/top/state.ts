@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of hutch top and its changes by keys. Uses neither terminal nor kernel; actions are arguments.
+// Holds the state of hutch top, and changes it when keys are pressed. Uses neither terminal nor kernel; actions are
+// arguments.
 
 import { type ActionResult, limits } from '../../cgroup/actions.ts'
 import type { ContainerNames } from '../../monitor/container-name.ts'
@@ -8,7 +9,7 @@ import type { Key } from '../terminal/keys.ts'
 import { sortable } from './columns.ts'
 import type { Choice, TopRow } from './rows.ts'
 
-/** The current meaning of keys. */
+/** What the screen shows, which decides what keys do. */
 type Mode =
   | { kind: 'list' }
   | { kind: 'details'; path: string }
@@ -17,21 +18,21 @@ type Mode =
   /** Choosing a limit. */
   | { kind: 'limit'; path: string }
   | { kind: 'value'; path: string; file: string; text: string }
-  /** A question that only y confirms. */
+  /** A question that the user answers with y for yes; any other key means no. */
   | { kind: 'ask'; question: string; act: () => Promise<ActionResult> }
 
 export interface State {
   mode: Mode
-  /** The mode to return to from a question or a help page. */
+  /** What the screen showed before a question or a help page. */
   back: Mode
   choice: Choice
   list: TopRow[]
-  /** The selected group, wherever it is in the list. */
+  /** The path of the selected group. The selection follows the group when the list is sorted again. */
   selected: string
-  /** The last line of the selected group. */
+  /** The line in which the selected group was last shown. */
   at: number
   offset: number
-  /** Number of lines of the details or help above the screen. */
+  /** Number of lines of the details or the help that are scrolled out of the screen. */
   scrolled: number
   message: string
 }
@@ -42,7 +43,7 @@ export interface Actions {
   freeze(path: string, frozen: boolean): Promise<ActionResult>
   kill(path: string): Promise<ActionResult>
   setLimit(path: string, file: string, value: string): Promise<ActionResult>
-  /** Runs an action and shows its outcome. */
+  /** Runs an action that changes a group, and shows its outcome. */
   run(act: () => Promise<ActionResult>): void
 }
 
@@ -61,13 +62,13 @@ export function makeState(top: string, called?: ContainerNames): State {
   return { mode: list, back: list, choice, list: [], selected: top, at: 0, offset: 0, scrolled: 0, message: '' }
 }
 
-/** Returns the line of the selected group, or the nearest line if the group is not shown. */
+/** Returns the line of the selected group. If the group is not shown, returns the nearest line. */
 function selectedIndex({ list, selected, at }: State): number {
   const found = list.findIndex(({ path }) => path === selected)
   return found >= 0 ? found : Math.min(at, Math.max(0, list.length - 1))
 }
 
-/** Returns the scroll position that keeps the selection visible. */
+/** Returns the first line of the list to show, so that the selected group is visible. */
 export function scroll(state: State, height: number): number {
   const at = selectedIndex(state)
   state.selected = state.list[at]?.path ?? state.selected
@@ -78,7 +79,10 @@ export function scroll(state: State, height: number): number {
   return at
 }
 
-/** Scrolls a text and returns whether the key does so. Drawing corrects a position beyond the end. */
+/**
+ * Scrolls a text if the key is one for scrolling; returns false for any other key. The next drawing corrects a position
+ * beyond the end.
+ */
 function scrollText(state: State, key: Key, height: number): boolean {
   const steps: { [key: Key]: number } = { up: -1, down: 1, pageup: -height, pagedown: height, home: -1e6, end: 1e6 }
   const by = steps[key]
@@ -86,13 +90,13 @@ function scrollText(state: State, key: Key, height: number): boolean {
   return by !== undefined
 }
 
-/** Shows another page, from which a question or the help returns to the current one. */
+/** Shows a question or a help page. Afterwards the screen returns to what it shows now. */
 function open(state: State, mode: Mode): void {
   state.back = state.mode
   state.mode = mode
 }
 
-/** Handles a key. Returns 'quit' to end and 'suspend' to stop the program. */
+/** Handles a key. Returns 'quit' if the program should end, and 'suspend' if it should stop. */
 export function press(
   state: State,
   key: Key,
@@ -259,7 +263,7 @@ function editValue(state: State, mode: Mode & { kind: 'value' }, key: Key, actio
   else state.mode = { ...mode, text: edit(text, key) }
 }
 
-/** Returns a line of text after an editing key. */
+/** Returns a text that the user types, after an editing key. */
 export function edit(text: string, key: Key): string {
   if (key.startsWith('paste:')) return `${text}${key.slice(6).replace(/\p{C}/gu, '')}`.slice(0, 200)
   if (key === 'backspace') return [...text].slice(0, -1).join('')

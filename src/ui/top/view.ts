@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the screen for a state: the list, a group's details, or the help. Pure.
+// Draws the whole screen for a state: the list, a group's details, or the help. Pure.
 import { limits } from '../../cgroup/actions.ts'
 import { rates } from '../../monitor/rates.ts'
 import type { Snapshot } from '../../monitor/sample.ts'
@@ -12,21 +12,21 @@ import type { History } from './history.ts'
 import { makeRows } from './rows.ts'
 import { type State, scroll } from './state.ts'
 
-/** The content: two samples and the history before them. */
+/** What the screen shows: two samples, and the history before them. */
 export interface ViewContent {
   before: Snapshot
   now: Snapshot
   history: History
 }
 
-/** Texts that differ from hutch top. */
+/** Texts on the screen in which hutch replay differs from hutch top. */
 export interface ViewWords {
   title?: string
   help?: string
   detailsHelp?: string
-  /** Replaces the last line. */
+  /** Text that replaces the last line of the screen. */
   footer?: string | undefined
-  /** Replaces the keys that change a group on the help page. */
+  /** Text that replaces the keys for changing a group on the help page. */
   keys?: string
 }
 
@@ -63,13 +63,13 @@ function helpLines(words: ViewWords): string[] {
   return drawHelp(words.keys ?? changes)
 }
 
-/** Returns the visible lines. */
+/** Returns the lines that are visible at the current scroll position. */
 function scrolled(state: State, lines: string[], room: number): string[] {
   state.scrolled = Math.min(state.scrolled, Math.max(0, lines.length - room))
   return lines.slice(state.scrolled, state.scrolled + Math.max(0, room))
 }
 
-/** Draws the last line, or several for a question or a message. */
+/** Draws the last line of the screen, or several lines for a question or a message. */
 function drawFooter(state: State, words: ViewWords, { rows, columns }: Frame): string[] {
   const { mode, message } = state
   const fixed =
@@ -90,7 +90,7 @@ function drawFooter(state: State, words: ViewWords, { rows, columns }: Frame): s
   return [pad(wholeKeys(keys, columns), columns)]
 }
 
-/** Returns as many keys as fit. */
+/** Returns as many descriptions of keys as fit into the width. */
 function wholeKeys(text: string, columns: number): string {
   const keys = text.split('  ')
   while (keys.length > 1 && widthOf(keys.join('  ')) > columns) keys.pop()

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks for confirmation before a change.
+// Asks the user to confirm a change, and requests it from the server.
 import type { ActionRequest } from '../api-types.ts'
 import { below } from './base.ts'
 import { find, printable, setText } from './dom.ts'
 
-/** Asks, sends the change after a yes, and shows the outcome. */
+/** Asks the user. After a yes, sends the change to the server and shows the outcome. */
 export async function ask(wish: ActionRequest, question: { title: string; text: string; yes: string }): Promise<void> {
   const dialog = find<HTMLDialogElement>('ask')
   setText(find('ask-title'), question.title)

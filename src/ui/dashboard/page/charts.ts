@@ -8,7 +8,7 @@ import { formatCount, formatCpus, formatShare, formatSize } from './format.ts'
 const kept = 600
 const height = 128
 
-/** Tick steps of an axis in bytes. */
+/** Possible steps between ticks on an axis of bytes: powers of 2. */
 const binarySteps = Array.from({ length: 50 }, (_, i) => 2 ** i)
 
 type Format = (value: number | null | undefined) => string
@@ -18,7 +18,7 @@ interface Kind {
   lines: { track: Track; label: string; color: string; dashed?: true; filled?: true }[]
   marks: Mark['kind'][]
   format: Format
-  /** Minimum upper end of the axis. */
+  /** Minimum value at the upper end of the axis. */
   minRange: number
 }
 
@@ -98,7 +98,7 @@ export function makeCharts(): Charts {
   let figures = emptyFigures()
   let marks: readonly Mark[] = []
   const charts = kinds.map((kind) => makeChart(kind, place, () => marks))
-  // a canvas does not follow style changes
+  // a canvas must be drawn again, because it does not follow style changes
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     for (const chart of charts) chart.renew(times, figures)
   })
@@ -112,7 +112,7 @@ export function makeCharts(): Charts {
       for (const chart of charts) chart.draw(times, figures)
     },
     add(time, row) {
-      // early samples are not part of the history
+      // leave out early samples, which come less than a second after the last
       if (time / 1000 - (times.at(-1) ?? 0) < 0.9) return
       times.push(time / 1000)
       for (const track of tracks) {
@@ -192,7 +192,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     }
     return new uPlot(options, [[], ...kind.lines.map(() => [])], canvas)
   }
-  /** Shows the figures under the pointer, or the latest. */
+  /** Shows the figures under the pointer, or the latest figures if the pointer is elsewhere. */
   function describe(data: uPlot.AlignedData) {
     for (const [i, line] of kind.lines.entries()) {
       const column = data[i + 1]!
@@ -204,7 +204,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     draw(times: number[], figures: Past['tracks']) {
       const used = kind.lines.filter((line) => !line.dashed)
       const max = Math.max(0, ...used.flatMap((line) => figures[line.track].map((value) => value ?? 0)))
-      // a distant limit would flatten the curve, so only the legend shows it
+      // a limit far above the curve would flatten it, so that limit appears only in the legend
       const shown = kind.lines.map((line) =>
         line.dashed
           ? figures[line.track].map((value) => (value !== null && value <= max * 5 ? value : null))
@@ -240,7 +240,7 @@ function drawMarks(plot: uPlot, { marks: kinds }: Kind, marks: readonly Mark[]):
   for (const { at, kind } of marks) {
     if (!kinds.includes(kind)) continue
     const x = plot.valToPos(at / 1000, 'x', true)
-    // a marker can arrive before the next sample
+    // a marker can have a later time than the last sample, so allow a few pixels beyond the chart
     if (x < bbox.left || x > bbox.left + bbox.width + 12 * ratio) continue
     const shown = Math.min(x, bbox.left + bbox.width - 1)
     ctx.strokeStyle = ctx.fillStyle = color(markColors[kind])

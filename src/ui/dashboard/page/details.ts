@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the selected group: figures, limits, processes.
+// Draws the page's details of the selected group: figures, limits and processes.
 import type { GroupRow, Processes } from '../api-types.ts'
 import { ask } from './ask.ts'
 import { find, keep, make, printable, setText } from './dom.ts'
@@ -16,7 +16,7 @@ const limits: { file: string; key: keyof GroupRow; format: (value: never) => str
 
 export interface Details {
   draw(): void
-  /** Redraws after another group was selected or changes became allowed. */
+  /** Redraws everything, after another group was selected or changes were allowed. */
   reset(): void
 }
 
@@ -53,7 +53,7 @@ export function makeDetails(state: State): Details {
   return {
     draw,
     reset() {
-      // keep the user's input after a reconnect
+      // draw the inputs again only if needed, so that the user's input is kept when the page reconnects
       const now = `${state.allowChanges} ${state.rows.size > 0} ${state.selected}`
       if (now !== last) {
         setText(find('said'), '')
@@ -69,7 +69,7 @@ function of<T extends number>(limit: T | 'max' | undefined, format: (value: T) =
   return typeof limit === 'number' ? ` of ${format(limit)}` : ''
 }
 
-/** Draws the buttons. Keeps unchanged buttons, so that none disappears under the pointer. */
+/** Draws the buttons for a group. Keeps unchanged buttons, so that no button disappears under the pointer. */
 function drawActions(state: State, row: GroupRow | undefined): void {
   const path = state.selected
   const wanted = !state.allowChanges || !row || path === '/' ? [] : [row.frozen ? 'Thaw' : 'Freeze', 'Kill']
@@ -125,7 +125,7 @@ function makeLimits(state: State) {
     button.addEventListener('click', go)
     input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter') return
-      // otherwise the key would also answer the question
+      // the key that opens the question must not also answer it
       event.preventDefault()
       go()
     })
@@ -134,7 +134,7 @@ function makeLimits(state: State) {
   return {
     draw(row: GroupRow | undefined) {
       for (const { label, output, key, format } of rows) {
-        // hide the limit if the group is gone or has no such file
+        // hide the limit if the group was removed or has no such file
         label.hidden = row?.[key] === undefined
         setText(output, format(row?.[key] as never))
       }
@@ -153,7 +153,7 @@ function makeLimits(state: State) {
   }
 }
 
-/** Draws the processes, which are fetched every two seconds. */
+/** Draws the list of processes. It is fetched every two seconds. */
 export function drawProcesses({ processes, more }: Processes): void {
   setText(find('processes-note'), `${processes.length + more}${more > 0 ? `, the ${processes.length} largest` : ''}`)
   keep(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes DOM elements without markup, so that names of groups and processes are always text.
+// Creates DOM elements without parsing markup, so that names of groups and processes are always plain text.
 
 export function find<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T
@@ -17,13 +17,13 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Sets an element's text if it differs. */
+/** Sets an element's text, unless it is already the same. */
 export function setText(element: Element, text: string): void {
   const shown = printable(text)
   if (element.textContent !== shown) element.textContent = shown
 }
 
-/** Escapes control characters and direction marks. */
+/** Escapes control characters and direction marks in an untrusted name. */
 export function printable(text: string): string {
   return text.replace(
     /[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
@@ -31,7 +31,7 @@ export function printable(text: string): string {
   )
 }
 
-/** Makes a child for each item and reuses existing children. */
+/** Makes one child element for each item. Reuses elements that exist. */
 export function keep<T>(
   parent: Element,
   items: readonly T[],

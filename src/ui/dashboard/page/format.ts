@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats figures. Pure.
+// Formats figures for the page. Pure.
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** Formats a size. An unknown size is a dash. */
+/** Formats a size in bytes. An unknown size becomes a dash. */
 export function formatSize(bytes: number | 'max' | null | undefined): string {
   if (bytes === 'max') return 'max'
   if (bytes == null) return '–'
@@ -43,7 +43,7 @@ export function nameOf(path: string): string {
   return path === '/' ? '/' : path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Returns the parent's path. */
+/** Returns the path of the parent group. */
 export function above(path: string): string | undefined {
   return path === '/' ? undefined : path.slice(0, path.lastIndexOf('/')) || '/'
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the table of groups, largest first, and the list of events.
+// Draws the page's table of groups, largest first, and its list of events.
 import { find, keep, make, printable, setText } from './dom.ts'
 import { above, formatCount, formatCpus, formatShare, formatSize, formatTime, nameOf } from './format.ts'
 import { innermost, markNames, type State } from './state.ts'

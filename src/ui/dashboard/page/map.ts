@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the treemap of groups: the area is memory or CPU time, and children are inside their parent.
+// Draws the treemap of groups. A group's area is its memory or CPU time, and its children are inside it.
 import { find, make, printable, setText } from './dom.ts'
 import { above, formatCpus, formatShare, formatSize, nameOf } from './format.ts'
 import type { State } from './state.ts'
@@ -7,10 +7,10 @@ import { type Box, makeTreemap } from './treemap.ts'
 
 const headerHeight = 18
 const gap = 2
-/** Minimum side of a drawn box, and maximum number of boxes. */
+/** Minimum side of a drawn box in pixels, and maximum number of boxes. */
 const smallest = 5
 const maxTiles = 600
-/** Time for which a kill is highlighted. Milliseconds. */
+/** Milliseconds for which a group is highlighted after a kill. */
 const struckMs = 60_000
 
 export interface GroupMap {
@@ -97,7 +97,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
         width: box.width - 2 * gap - 2,
         height: box.height - headerHeight - gap - 2,
       }
-      // the group's own use, without its children, stays free
+      // an area without a box shows the group's own use, without that of its children
       const rest = Math.max(0, weigh(path) - [...children.values()].reduce((sum, weight) => sum + weight, 0))
       for (const [child, part] of treemap.divide(path, children, rest, inner)) place(child, part, depth + 1)
     }
@@ -126,7 +126,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
   return { draw }
 }
 
-/** Returns the weights of groups. A group without a figure weighs the sum of its children. */
+/** Returns a function that returns a group's weight. The weight of a group without the figure is the sum of its children's. */
 function measure(state: State) {
   const values = new Map<string, number>()
   const weigh = (path: string): number => {
@@ -134,7 +134,7 @@ function measure(state: State) {
     if (known !== undefined) return known
     const row = state.rows.get(path)
     const below = (state.children.get(path) ?? []).reduce((sum, child) => sum + weigh(child), 0)
-    // an idle group with processes stays visible
+    // give an idle group with processes a small area, so that it stays visible
     const minValue = state.measure === 'cpus' && row?.populated ? 0.002 : 0
     const value = Math.max(row?.[state.measure] ?? 0, below, minValue)
     values.set(path, value)
@@ -167,7 +167,7 @@ function paint(
   tile.setAttribute('aria-pressed', String(path === state.selected))
 }
 
-/** Returns the used share of the limit. A CPU limit is full if the group is throttled. */
+/** Returns which share of its limit a group uses. If the CPU limit throttles the group, this is 1. */
 function fullness(state: State, path: string): number | undefined {
   const row = state.rows.get(path)
   if (state.measure === 'memory')

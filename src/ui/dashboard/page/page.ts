@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts the page: exchanges the token, reads the stream and draws changes.
+// Starts the dashboard's page: exchanges the token for a cookie, reads the stream of events and draws the changes.
 import type { All, Change, Past, Processes, Session } from '../api-types.ts'
 import { below, keepBase } from './base.ts'
 import { makeCharts } from './charts.ts'
@@ -18,16 +18,16 @@ const charts = makeCharts()
 const details = makeDetails(state)
 const lists = makeLists(state, (path) => {
   select(path)
-  // on a narrow page the details are below the list
+  // on a narrow page, scroll to the details, which are below the list
   if (matchMedia('(max-width: 900px)').matches) find('group').scrollIntoView()
 })
 const map = makeMap(state, select, drawCrumbs)
 
-/** The group that the charts show. Its history is fetched once and then extended by the stream. */
+/** The group that the charts show. Its history is fetched once; later samples come from the stream. */
 let wanted = ''
 
 function draw(): void {
-  // a hidden page is drawn when it becomes visible
+  // do not draw a hidden page; it is drawn when it becomes visible
   if (document.hidden) return
   map.draw()
   lists.draw()
@@ -124,7 +124,7 @@ function follow(): void {
   })
   opened.addEventListener('error', async () => {
     if (opened.readyState !== EventSource.CLOSED) return reportLive(false, 'connecting again …')
-    // an EventSource error has no reason, so request once more to get it
+    // the error event of an EventSource contains no reason, so send a normal request to learn it
     const response = await fetch(below('/events')).catch(() => undefined)
     const answer = response && !response.ok ? ((await response.json()) as { said: string }) : undefined
     void response?.body?.cancel().catch(() => {})
@@ -132,18 +132,18 @@ function follow(): void {
   })
 }
 
-/** Reconnects if no event arrived: a connection that a suspend or a tunnel cut can look open. */
+/** Reconnects if no event arrived for some time. A connection that was cut by a suspend or a tunnel can look open. */
 function followAnew(): void {
   if (stream?.readyState !== EventSource.OPEN || Date.now() - heard < silenceMs) return
   reportLive(false, 'connecting again …')
   follow()
 }
 
-/** Reads the fragment: the token of the printed URL, or the selected group. */
+/** Reads the fragment of the URL: the token of the printed URL, or the path of the selected group. */
 async function start(): Promise<void> {
   const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? []
   if (token !== undefined) {
-    // remove the token from the address bar and the history first
+    // first remove the token from the address bar and the browser's history
     history.replaceState(null, '', '/')
     const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) }).catch(() => undefined)
     if (!response) return reportLive(false, 'the hutch server does not answer')
@@ -175,10 +175,10 @@ find<HTMLInputElement>('filter').addEventListener('input', (event) => {
   lists.draw()
 })
 document.addEventListener('visibilitychange', draw)
-// makes the list scrollable by keyboard
+// focusable, so that the list can be scrolled with the keyboard
 find('scroll').tabIndex = 0
 setInterval(fetchProcesses, processesMs)
 setInterval(followAnew, 1000)
-// the user opened another URL in this page, such as that of a restarted server
+// start again if the user opens another URL in this page, such as that of a restarted server
 addEventListener('hashchange', () => void start())
 void start()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page's state: data from the server and the user's choices.
+// Holds the page's state: the data from the server and the user's choices.
 import type { All, Change, GroupRow, Mark } from '../api-types.ts'
 import { above } from './format.ts'
 
@@ -10,13 +10,13 @@ export interface State {
   allowChanges: boolean
   time: number
   rows: Map<string, GroupRow>
-  /** Children of each group. */
+  /** Paths of the children of each group. */
   children: Map<string, string[]>
   marks: Mark[]
   measure: Measure
   filter: string
   selected: string
-  /** The group that fills the map. */
+  /** The path of the group that fills the whole treemap. */
   zoom: string
 }
 
@@ -71,7 +71,7 @@ function settle(state: State): void {
   while (!state.rows.has(state.zoom) && state.zoom !== '/') state.zoom = above(state.zoom) ?? '/'
 }
 
-/** Returns only the innermost of equal markers, because a parent counts the events below it, too. */
+/** Returns only the innermost of several markers for the same event. An event is also counted in each parent group. */
 export function innermost(marks: readonly Mark[]): Mark[] {
   return marks.filter(
     (mark) =>
