@@ -125,7 +125,7 @@ const ways = {
     ['src/run/job.ts'],
     ['src/run/launch.ts', 'export function launch', 'src/run/job.ts'],
     ['src/plan/plan.ts', 'export function makePlan', 'src/run/launch.ts'],
-    ['src/plan/groups.ts', 'export function planUnified', 'src/plan/plan.ts'],
+    ['src/plan/groups.ts', 'export function planGroups', 'src/plan/plan.ts'],
     ['src/plan/compile.ts', 'export function compilePlan', 'src/run/launch.ts'],
     ['src/ops/wire.ts', 'export function encodeProgram', 'src/run/launch.ts'],
   ],

@@ -46,6 +46,7 @@ struct outer {
 	int report_fd;
 	u64 cloned;		/* namespaces created by the clone */
 	u32 started;		/* the child exists */
+	u32 outlives;		/* the child lives on when this process ends: see rest.c */
 	u32 session;		/* enum session */
 	struct terminal terminal;
 	u32 reaps;		/* the child stays as PID 1 and forwards signals itself */
@@ -110,6 +111,8 @@ u32 signal_tree(int root, int sig, int with_root);
 void kill_below(int root);
 
 /* caller/run.c: runs a program from its start to the end of its clean-up */
+
+#define STATUS_UNKNOWN -1	/* only the parent of a process learns its wait status */
 
 struct run {
 	struct outer outer;
@@ -177,6 +180,12 @@ int terminal_restore(struct terminal *t, enum session session, int job);
 void run_stopped(struct run *run, int sig, int typed);
 void signal_job_group(int pidfd, int group, int reaps, int sig);
 void stop_with_job(int pidfd, int group);
+
+/* caller/rest.c: a program whose rest another process runs */
+
+int op_detach(struct outer *o, struct cursor *c);
+int op_adopt(struct outer *o, struct cursor *c);
+int has_ended(int pidfd);
 
 int op_keep_descriptors(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);

@@ -20,19 +20,19 @@
 static int op_make_group(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
-	u32 may_exist = take_u32(c);
+	u32 lifetime = take_u32(c);
 	long err = finished(c);
 
 	if (err)
 		return (int)err;
 	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
-	if (err == -EEXIST && may_exist)
+	if (err == -EEXIST && lifetime == LIFETIME_SHARED)
 		return 0;
 	/* mode regardless of the umask: on v1 a process with another user id opens the group by its path */
 	if (!err)
 		sys(__NR_fchmodat, AT_FDCWD, path, 0755);
 	if (!err && o->made_count < MAX_GROUPS) {
-		o->lock[o->made_count] = may_exist ? -1 : lock_group(path);
+		o->lock[o->made_count] = lifetime == LIFETIME_JOB ? lock_group(path) : -1;
 		o->made[o->made_count++] = path;
 	}
 	return (int)err;

@@ -48,7 +48,7 @@ int run_start(struct run *run, const struct launch_files *files)
 			run_begin(run);
 		return 0;
 	}
-	if (run->outer.started) {
+	if (run->outer.started && !run->outer.outlives) {
 		outer_kill(&run->outer);
 		sys(__NR_wait4, run->outer.pid, NULL, K_WALL, NULL);
 	}
@@ -142,8 +142,14 @@ int run_ended(struct run *run)
 {
 	struct rusage usage = { 0 };
 
-	if (run->ending || !reap_child(run->outer.pid, run->outer.pidfd, &run->own_status, &usage))
+	if (run->ending)
 		return 0;
+	if (!reap_child(run->outer.pid, run->outer.pidfd, &run->own_status, &usage)) {
+		if (!run->outer.outlives || !has_ended(run->outer.pidfd))
+			return 0;
+		/* an adopted process whose parent is another process */
+		run->own_status = STATUS_UNKNOWN;
+	}
 	run->ending = 1;
 	/* the job's other processes were sent SIGTERM too, and keep the rest of their time until SIGKILL */
 	run->grace = run->stop_stage == 1 ? run->deadline : 0;

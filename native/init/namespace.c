@@ -189,11 +189,13 @@ int op_join_namespaces(struct cursor *c)
  * Continues the program in a child. A process that joins or unshares a pid namespace stays outside
  * of it; only its children are inside. So this process forwards signals to the child, and ends with
  * the child's status.
+ * `own` and `signal` are the signals to this process and to the child when their parents end; 0
+ * means none.
  */
-static int stay_outside(u32 signal)
+static int stay_outside(u32 own, u32 signal)
 {
 	u64 all = ~0ull, none = 0, early;
-	long pid, err = end_with_parent(SIGKILL);
+	long pid, err = own ? end_with_parent((int)own) : 0;
 
 	if (err)
 		return (int)err;
@@ -223,9 +225,10 @@ static int stay_outside(u32 signal)
 
 int op_stay_outside(struct cursor *c)
 {
+	u32 signal = take_u32(c);
 	int err = finished(c);
 
-	return err ? err : stay_outside(SIGKILL);
+	return err ? err : stay_outside(signal, signal);
 }
 
 /* Forks as unshare --fork does. If a signal is given, the child receives it when its parent ends. */
@@ -234,7 +237,7 @@ int op_fork(struct cursor *c)
 	u32 signal = take_u32(c);
 	int err = finished(c);
 
-	return err ? err : stay_outside(signal);
+	return err ? err : stay_outside(SIGKILL, signal);
 }
 
 /*

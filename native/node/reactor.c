@@ -376,11 +376,11 @@ void reactor_close(struct reactor *r)
 	}
 	for (struct job *job = r->jobs, *next; job; job = next) {
 		next = job->next;
-		if (!job->run.ending) {
+		if (!job->run.ending && !job->run.outer.outlives) {
 			outer_kill(&job->run.outer);
 			sys(__NR_waitid, K_P_PIDFD, job->run.outer.pidfd, NULL, WEXITED, NULL);
 		}
-		for (int tries = 0; tries < 500 && outer_finish(&job->run.outer) != 0; tries++)
+		for (int tries = 0; !job->run.outer.outlives && tries < 500 && outer_finish(&job->run.outer) != 0; tries++)
 			sleep_ms(1);
 		end_stop_watch(r, job, 0);
 		terminal_restore(&job->run.outer.terminal, job->run.outer.session, job->run.outer.pid);

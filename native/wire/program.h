@@ -23,7 +23,7 @@
  * name, handler, fields.
  */
 #define OUTER_OPS(X) \
-	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
+	X(1, makeGroup, op_make_group, "path:string lifetime:u32") \
 	X(2, writeFile, op_write_file, "path:string value:string") \
 	X(3, readFile, op_read_file, "path:string") \
 	X(4, spawn, op_spawn, "flags:u64 group:string session:u32") \
@@ -37,6 +37,8 @@
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
 	X(14, watchReady, op_watch_ready, "") \
+	X(15, detach, op_detach, "") \
+	X(16, adopt, op_adopt, "pid:u32 started:u64") \
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32") \
@@ -64,7 +66,7 @@
 	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
 	X(64, awaitMaps, op_await_maps, "") \
 	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
-	X(66, stayOutside, op_stay_outside, "") \
+	X(66, stayOutside, op_stay_outside, "signal:u32") \
 	X(67, offsetClocks, op_offset_clocks, "offsets:string") \
 	X(68, setOomScore, op_set_oom_score, "value:string") \
 	X(69, setLimit, op_set_limit, "resource:u32 soft:u64 hard:u64") \
@@ -122,6 +124,13 @@ enum op_code { OUTER_OPS(OP_CODE) INNER_OPS(OP_CODE) };
 
 /* Code of the first inner op; outer ops have lower codes. */
 #define FIRST_INNER_OP OP_joinGroup
+
+/*
+ * How long a group lives. A job's group must not exist yet, is locked, and ends with the job. A
+ * shared group may exist, and ends with its last job. A container's group must not exist yet, has
+ * no lock, and stays until a program removes it.
+ */
+enum lifetime { LIFETIME_JOB = 0, LIFETIME_SHARED = 1, LIFETIME_CONTAINER = 2 };
 
 /*
  * The session of a spawned process: that of its caller (KEPT), or a new one. A process with a

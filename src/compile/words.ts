@@ -3,8 +3,8 @@
 // the end knows. Called by compile/prepare.ts; pure.
 
 import type { Program } from '../ops/ops.ts'
-import { countsForksByLevel } from '../plan/compile.ts'
 import type { Plan } from '../plan/plan.ts'
+import { countsForksByLevel } from '../plan/processes.ts'
 import { quote } from '../text/quote.ts'
 import { formatSize, parseCpuCount, parseSize } from '../text/units.ts'
 import { levelWouldTell, reasonWouldTell } from '../verdict/attribute.ts'

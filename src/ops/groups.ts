@@ -3,14 +3,17 @@
 import { shellWord } from '../text/quote.ts'
 import { fileName, row } from './row.ts'
 
+/** How long a group lives; native/wire/program.h describes each value. */
+export const lifetimes = { job: 0, shared: 1, container: 2 } as const
+
 export const groupOps = {
   makeGroup: row({
     code: 1,
     call: 'mkdir',
-    fields: { path: 'string', mayExist: 'u32' },
+    fields: { path: 'string', lifetime: 'u32' },
     explain: (op) => ({
-      words: `make the group ${op.path}`,
-      shell: `mkdir ${op.mayExist ? '-p ' : ''}${shellWord(op.path)}`,
+      words: `make the group ${op.path}${op.lifetime === lifetimes.container ? ', which stays after the end' : ''}`,
+      shell: `mkdir ${op.lifetime === lifetimes.shared ? '-p ' : ''}${shellWord(op.path)}`,
     }),
   }),
   writeFile: row({

@@ -60,7 +60,7 @@ export const namespaceOps = {
   stayOutside: row({
     code: 66,
     call: 'clone3',
-    fields: {},
+    fields: { signal: 'u32' },
     what: 'start the first process of a pid namespace',
     explain: () => ({
       words: 'continue as a child, because a pid namespace begins with a child',

@@ -44,6 +44,20 @@ export const processOps = {
       shell: 'wait',
     }),
   }),
+  detach: row({
+    code: 15,
+    call: 'epoll_ctl',
+    fields: {},
+    explain: () => ({ words: 'leave the rest to another process', shell: 'disown' }),
+  }),
+  adopt: row({
+    code: 16,
+    call: 'pidfd_open',
+    fields: { pid: 'u32', started: 'u64' },
+    what: ({ pid }) => `take over the process ${pid}`,
+    explain: ({ pid }) => ({ words: `take over the running process ${pid}`, shell: '' }),
+    remedy: (_, errno) => (errno === 'ESRCH' ? 'the process has ended' : undefined),
+  }),
   watchReady: row({
     code: 14,
     call: 'epoll_ctl',

@@ -15,6 +15,19 @@ import type { Sysctl } from './sysctl-option.ts'
 /** The front end that produced the Spec; errors use its names for options. */
 export type SpecFrontendName = 'cli' | 'library'
 
+/** A group outside of the job's own lifetime, in one hierarchy. */
+export interface GroupPlace {
+  /** Controller of a v1 hierarchy, or '' for the v2 tree. */
+  controller: string
+  directory: string
+}
+
+/**
+ * The groups of a run that hutch does not name itself. A named group of lifetime `container` stays after the command's end, and no clean-up
+ * removes it. `enter` names existing groups, which keep their limits, and outlive the command.
+ */
+type JobGroup = { name: string; lifetime: 'job' | 'container' } | { enter: readonly GroupPlace[] }
+
 /** A requested run. Each option has been checked separately, but not yet against the facts of the machine. */
 export interface Spec extends NamespaceSpec, BudgetSpec {
   frontend: SpecFrontendName
@@ -58,6 +71,15 @@ export interface Spec extends NamespaceSpec, BudgetSpec {
   killAfterMs: number
   /** Number of the signal that is sent at the timeout, before SIGKILL. */
   stopSignal: number
+  /** The job's group. By default hutch names it, and removes it at the end. */
+  group?: JobGroup
+  /** False if the command lives on when its parent ends. True by default. */
+  dieWithParent?: false
+  /**
+   * `'nobody'` if no operation follows the start in this process: another process runs the program of compileRest. By default this process
+   * runs them.
+   */
+  rest?: 'nobody'
   /** Control group below which the job's group is created, relative to the cgroup mount. */
   parent?: string
   /** True if hutch may move processes out of the parent group into a new leaf group below it. */

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
-import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
-import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
-import { pidsLevelFile } from '../cgroup/pids.ts'
-import { controllerOf } from '../cgroup/v1/translate.ts'
-import { isKernelFrom } from '../host/host.ts'
 import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
 import { rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
+import { lifetimes } from '../ops/groups.ts'
 import { type Op, type Program, sessions } from '../ops/ops.ts'
 import { specFrontends } from '../options/frontends.ts'
+import type { Spec } from '../options/spec.ts'
 import { groupMounts } from './compile-groups.ts'
 import { compilePrivileges } from './compile-privileges.ts'
+import { endOps, keepsGroup, levelReads, waitOps, watchOps } from './compile-rest.ts'
 import { originOf } from './devices.ts'
 import type { PlannedGroup } from './groups.ts'
 import { networkLine, runsAs } from './network.ts'
 import type { Plan } from './plan.ts'
+import { clonedKinds, joinsLate, reaps, staysOutside } from './processes.ts'
 
 const sigkill = 9
 
@@ -39,7 +38,10 @@ export function compilePlan(plan: Plan): Program {
 function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   const { groups, spec } = plan
   const late = joinsLate(plan) ? groups.filter(({ controller }) => controller !== '') : []
-  const outer = makeGroups(groups.filter((group) => !late.includes(group)))
+  const outer = makeGroups(
+    groups.filter((group) => !late.includes(group)),
+    spec,
+  )
   const unified = groups.find((group) => group.controller === '')
   if (plan.deviceFilter && unified)
     outer.push({
@@ -48,14 +50,8 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       program: plan.deviceFilter,
       origin: originOf(spec),
     })
-  // the memory events are read before and after the run: an increase shows which group reached its limit
-  const version = plan.layout === 'v2' ? 'v2' : 'v1'
-  const ancestorReads =
-    version === 'v1' ? [] : plan.ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
-  const killReads = version === 'v1' && !groups.some(({ controller }) => controller === 'memory') ? plan.ancestors : []
-  const kills = killReads.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
-  // v1 has no such events, so the figures of its ancestors are read only if a kill must be explained
-  outer.push(...ancestorReads, ...kills, ...watchOps(plan, late, false))
+  const watches = spec.rest !== 'nobody'
+  if (watches) outer.push(...levelReads(plan), ...watchOps(plan, late, false))
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
     outer.push({
@@ -68,67 +64,31 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   outer.push({
     op: 'spawn',
     flags: cloneFlags(clonedKinds(plan)),
-    group: unified?.directory ?? '',
+    group: unified?.directory ?? plan.entered.find(({ controller }) => controller === '')?.directory ?? '',
     session: sessions[specFrontends[spec.frontend].oneJob ? 'own' : 'library'],
     origin: 'isolate',
   })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
-  if (late.length > 0) outer.push(...makeGroups(late), ...watchOps(plan, late, true), { op: 'sendGo', origin: 'run' })
-  if (spec.cpuTimeMs !== undefined)
-    outer.push({
-      op: 'limitCpu',
-      limitMs: spec.cpuTimeMs,
-      extraMs: spec.extraTimeMs ?? 0,
-      file: cpuTimeFile(plan),
-      origin: 'cpuTime',
+  if (late.length > 0)
+    outer.push(...makeGroups(late, spec), ...(watches ? watchOps(plan, late, true) : []), {
+      op: 'sendGo',
+      origin: 'run',
     })
-  // the child is already running, and does not wait for the following reads
-  const levels = countsForksByLevel(plan) ? plan.ancestors : []
-  const forkReads = levels.map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
-  outer.push(...forkReads)
-  const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
-  const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
-  outer.push({
-    op: 'wait',
-    timeoutMs: spec.timeoutMs,
-    killAfterMs: spec.killAfterMs,
-    stopSignal: spec.stopSignal,
-    reaps: reaps(plan) || Number(staysOutside(plan)),
-    procs,
-    killFile,
-    origin: 'timeout',
-  })
-  // the kernel kills all processes of a pid namespace when its PID 1 ends
-  if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
-    outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
-  outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
-  outer.push(...kills)
-  outer.push(
-    ...groups
-      .flatMap((group) => [
-        ...limitFiles(group, plan.layout),
-        ...(plan.layout === 'v2' ? [`${group.directory}/${daemonNote}`] : []),
-      ])
-      .map((path): Op => ({ op: 'readIfFailed', path, origin: 'usage' })),
-  )
-  for (const group of [...groups].reverse()) {
-    outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
-    for (const path of [...group.madeParents].reverse())
-      outer.push({ op: 'removeGroup', path, shared: 1, origin: 'parent' })
-  }
-  return outer
+  if (!watches) return [...outer, { op: 'detach', origin: 'run' }]
+  return [...outer, ...waitOps(plan), ...endOps(plan, !keepsGroup(spec))]
 }
 
-function makeGroups(groups: readonly PlannedGroup[]): Op[] {
+function makeGroups(groups: readonly PlannedGroup[], spec: Spec): Op[] {
+  const lifetime = lifetimes[keepsGroup(spec) ? 'container' : 'job']
   return [
-    ...groups.flatMap(makeGroup),
+    ...groups.flatMap((group) => makeGroup(group, lifetime)),
     ...groups.flatMap((group) => group.writes.map((write) => writeOp(group, write.file, write.value, write.origin))),
   ]
 }
 
-function makeGroup(group: PlannedGroup): Op[] {
+function makeGroup(group: PlannedGroup, lifetime: number): Op[] {
   const made = group.madeParents.flatMap((path): Op[] => [
-    { op: 'makeGroup', path, mayExist: 1, origin: 'parent' },
+    { op: 'makeGroup', path, lifetime: lifetimes.shared, origin: 'parent' },
     ...(group.controller === 'cpuset' ? fillCpuset(path, group) : []),
   ])
   for (const { directory, controllers } of group.enable)
@@ -138,7 +98,7 @@ function makeGroup(group: PlannedGroup): Op[] {
       value: controllers.map((name) => `+${name}`).join(' '),
       origin: 'run',
     })
-  made.push({ op: 'makeGroup', path: group.directory, mayExist: 0, origin: 'run' })
+  made.push({ op: 'makeGroup', path: group.directory, lifetime, origin: 'run' })
   if (group.controller === 'cpuset') made.push(...fillCpuset(group.directory, group))
   return made
 }
@@ -155,138 +115,6 @@ function fillCpuset(path: string, { directory, writes, inherit }: PlannedGroup):
 
 function writeOp(group: PlannedGroup, file: string, value: string, origin: string): Op {
   return { op: 'writeFile', path: `${group.directory}/${file}`, value, origin }
-}
-
-function read(path: string): Op {
-  return { op: 'readFile', path, origin: 'usage' }
-}
-
-/** Returns the operations that watch for out-of-memory events: in the groups of `late`, or with `ofLate` false in all others. */
-function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): Op[] {
-  const groups = plan.groups.filter((group) => late.includes(group) === ofLate)
-  return groups.flatMap((group): Op[] => {
-    const watch = (file: string): Op => ({ op: 'watchFile', path: `${group.directory}/${file}`, origin: 'events' })
-    if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
-    if (group.controller === 'pids') return [watch('pids.events')]
-    if (group.controller !== 'memory') return []
-    // v1 reports that a group is out of memory, but not how many processes were killed. The event is therefore watched
-    // only if hutch must kill the whole group.
-    if (!plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')) return []
-    const unified = plan.groups.find((other) => other.controller === '')!
-    return [{ op: 'watchOom', group: group.directory, kill: `${unified.directory}/cgroup.kill`, origin: 'oomGroup' }]
-  })
-}
-
-/** Returns the file in which the kernel counts the job's CPU time: cpu.stat on v2, otherwise cpuacct.usage. */
-function cpuTimeFile({ groups }: Plan): string {
-  const unified = groups.find((group) => group.controller === '')
-  if (unified) return `${unified.directory}/cpu.stat`
-  const counting =
-    groups.find((group) => group.controller === 'cpuacct') ?? groups.find((group) => group.controller === 'cpu')
-  return `${counting!.directory}/cpuacct.usage`
-}
-
-/**
- * Returns the files of a group that a report's figures are read from, for its controllers. If the kernel lacks a file,
- * the figure is missing.
- */
-function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
-  const rows = reportRows.filter(({ live }) => !live)
-  const files =
-    controller === ''
-      ? rows.filter((row) => layout === 'v2' || row.controller === '').map(({ v2 }) => v2.file)
-      : rows.flatMap(({ v1 }) => (v1 && controllerOf(v1.file) === controller ? [v1.file] : []))
-  const swap = controller === 'memory' && writes.some((write) => write.file.includes('.memsw.')) ? memorySwapFiles : []
-  return [...new Set([...files, ...swap])].map((file) => `${directory}/${file}`)
-}
-
-/**
- * Returns the files of limits, which another process may have changed during the run. Also returns memory.stat, whose
- * count of pages read again after reclaim shows a lack of memory.
- */
-function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
-  const files: { [controller: string]: readonly string[] } = {
-    '':
-      layout === 'v2'
-        ? ['memory.max', 'pids.max', 'cpu.max', 'memory.high', 'io.max', 'cpuset.cpus', 'memory.stat']
-        : [],
-    memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.stat'],
-    cpuset: ['cpuset.cpus'],
-    pids: ['pids.max'],
-    cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
-  }
-  const always = new Set(['memory.max', 'memory.limit_in_bytes', 'memory.stat', 'pids.max'])
-  return (files[controller] ?? [])
-    .filter((name) => always.has(name) || writes.some(({ file }) => file === name))
-    .map((file) => `${directory}/${file}`)
-}
-
-/**
- * Returns true if the job joins an existing user namespace. Its other new namespaces must belong to that one, so they
- * are created after entering it.
- */
-function joinsUser({ spec }: Plan): boolean {
-  return spec.joins.some(({ kind }) => kind === 'user')
-}
-
-/**
- * Returns the kinds of namespaces that clone3 creates; the child creates the rest. The root of a cgroup namespace is
- * the group of its creator. If v1 groups are joined after the clone, the child must therefore create it. A time
- * namespace with offsets is also created by the child.
- */
-function clonedKinds(plan: Plan): NamespaceKind[] {
-  if (joinsUser(plan)) return []
-  const joinsLater = plan.groups.some((group) => group.controller !== '')
-  return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
-}
-
-/**
- * Returns true if the kernel counts a refused fork in the group whose limit refused it (v2 since Linux 6.11). Older
- * kernels count it in the group of the process.
- */
-export function countsForksByLevel({ layout, kernel }: Plan): boolean {
-  return layout === 'v2' && isKernelFrom(kernel, [6, 11])
-}
-
-/**
- * Returns true if clone3 creates the time namespace, because it needs no offsets. The child enters it at its exec,
- * since Linux 6.3.
- */
-export function clonesTime({ spec, isolate, kernel }: Plan): boolean {
-  return isolate.includes('time') && spec.timeOffsets === undefined && isKernelFrom(kernel, [6, 3])
-}
-
-/**
- * Returns true if the child joins its v1 groups only after its mounts, for which it needs little memory. Meanwhile
- * hutch creates the groups.
- */
-function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
-  const own = userNamespace !== undefined && spec.root?.directory !== undefined
-  // the v2 group must exist at the clone, so that signals can reach the child at any time
-  const born = groups.some(({ controller }) => controller === '')
-  return own && born && groups.some(({ controller }) => controller !== '')
-}
-
-/** Returns 1 if hutch-init keeps running: as PID 1, or to adopt orphans of a job without a group, so that signals reach them. */
-function reaps(plan: Plan): number {
-  return plan.spec.init && (plan.isolate.includes('pid') || adoptsOrphans(plan)) ? 1 : 0
-}
-
-/**
- * Returns true if hutch-init must adopt orphans: the job has no group through which they can be stopped. `hutch run`
- * stops a job only at a limit; the library can stop it at any time.
- */
-function adoptsOrphans({ groups, spec }: Plan): boolean {
-  const stops = !specFrontends[spec.frontend].oneJob || spec.timeoutMs > 0 || spec.maxOutput !== undefined
-  return groups.length === 0 && stops && !spec.joins.some(({ kind }) => kind === 'pid')
-}
-
-/**
- * Returns true if hutch-init stays outside the job's pid namespace. A process that joins a pid namespace, or creates
- * one by unshare, does not enter it; only its children do.
- */
-function staysOutside(plan: Plan): boolean {
-  return plan.spec.joins.some(({ kind }) => kind === 'pid') || (joinsUser(plan) && plan.isolate.includes('pid'))
 }
 
 function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
@@ -322,10 +150,11 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
 function compileInner(plan: Plan): Op[] {
   const { spec } = plan
   const has = (kind: NamespaceKind) => plan.isolate.includes(kind)
+  const deathSignal = spec.dieWithParent === false ? 0 : sigkill
   const joinsPid = spec.joins.some(({ kind }) => kind === 'pid')
   const cloned = clonedKinds(plan)
   const later = plan.isolate.filter((kind) => kind !== 'time' && !cloned.includes(kind))
-  const v1 = plan.groups.filter((group) => group.controller !== '')
+  const v1 = [...plan.groups, ...plan.entered].filter(({ controller }) => controller !== '')
   const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }, ...userCounts] : []
   // join by the groups' paths on the host, before a mount namespace is joined: its /proc may belong to another pid namespace
   const joins: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
@@ -344,7 +173,7 @@ function compileInner(plan: Plan): Op[] {
   if (!late) inner.push(...joins.slice(v1.length))
   if (has('time') && !cloned.includes('time'))
     inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
-  if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
+  if (staysOutside(plan)) inner.push({ op: 'stayOutside', signal: deathSignal, origin: joinsPid ? 'join' : 'isolate' })
   // settings are written before the root is made, in which /proc/sys is read-only; the network comes before them,
   // because they can belong to its interfaces
   const network: Op[] = plan.network
@@ -368,7 +197,7 @@ function compileInner(plan: Plan): Op[] {
   if (!connectsFirst) inner.push(...network)
   inner.push(...compilePrivileges(plan))
   // this operation comes after setUser, because a change of ids clears the signal (PR_SET_PDEATHSIG of prctl(2))
-  inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
+  if (deathSignal > 0) inner.push({ op: 'dieWithParent', signal: deathSignal, origin: 'run' })
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
     inner.push({

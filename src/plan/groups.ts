@@ -2,6 +2,7 @@
 // Plans the control groups of a run in each hierarchy, from the Spec and the facts about the parent groups. Called by
 // plan.ts; pure.
 
+import { isJobGroup } from '../cgroup/stale-groups.ts'
 import {
   controllerOf,
   type LegacyWrite,
@@ -15,9 +16,10 @@ import { delegateCommand } from '../host/delegate-hint.ts'
 import type { Host } from '../host/host.ts'
 import type { Parent } from '../host/parent-group.ts'
 import { optionName, optionWithValue } from '../options/names.ts'
-import type { Spec } from '../options/spec.ts'
+import type { GroupPlace, Spec } from '../options/spec.ts'
 import { isBelow } from '../text/paths.ts'
 import { shellWord } from '../text/quote.ts'
+import { limitsDevices, originOf } from './devices.ts'
 import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
 import type { PlanFacts } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
@@ -40,6 +42,13 @@ export interface PlannedGroup {
   inherit?: { [file: string]: string }
 }
 
+/** Groups of a run: those to create, existing ones to enter, and limits above. */
+export interface Groups {
+  groups: PlannedGroup[]
+  entered: readonly GroupPlace[]
+  outer: AppliedOuterLimit[]
+}
+
 /** Controllers that give the figures in every report. They are enabled even without limits, if the host has them. */
 const accounting = ['memory', 'pids']
 
@@ -49,7 +58,41 @@ export function groupName(host: Host, serial: number): string {
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
 }
 
-export function planUnified(spec: Spec, facts: PlanFacts): { groups: PlannedGroup[]; outer: AppliedOuterLimit[] } {
+/** Plans the groups of a run. @throws CGROUP_*, OPTION_CONFLICT */
+export function planGroups(spec: Spec, facts: PlanFacts, devices: readonly LegacyWrite[]): Groups {
+  if (spec.group && 'enter' in spec.group)
+    return { groups: [], entered: enteredGroups(spec, spec.group.enter), outer: [] }
+  const planned =
+    facts.host.layout === 'v2' ? planUnified(spec, facts) : { groups: planLegacy(spec, facts, devices), outer: [] }
+  return { ...planned, entered: [] }
+}
+
+/** Returns existing groups to enter. They keep their limits and devices. */
+function enteredGroups(spec: Spec, places: readonly GroupPlace[]): readonly GroupPlace[] {
+  const needs = needsOf(spec) || (limitsDevices(spec) && originOf(spec))
+  if (!needs) return places
+  throw fail('OPTION_CONFLICT', {
+    name: needs,
+    why: 'an existing group, which other processes share, is entered',
+    remedy: `leave it out, or change the group: hutch cgroup set ${shellWord(places[0]?.directory ?? '')} FILE=VALUE`,
+  })
+}
+
+/** Returns the directory of the job's group below a parent. */
+function groupDirectory({ group }: Spec, { directory }: Parent, { host, serial }: PlanFacts): string {
+  if (!group || !('name' in group)) return `${directory}/${groupName(host, serial)}`
+  const { name } = group
+  // the clean-up decides by the shape of the name which groups it may remove
+  const why = /[/\0\n]|^\.{0,2}$/.test(name)
+    ? 'not a file name'
+    : isJobGroup(name)
+      ? 'hutch gives such names itself'
+      : ''
+  if (why) throw fail('OPTION_INVALID', { name: 'group', value: name, why, accepted: 'a name such as web-1' })
+  return `${directory}/${name}`
+}
+
+function planUnified(spec: Spec, facts: PlanFacts): Omit<Groups, 'entered'> {
   const parent = facts.parents.get('')!
   refuseMissing(spec, parent)
   refuseLegacyNames(spec)
@@ -70,7 +113,7 @@ export function planUnified(spec: Spec, facts: PlanFacts): { groups: PlannedGrou
     controller: '',
     parent: parent.directory,
     madeParents: [],
-    directory: `${parent.directory}/${groupName(facts.host, facts.serial)}`,
+    directory: groupDirectory(spec, parent, facts),
     enable,
     writes: orderLimits(limits),
   }
@@ -116,7 +159,7 @@ function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
 
-export function planLegacy(spec: Spec, facts: PlanFacts, devices: readonly LegacyWrite[]): PlannedGroup[] {
+function planLegacy(spec: Spec, facts: PlanFacts, devices: readonly LegacyWrite[]): PlannedGroup[] {
   const { host } = facts
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
   const beside = facts.parents.get('')
@@ -161,7 +204,7 @@ export function planLegacy(spec: Spec, facts: PlanFacts, devices: readonly Legac
     const parent = facts.parents.get(controller)!
     const needed = requested.includes(controller) || (controller === '' && besideControllers.length > 0)
     if (!usable(parent, spec, facts, needed)) return []
-    const directory = `${parent.directory}/${groupName(host, facts.serial)}`
+    const directory = groupDirectory(spec, parent, facts)
     const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
     return [
       {
@@ -275,12 +318,13 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
  * Returns the groups to which the job's memory is charged in addition to its own group, without the root group. If the
  * job has no group, these are the caller's group and its ancestors.
  */
-export function memoryLevels(groups: readonly PlannedGroup[], host: Host): { controller: string; directory: string }[] {
+export function memoryLevels({ groups, entered }: Groups, host: Host): GroupPlace[] {
   const controller = host.layout === 'v2' ? '' : 'memory'
   const hierarchy = controller === '' ? host.unified : host.v1[controller]
   if (!hierarchy) return []
-  const nearest = groups.find((group) => group.controller === controller)?.parent ?? hierarchy.own
-  const levels: { controller: string; directory: string }[] = []
+  const isCharged = (place: { controller: string }) => place.controller === controller
+  const nearest = groups.find(isCharged)?.parent ?? entered.find(isCharged)?.directory ?? hierarchy.own
+  const levels: GroupPlace[] = []
   for (let at = nearest; at.length > hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/')))
     levels.push({ controller, directory: at })
   return levels

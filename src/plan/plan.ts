@@ -16,7 +16,7 @@ import type { PlannedNetwork } from '../network/network.ts'
 import { specFrontends } from '../options/frontends.ts'
 import { type NameFacts, namedRoot } from '../options/name-options.ts'
 import { sandboxVariables } from '../options/sandbox-preset.ts'
-import type { Spec } from '../options/spec.ts'
+import type { GroupPlace, Spec } from '../options/spec.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import type { SeccompFilter } from '../seccomp/profile.ts'
 import {
@@ -28,7 +28,7 @@ import {
   type UserNamespace,
 } from './credentials.ts'
 import { planDevices } from './devices.ts'
-import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
+import { groupName, memoryLevels, type PlannedGroup, planGroups } from './groups.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
@@ -75,6 +75,8 @@ export interface Plan {
   v1: Host['v1']
   kernel: Host['kernel']
   groups: PlannedGroup[]
+  /** Existing groups that the command enters. */
+  entered: readonly GroupPlace[]
   argv: string[]
   env: string[]
   searchPath: string
@@ -93,7 +95,7 @@ export interface Plan {
   /** Limits of groups that contain the caller but not the job. Each tells whether the job's own group enforces it. */
   outer: AppliedOuterLimit[]
   /** Ancestors of the job's group whose memory limit may cause a kill in the job, nearest first. */
-  ancestors: { controller: string; directory: string }[]
+  ancestors: GroupPlace[]
 }
 
 /** Makes the plan of a run. @throws CGROUP_*, OPTION_CONFLICT */
@@ -119,10 +121,8 @@ export function makePlan(requested: Spec, facts: PlanFacts): Plan {
   refuseOldKernel(spec, host)
   if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, facts.network!, facts.privileges.uid)
   const devices = planDevices(spec, facts.devices, deviceMeans(facts), identity)
-  const { groups, outer } =
-    host.layout === 'v2'
-      ? planUnified(spec, facts)
-      : { groups: planLegacy(spec, facts, devices.writes), outer: [] as AppliedOuterLimit[] }
+  const groups = planGroups(spec, facts, devices.writes)
+  refuseLoose(spec, groups.groups)
   refuseMapped(spec, identity, facts.privileges)
   const filter = facts.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, facts.privileges) })
   return {
@@ -130,8 +130,7 @@ export function makePlan(requested: Spec, facts: PlanFacts): Plan {
     layout: host.layout,
     v1: host.v1,
     kernel: host.kernel,
-    groups,
-    outer,
+    ...groups,
     ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, facts),
@@ -183,6 +182,24 @@ function deviceMeans({ host, parents, mayFilter }: PlanFacts): 'v1' | 'v2' | 'no
   }
   if (host.v1.devices) return host.uid === 0 && takes('devices') ? 'v1' : 'none'
   return mayFilter && takes('') ? 'v2' : 'none'
+}
+
+/**
+ * Refuses a command that nobody watches if it would end with this process. A job's group does not keep it. The lock of the group is free
+ * when this process has ended, so a clean-up ends what is in the group.
+ */
+function refuseLoose(
+  { rest, group, dieWithParent, seccompReport, learn }: Spec,
+  groups: readonly PlannedGroup[],
+): void {
+  if (rest !== 'nobody') return
+  const kept = groups.length === 0 || (group && 'name' in group && group.lifetime === 'container')
+  if (dieWithParent === false && kept && !seccompReport && !learn) return
+  throw fail('OPTION_CONFLICT', {
+    name: 'rest nobody',
+    why: 'the command would end, or lose its listener, with this process',
+    remedy: 'give dieWithParent false and a group of lifetime container, without a report of system calls',
+  })
 }
 
 /** Refuses a pids.max that is too low for hutch-init and the command. */
