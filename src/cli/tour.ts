@@ -21,7 +21,7 @@ import type { Result } from '../verdict/result.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
-/** Result of an experiment. */
+/** What an experiment produced: exit status, output, and the report of the run. */
 interface Seen {
   status: number
   out: string
@@ -33,11 +33,11 @@ interface Experiment {
   title: string
   /** Arguments of `hutch run`. */
   args: string[]
-  /** Limits of the experiment. A user who cannot set them gets a message. */
+  /** Limits that the experiment sets. If the user cannot set them, the experiment is skipped with the reason. */
   limits?: Limits
   /** Returns why this host cannot run the experiment; undefined if it can. */
   skip?: () => string | undefined
-  /** Conditions in words, each with its check. */
+  /** Checks of the experiment: each is a condition in words, and the function that checks it. */
   checks: [string, (seen: Seen) => boolean][]
 }
 
@@ -190,7 +190,7 @@ export const command: Command = {
   main,
 }
 
-/** What `--json` prints of one experiment. */
+/** What `--json` prints about one experiment. */
 interface Outcome {
   title: string
   args: string[]
@@ -242,7 +242,9 @@ function summarize(failed: number, skipped: number): string {
   return `All checks passed, ${skipped} ${skipped === 1 ? 'experiment was' : 'experiments were'} skipped.`
 }
 
-/** Returns why this user cannot set the limits, in the words of `hutch run`; undefined if it can. */
+/**
+ * Returns why this user cannot set the limits of an experiment; undefined if the user can. The reason names options as `hutch run` does.
+ */
 function notAllowed({ limits }: Experiment): string | undefined {
   if (!limits) return undefined
   try {
@@ -256,7 +258,7 @@ function notAllowed({ limits }: Experiment): string | undefined {
   }
 }
 
-/** Runs one experiment, or tells why this host or user cannot. */
+/** Runs one experiment. If this host or user cannot run it, prints why. */
 async function perform(experiment: Experiment, reportPath: string, show: Show): Promise<Outcome> {
   const { title, args } = experiment
   const skipped = experiment.skip?.() ?? notAllowed(experiment)
@@ -268,7 +270,7 @@ async function perform(experiment: Experiment, reportPath: string, show: Show): 
 
 type Show = (fd: number, data: string | Uint8Array) => void
 
-/** Runs `hutch run` as a user would and shows its output while it runs. */
+/** Runs `hutch run` with the arguments of an experiment, and shows its output while it runs. */
 function runHutch(args: string[], reportPath: string, show: Show): Promise<Seen> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...args], {
@@ -288,7 +290,7 @@ function runHutch(args: string[], reportPath: string, show: Show): Promise<Seen>
   })
 }
 
-/** Reads the report. Returns undefined if hutch itself failed, so that every check fails. */
+/** Reads the report of an experiment's run. Returns undefined if hutch itself failed, so that every check fails. */
 function readReport(path: string): Result {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Result

@@ -63,7 +63,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
 }
 
-/** Returns the report of this user's newest run that did not end with 0. @throws WHY_TARGET_UNKNOWN */
+/** Returns the file with the report of this user's newest run that did not end with status 0. @throws WHY_TARGET_UNKNOWN */
 function lastRun(): string {
   const file = lastRunFile()
   if (file !== undefined && existsSync(file)) return file
@@ -73,17 +73,17 @@ function lastRun(): string {
   throw fail('WHY_TARGET_UNKNOWN', { name: 'the last run', evidence })
 }
 
-/** Causes that name no limit: the process ended by itself, the kernel did not act, or the cause is unknown. */
+/** Kinds of causes without a limit: the process ended by itself, the kernel did not act, or the cause is unknown. */
 const noCause = new Set<WhyCause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
 
-/** Explains a target. If no group or process has the name, tries the name of a Docker container. */
+/** Explains what stopped or slowed a target. If no group or process has this name, tries it as the name of a Docker container. */
 function explainTarget(target: string): Explanation | HutchError {
   const found = explainNow(target)
   const path = HutchError.is(found) ? findContainer(readHost(), target, readDockerNames()) : undefined
   return path === undefined ? found : explainNow(path)
 }
 
-/** Returns the current state of the target, or the error if the target is unknown. */
+/** Explains a target from its current state. Returns the error if no target has this name. */
 function explainNow(target: string): Explanation | HutchError {
   try {
     return why(target)
@@ -93,7 +93,7 @@ function explainNow(target: string): Explanation | HutchError {
   }
 }
 
-/** Reads a recording. An unusable recording is an error only if the user named it. */
+/** Searches a recording for a group. If the recording cannot be used, throws only if the user named it; otherwise returns the error. */
 async function lookBack(named: string | undefined, path: string): Promise<RecordedGroup | HutchError | undefined> {
   const file = named ?? defaultFile()
   if (named === undefined && !existsSync(file)) return undefined
@@ -105,7 +105,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Record
   }
 }
 
-/** Explains a group that exists only in the recording. */
+/** Explains a group that does not exist any more, from a recording. */
 function explainRecalled(name: string, { group, kills, slowed }: RecordedGroup): Explanation {
   const count = total(kills)
   const cause: WhyCause =
@@ -147,7 +147,7 @@ function explainRecalled(name: string, { group, kills, slowed }: RecordedGroup):
   return { ...found, cause: toCause(found) }
 }
 
-/** Prints a block for each cause, then the recorded data, then what is unknown. */
+/** Prints an explanation: a block for each cause, then what the recording contains, then what is unknown. */
 export function formatExplanation(
   { causes, unknown }: Pick<Explanation, 'causes' | 'unknown'>,
   color: boolean,

@@ -6,23 +6,23 @@ import { encodeFields, encodeProgram } from '../ops/wire.ts'
 /** "hutC", little-endian. */
 export const compiledMagic = 0x43747568
 export const compiledVersion = 3
-/** Name of the program's group. Each start replaces it by its own. */
+/** Name of the group in a compiled program. Each start of the file replaces it by a new name. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
 /**
- * Placeholder of the caller's group in a path, followed by a controller, or by nothing for the v2 tree. As a value, it means the content of
- * that group's file.
+ * Placeholder in a compiled program. In a path it stands for the caller's group: followed by a v1 controller, or by nothing for the v2
+ * tree. As a value, it stands for the content of that group's file.
  */
 export const ownPlaceholder = 'hutch-own-'
 
-/** Options of a start. */
+/** Flags of a compiled file, which apply to each of its starts. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /**
- * Texts for the end, in this order. STOPPED and KILLED are headlines that contain one of HELD and are followed by one of LATE.
- * ULIMIT_CPU_HARD is the number of seconds at which SIGKILL comes from RLIMIT_CPU. NAME is the program's name, ROOT the directory that is /
- * inside. SPACES are file systems with a size, one per line; CPUS is the number of CPUs in cpuset.cpus. `slots` in the texts stand for
- * values that are known only at the end.
+ * Texts of a compiled file's verdict, in this order. STOPPED and KILLED are headlines. A HELD text is inserted into a headline, and a LATE
+ * text follows it. ULIMIT_CPU_HARD is the CPU time in seconds at which RLIMIT_CPU sends SIGKILL. NAME is the program's name, ROOT the
+ * directory that is / inside. SPACES are file systems with a size, one per line; CPUS is the number of CPUs in cpuset.cpus. `slots` in the
+ * texts stand for values that are known only at the end.
  */
 export const compiledWords = [
   'NAME',
@@ -93,10 +93,10 @@ export const compiledWords = [
 ] as const
 export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }
 
-/** Slots for values that are known only at the end. Quoted texts never contain these characters. */
+/** Characters in the texts of a verdict that stand for values known only at the job's end. Quoted names never contain these characters. */
 export const slots = ['\x01', '\x02', '\x03', '\x04', '\x05'] as const
 
-/** The message for a refused operation. Part and errno 0 are the default. */
+/** The message for a refused operation, by part and errno. The message with part 0 and errno 0 is used for all others. */
 export interface CompiledRefusal {
   section: 'outer' | 'inner'
   step: number
@@ -107,22 +107,28 @@ export interface CompiledRefusal {
 
 /** The content of a compiled file. */
 export interface Compiled {
-  /** Its group is named `groupPlaceholder`. With passEnvironment its exec contains only the changes to the environment. */
+  /**
+   * The program, in which the group is named `groupPlaceholder`. With passEnvironment, its exec contains only the changes to the
+   * environment.
+   */
   program: Program
   flags: { [F in keyof typeof compiledFlags]: boolean }
   refusals: CompiledRefusal[]
   words: CompiledWords
-  /** Decision lists for the end and for what held up a job that timed out: verdict/decide.ts. */
+  /** Two decision lists from verdict/decide.ts: for the job's end, and for what delayed a job that reached its timeout. */
   rows: [end: number[], held: number[]]
-  /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory).
-   * `ownPlaceholder` with a controller has the mount of its hierarchy. enable and account are v2 controllers: those that limits need,
-   * and those that only count. cpu.max is a quota and period that a start on v1 compares; as share, a sandbox's, it takes less if there is less. */
+  /**
+   * Properties that the machine must have at a start, each as kind and expected value. Kinds are user, group, kernel (at least),
+   * capabilities (at least, hexadecimal), cgroup2 or cgroup (directory). `ownPlaceholder` with a controller has the mount of its hierarchy.
+   * enable and account are v2 controllers: those that limits need, and those that only count. cpu.max is a quota and period, which a start
+   * on v1 compares with those of ancestors. A sandbox has `share` instead, which a start may lower to an ancestor's.
+   */
   facts: [kind: string, expected: string][]
-  /** The text of --hutch-explain. */
+  /** The text that the file prints for --hutch-explain. */
   explained: string
 }
 
-/** Returns the file's bytes. `runner` is the content of build/hutch-compiled. */
+/** Returns the bytes of a compiled file. `runner` is the content of build/hutch-compiled. */
 export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
   const { refusals, words, rows, facts, explained, flags } = compiled
   const program = Buffer.from(encodeProgram(compiled.program))
@@ -162,7 +168,7 @@ export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
   return file
 }
 
-/** Returns FNV-1a over 32-bit words. Each change of a single word changes the sum. */
+/** Returns a checksum of 32-bit words (FNV-1a). Each change of a single word changes the checksum. */
 function checksum(bytes: Buffer): number {
   let sum = 2166136261
   for (let i = 0; i < bytes.length; i += 4) sum = Math.imul(sum ^ bytes.readInt32LE(i), 16777619)

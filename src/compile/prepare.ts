@@ -22,8 +22,8 @@ import { compiledWordsOf } from './words.ts'
 const [first, second] = slots
 
 /**
- * Everything except what the command line says about the file itself. `recompile`: another planner derives its program from the plan and
- * the program of `spec`, and handles the environment itself.
+ * Prepares a compiled file from a Spec, without the options of `hutch compile` itself. `recompile` replaces the program made from the Spec,
+ * for example by that of bwrap, and handles the environment itself.
  * @throws as `prepare`, OPTION_CONFLICT
  */
 export function prepareCompiled(
@@ -35,19 +35,20 @@ export function prepareCompiled(
   refusePlaceholder(spec)
   const planFacts = belowCaller(spec, readPlanFacts(spec, filter))
   const planned = makePlan(spec, ofAnyStart(planFacts))
-  // each start knows the levels above its group and enables the controllers: native/compiled/place-groups.c
+  // no controllers are enabled by the program: each start finds its own parent group and enables them there
+  // (native/compiled/place-groups.c)
   const plan = {
     ...planned,
     groups: planned.groups.map((one) => (isPlaced(one.parent) ? { ...one, enable: [] } : one)),
   }
-  // the verdict of a compiled file does not distinguish the levels above
+  // leave out the ancestors: the verdict of a compiled file does not distinguish between them
   const compiled = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
     ? recompile(plan, compiled)
     : spec.env.PATH === undefined && !spec.sandbox
       ? withoutPath(compiled)
       : compiled
-  // a program without makeGroup assumes that no group exists
+  // a program that creates no group needs no properties of groups
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = [...hostFacts(plan, planFacts), ...(grouped ? groupFacts(planned, program, planFacts) : [])]
   return {
@@ -59,14 +60,20 @@ export function prepareCompiled(
   }
 }
 
-/** Removes PATH from the environment, so that the caller's applies. The search path stays for a caller without PATH. */
+/**
+ * Removes PATH from the environment of the command, so that each start uses its caller's PATH. The search path of the exec stays, for a
+ * caller without PATH.
+ */
 function withoutPath(program: Program): Program {
   const change = (op: Op): Op =>
     op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
   return { ...program, inner: program.inner.map(change) }
 }
 
-/** Places root's groups below the group of each start's caller, because this process's group need not exist then. */
+/**
+ * Places the groups of a job of root below the group of each start's caller. The group of the process that compiles need not exist at that
+ * time.
+ */
 function belowCaller({ parent }: Spec, facts: PlanFacts): PlanFacts {
   const { host } = facts
   if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return facts
@@ -90,7 +97,7 @@ function belowCaller({ parent }: Spec, facts: PlanFacts): PlanFacts {
     name,
     { mount, own: `${mount}/${ownPlaceholder}${name}` },
   ])
-  // the share of CPU time is that of this process's group, and compared at each start
+  // no share here: it would be that of the compiling process's group, and each start compares its own
   return {
     ...facts,
     host: { ...host, v1: Object.fromEntries(own) },
@@ -103,7 +110,7 @@ function isPlaced(directory: string): boolean {
   return directory.includes(`/${ownPlaceholder}`)
 }
 
-/** Removes facts of this process only. Controllers that are enabled now may be disabled after a reboot. */
+/** Removes facts that apply only to this process. For example, controllers that are enabled now may be disabled after a reboot. */
 function ofAnyStart(facts: PlanFacts): PlanFacts {
   const parents = new Map(
     [...facts.parents].map(([name, parent]) => [
@@ -115,7 +122,7 @@ function ofAnyStart(facts: PlanFacts): PlanFacts {
   return { ...facts, host: { ...facts.host, owner }, parents, env: [], toolPath: '', serial: 0 }
 }
 
-/** Refuses process ids, which belong to other processes at a later start. */
+/** Refuses namespaces of process ids: at a later start, other processes may have these ids. */
 function refuseProcesses({ joins }: Spec): void {
   const join = joins.find(({ path }) => /^\/proc\/(\d+|self)\//.test(path))
   if (join)
@@ -126,7 +133,7 @@ function refuseProcesses({ joins }: Spec): void {
     })
 }
 
-/** Refuses networks that hutch connects, because nothing connects them at a start of the file. */
+/** Refuses networks that hutch must connect: when a compiled file starts, hutch is not there to connect them. */
 function refuseNetwork({ network }: Spec): void {
   if (network)
     throw fail('OPTION_CONFLICT', {
@@ -154,7 +161,7 @@ function hostFacts(plan: Plan, { privileges }: PlanFacts): Compiled['facts'] {
   ]
 }
 
-/** Returns the facts from which a start places the groups: native/compiled/place-groups.c. */
+/** Returns the properties by which native/compiled/place-groups.c places the groups of a start. */
 function groupFacts(plan: Plan, program: Program, facts: PlanFacts): Compiled['facts'] {
   const { host } = facts
   const { groups, spec } = plan
@@ -171,7 +178,7 @@ function groupFacts(plan: Plan, program: Program, facts: PlanFacts): Compiled['f
   return [...places, ...owners, ...(owners.length > 0 ? wishes(groups, spec) : [])]
 }
 
-/** Returns the v2 controllers to enable for limits and counters, and on v1 the CPU share that a start may lower. */
+/** Returns what a start needs from its groups: the v2 controllers for limits and for counters, and on v1 the share of CPU time. */
 function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
   const requested = new Set(limits.map(({ file }) => controllerOf(file)))
   const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))
@@ -186,7 +193,7 @@ function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
   return facts.filter(([, value]) => value !== '')
 }
 
-/** Parts and errnos with separate messages, for operations that distinguish them: run/mount-errors.ts. */
+/** Numbers of the parts of an operation that have messages of their own: see run/mount-errors.ts. */
 const parts = {
   whole: 0,
   source: 1,
@@ -216,7 +223,7 @@ const commonErrors: [part: keyof typeof parts, errno: keyof typeof systemConstan
   ['attach', 'ENOTDIR'],
   ['attach', 'EISDIR'],
 ]
-/** The same for a source whose mount flags are locked. */
+/** Further errors, for a source whose mount has flags that cannot be removed. */
 const kept: typeof commonErrors = [
   ['read only', 'EROFS'],
   ['no suid', 'EPERM'],
@@ -230,12 +237,12 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
       `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
     const any = text(first, 0)
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
-    // no separate messages for these frequent operations, whose paths hutch itself chooses
+    // one message is enough for these frequent operations: hutch itself chooses their paths
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
     for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...commonErrors, ...kept] : commonErrors) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
-      // skip a part whose message equals that of the whole operation
+      // leave out the message for a part if it equals that for the whole operation
       if (part !== 'whole' && words === text(errno, 0)) continue
       found.push({ section, step, part: parts[part], errno: systemConstants.errno[errno]!, text: words })
     }
@@ -244,7 +251,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
   const refusable = (list: Op[], section: 'outer' | 'inner') =>
     list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
-  // the program's file is unknown here; ENOENT has separate words
+  // the file of the command is unknown at compile time; ENOENT has a text of its own
   const step = program.inner.findIndex(({ op }) => op === 'exec')
   const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
     const number = (systemConstants.errno as { [name: string]: number })[errno]

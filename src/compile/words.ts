@@ -24,18 +24,18 @@ import { type CompiledWords, groupPlaceholder, slots } from './file-format.ts'
 
 const [first, second, third, fourth, fifth] = slots
 
-/** Marks a value that is known only at the end, so that a remedy can compute with it. No host can have so many tasks. */
+/** Number that stands for a task limit known only at the job's end. A remedy can compute with it, and no host has so many tasks. */
 const unknownTasks = 1_000_000_007
 
-/** Stands for the memory limit, which is read at the end: no host has this much memory. */
+/** Number that stands for the memory limit, which is read at the job's end. No host has this much memory. */
 const unknownBytes = 777 * 2 ** 40
 
-/** Puts slots into the words for the sample memory limit and its group. */
+/** Replaces the number for the memory limit, and the name of its group, by slots. */
 function fillMemory(text: string): string {
   return text.replaceAll(`/${groupPlaceholder}`, fifth).replaceAll(formatSize(unknownBytes), fourth)
 }
 
-/** Puts slots into the words for a limit of a group above: its group, its value, and the value in its remedy. */
+/** Replaces by slots: the ancestor whose limit was reached, the limit, and the larger limit in the remedy. */
 function fillAbove(text: string): string {
   return text
     .replaceAll(`/${groupPlaceholder}`, second)
@@ -45,7 +45,7 @@ function fillAbove(text: string): string {
 
 const ofThisHost: Measuring = (limit) => measuringLimit(limit === unknownBytes ? 0 : limit, spareMemory())
 
-/** Changes a remedy to a new compilation, because a compiled file keeps its limits and reports no peak. */
+/** Changes a remedy that measures a limit. A compiled file reports no peak, so the measuring run must be one of hutch run. */
 function byRun(remedy: Remedy): Remedy {
   return remedy.measure && remedy.option ? { ...remedy, reason: `${remedy.reason} under hutch run` } : remedy
 }
@@ -79,7 +79,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   }
   const pids = limit('pids.max')
   const memory = memoryLimit(plan)
-  // the limit is read at the end, but the larger limit to try is computed now
+  // the larger limit to suggest is computed now, although the limit itself is read at the job's end
   const memoryAtEnd = { ...memory, value: unknownBytes }
   const memoryLine: Figure = { figure: 'memory', limit: memoryAtEnd, kills: 1 }
   const pidsLine: Figure = { figure: 'pids', limit: pids, denied: 1 }
@@ -192,7 +192,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const denied = deniedFigures(plan)
   const possible = [...possibleUlimitFigure(plan), ...denied]
   const noKill: Figure[] = [{ figure: 'no kill' }]
-  // for a job whose first process ended before it could report the command's end
+  // where the signal came from, for a job whose first process ended before it could report the command's end
   const lost = plan.isolate.includes('pid') ? 'outside' : 'unknown'
   const signal = (from: 'inside' | 'outside' | 'unknown', more: Figure[] = []) =>
     fill({
@@ -281,14 +281,14 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   }
 }
 
-/** Returns the job's memory limit under the name that was requested. */
+/** Returns the job's memory limit, under the name of the option that requested it. */
 function memoryLimit({ spec }: Plan): CauseLimit {
   const limit = spec.limits.find(({ file }) => file === 'memory.max' || file === 'memory.limit_in_bytes')
   const value = limit && parseSize(limit.value)
   return { file: limit?.file ?? 'memory.max', level: 'own', ...(typeof value === 'number' && { value }) }
 }
 
-/** Returns the planned limits that only slow a job. */
+/** Returns those limits of the plan that slow a job without ending it. */
 function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
   const planned = (...starts: string[]): CauseLimit | undefined => {
     const limit = spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))

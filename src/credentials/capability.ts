@@ -75,8 +75,8 @@ export const capabilityNumbers = {
 } as const
 
 /**
- * Capabilities that root keeps in its own root file system: enough for files of several owners, servers and package managers. Others would
- * reach beyond the container: MKNOD creates devices, NET_RAW raw packets, SYS_ADMIN mounts. The list is Podman's.
+ * Capabilities that root keeps in its own root file system: enough for files of several owners, servers and package managers. Other
+ * capabilities would reach beyond the container: MKNOD creates devices, NET_RAW raw packets, SYS_ADMIN mounts. The list is Podman's.
  */
 export const containedCapabilities: readonly number[] = [
   'CHOWN',
@@ -92,10 +92,10 @@ export const containedCapabilities: readonly number[] = [
   'SYS_CHROOT',
 ].map((name) => names.indexOf(name))
 
-/** A requested capability: its number, or `ALL`. */
+/** A capability that an option names: its number, or `ALL`. */
 export type CapabilityWord = number | 'ALL'
 
-/** Parses `NET_RAW`, `cap_net_raw` or `ALL`, in upper or lower case, with or without CAP_. */
+/** Parses the name of a capability: `NET_RAW`, `cap_net_raw` or `ALL`, in upper or lower case, with or without CAP_. */
 export function parseCapability(value: unknown): CapabilityWord | undefined {
   const name = typeof value === 'string' ? value.toUpperCase().replace(/^CAP_/, '') : ''
   if (name === 'ALL') return 'ALL'
@@ -103,28 +103,28 @@ export function parseCapability(value: unknown): CapabilityWord | undefined {
   return number < 0 ? undefined : number
 }
 
-/** Returns the known name that is most similar to a mistyped one. */
+/** Returns the known capability whose name is most similar to a mistyped one. */
 export function nearestCapability(value: string): string | undefined {
   return nearest(value.toUpperCase().replace(/^CAP_/, ''), [...names, 'ALL'])
 }
 
-/** Returns the name with CAP_, as in the kernel's documentation. */
+/** Returns the name of a capability with the prefix CAP_, as in the kernel's documentation. */
 export function capabilityName(number: number): string {
   return `CAP_${names[number] ?? number}`
 }
 
-/** Returns the first kernel version with a capability, if this kernel is older. */
+/** Returns the first kernel version that has a capability, if this kernel is older; otherwise undefined. */
 export function missingSince(number: number, kernel: Version): string | undefined {
   const [major, minor] = table[number]![1]
   return kernel[0] > major || (kernel[0] === major && kernel[1] >= minor) ? undefined : `${major}.${minor}`
 }
 
-/** Returns all capabilities of this kernel. */
+/** Returns all capabilities that this kernel has. */
 export function capabilitiesOf(kernel: Version): number[] {
   return names.map((_, number) => number).filter((number) => missingSince(number, kernel) === undefined)
 }
 
-/** Applies Docker's rule: first ALL in either list, then dropped capabilities, then added ones. */
+/** Computes a set of capabilities by Docker's rule: first ALL in either list applies, then dropped capabilities, then added ones. */
 export function chooseCapabilities(
   base: readonly number[],
   all: readonly number[],
@@ -136,12 +136,12 @@ export function chooseCapabilities(
   return [...new Set([...start.filter((number) => !drop.includes(number)), ...named])].sort((a, b) => a - b)
 }
 
-/** Returns the capabilities as a mask of the kernel; exact for up to 53 capabilities. */
+/** Returns the capabilities as a bit mask in the kernel's format. A JavaScript number is exact for up to 53 capabilities. */
 export function capabilityMask(numbers: readonly number[]): number {
   return numbers.reduce((mask, number) => mask + 2 ** number, 0)
 }
 
-/** Returns the numbers in a mask of /proc/PID/status. */
+/** Returns the numbers of the capabilities in a bit mask of /proc/PID/status. */
 export function parseCapabilityMask(hexadecimal: string): number[] {
   const mask = /^[0-9a-f]{1,16}$/.test(hexadecimal) ? BigInt(`0x${hexadecimal}`) : 0n
   return names.map((_, number) => number).filter((number) => (mask >> BigInt(number)) & 1n)
@@ -156,7 +156,7 @@ export function parseFileCapabilities(attribute: string): number[] {
   return parseCapabilityMask(mask.toString(16))
 }
 
-/** Returns true if a mask contains a capability. Cheap, because every launch calls it. */
+/** Returns true if a bit mask contains a capability. Must be fast, because every launch calls it. */
 export function hasCapability(hexadecimal: string, number: number): boolean {
   const digit = hexadecimal.at(-1 - (number >> 2)) ?? '0'
   return ((Number.parseInt(digit, 16) >> (number & 3)) & 1) === 1

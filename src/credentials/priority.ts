@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses priorities: sched(7), ioprio_set(2), and the score by which the OOM killer chooses. Pure.
 
-/** Parses a whole number within a range, given as text or number. */
+/** Parses a whole number, given as text or number, and checks its range. */
 export function parseWhole(value: unknown, from: number, to: number): number | undefined {
   const text = typeof value === 'number' ? String(value) : value
   const number = typeof text === 'string' && /^[+-]?\d{1,9}$/.test(text) ? Number(text) : Number.NaN
@@ -10,7 +10,7 @@ export function parseWhole(value: unknown, from: number, to: number): number | u
 
 const ioClasses: { [name: string]: number } = { realtime: 1, 'best-effort': 2, idle: 3 }
 
-/** Parses `idle`, `best-effort[:0-7]` or `realtime[:0-7]`, as in ionice(1); level 4 by default. */
+/** Parses an I/O priority: `idle`, `best-effort[:0-7]` or `realtime[:0-7]`, as in ionice(1). The level is 4 by default. */
 export function parseIoPriority(value: unknown): number | undefined {
   const [name = '', level, rest] = typeof value === 'string' ? value.split(':') : []
   const number = Object.hasOwn(ioClasses, name) ? ioClasses[name]! : 0
@@ -27,7 +27,7 @@ const policies: { [name: string]: { policy: number; realtime: boolean } } = {
   idle: { policy: 5, realtime: false },
 }
 
-/** Parses `other`, `batch`, `idle`, `fifo:1-99` or `rr:1-99`, as in chrt(1). */
+/** Parses a scheduling policy: `other`, `batch`, `idle`, `fifo:1-99` or `rr:1-99`, as in chrt(1). */
 export function parseScheduler(value: unknown): { policy: number; priority: number } | undefined {
   const [name = '', level, rest] = typeof value === 'string' ? value.split(':') : []
   const known = Object.hasOwn(policies, name) ? policies[name] : undefined

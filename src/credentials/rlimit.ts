@@ -3,19 +3,19 @@
 import { nearest } from '../text/nearest.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 
-/** One limit in the form of prlimit(2); -1 means unlimited. */
+/** A resource limit (ulimit) in the form of prlimit(2); -1 means unlimited. */
 export interface ResourceLimit {
   name: string
   resource: number
   soft: number
   hard: number
-  /** True for a limit of a preset, which does not raise a lower limit. */
+  /** True for a limit of a preset: it lowers the caller's limit, and never raises it. */
   atMost?: true
 }
 
 type Unit = 'bytes' | 'count' | 'seconds' | 'microseconds'
 
-/** Number and unit of each limit; the numbers are the same on x86 and arm64. */
+/** Number and unit of each resource limit. The numbers are the same on x86 and arm64. */
 const resources: { [name: string]: readonly [resource: number, unit: Unit] } = {
   cpu: [0, 'seconds'],
   fsize: [1, 'bytes'],
@@ -35,7 +35,7 @@ const resources: { [name: string]: readonly [resource: number, unit: Unit] } = {
   rttime: [15, 'microseconds'],
 }
 
-/** What each unit accepts besides a whole number. */
+/** For each unit: which values are accepted besides a whole number. */
 const read: { [unit in Unit]: (text: string) => number | undefined } = {
   bytes: (text) => {
     const size = parseSize(text)
@@ -56,14 +56,14 @@ const examples: { [unit in Unit]: string } = {
 const whole = (milliseconds: number | undefined, unit: number) =>
   milliseconds !== undefined && Number.isSafeInteger(milliseconds / unit) ? milliseconds / unit : undefined
 
-/** Why a limit is invalid. `value` is the invalid part, if only a part is. */
+/** Why a resource limit is invalid. `value` is the invalid part, if only a part of the text is invalid. */
 interface Invalid {
   value?: string
   why: string
   accepted: string
 }
 
-/** Parses `SOFT[:HARD]`; a single value sets both. Returns the reason if it is invalid. */
+/** Parses a resource limit `SOFT[:HARD]`; a single value sets both. Returns the reason if the text is invalid. */
 export function parseResourceLimit(name: string, value: unknown): ResourceLimit | Invalid {
   const [resource, unit] = Object.hasOwn(resources, name) ? resources[name]! : []
   if (resource === undefined || unit === undefined) {

@@ -2,7 +2,7 @@
 // Compiles the devices that a job may use: to lines for v1's devices.allow, and to a BPF program for v2, which has no such file. Pure.
 // cgroup-v1/devices.rst; cgroup-v2.rst, "Device controller"; struct bpf_cgroup_dev_ctx in linux/bpf.h.
 
-/** A rule: letters of r (read), w (write) and m (create a node); '*' means every number. */
+/** A rule for devices. Its access consists of r (read), w (write) and m (create a node); '*' stands for every number. */
 export interface DeviceRule {
   type: 'c' | 'b'
   major: number | '*'
@@ -17,9 +17,7 @@ const rule = (type: 'c' | 'b', major: number | '*', minor: number | '*', access 
   access,
 })
 
-/**
- * Devices that every job may use: Docker's list. Creating any node is allowed, because it does not allow opening it.
- */
+/** Devices that every job may use, as in Docker. Creating a node of any device is allowed, because opening the node still needs a rule. */
 export const defaultDevices: readonly DeviceRule[] = [
   rule('c', '*', '*', 'm'),
   rule('b', '*', '*', 'm'),
@@ -34,7 +32,7 @@ export const defaultDevices: readonly DeviceRule[] = [
   rule('c', 136, '*'), // pts
 ]
 
-/** Formats a rule for v1's devices.allow. */
+/** Formats a rule as v1's devices.allow accepts it. */
 export function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
   return `${type} ${major}:${minor} ${access}`
 }
@@ -43,10 +41,10 @@ const accessBits: { [letter: string]: number } = { m: 1, r: 2, w: 4 }
 const allAccess = 7
 const typeNumbers = { b: 1, c: 2 } as const
 
-// registers: r1 is the context at the start, r0 the return value
+// BPF registers: r1 holds the context at the start, r0 the return value
 const [r0, r1, typeRegister, accessRegister, majorRegister, minorRegister] = [0, 1, 2, 3, 4, 5] as const
 
-/** Returns an instruction as two 32-bit words: opcode, registers and jump; then the constant. */
+/** Returns a BPF instruction as two 32-bit words. The first contains opcode, registers and jump offset, the second the constant. */
 function instruction(opcode: number, to: number, from: number, offset: number, constant: number): [number, number] {
   return [(opcode | (to << 8) | (from << 12) | ((offset & 0xffff) << 16)) >>> 0, constant >>> 0]
 }
@@ -59,12 +57,12 @@ const jumpUnless = (register: number, value: number, skip: number) => instructio
 const answer = (value: number) => [instruction(0xb7, r0, 0, 0, value), instruction(0x95, 0, 0, 0, 0)]
 
 /**
- * Returns a program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words for each instruction. It allows an access if one rule covers all of it,
- * as v1 does.
+ * Returns a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words for each instruction. It allows an access if a single rule covers
+ * the whole access, as v1 does.
  */
 export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
   const program = [
-    load(accessRegister, 0), // access in the upper half, type in the lower
+    load(accessRegister, 0), // in this word, the upper half is the access, the lower half the device type
     copy(typeRegister, accessRegister),
     mask(typeRegister, 0xffff),
     shiftRight(accessRegister, 16),
@@ -73,7 +71,7 @@ export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
   ]
   for (const { type, major, minor, access } of rules) {
     const allowed = [...access].reduce((bits, letter) => bits | accessBits[letter]!, 0)
-    // pairs of register and value that must all match, otherwise the rule is skipped
+    // conditions of a rule: pairs of register and value. If one differs, the rule is skipped.
     const checks: [number, number][] = [[typeRegister, typeNumbers[type]]]
     if (major !== '*') checks.push([majorRegister, major])
     if (minor !== '*') checks.push([minorRegister, minor])

@@ -5,7 +5,7 @@ import { HutchError } from '../errors/errors.ts'
 export const statuses = {
   /** The command line is invalid. */
   usage: 129,
-  /** lsns: the kernel does not know the ioctl. */
+  /** lsns: the kernel does not support a needed ioctl. */
   unknownIoctl: 2,
   /** cgcreate: an invalid mode. cgexec: the command could not be executed. */
   failed: 255,
@@ -27,13 +27,13 @@ export const statuses = {
 
 const marked = new WeakMap<object, number>()
 
-/** Assigns the tool's exit status to an error that has none: the innermost assignment is the most specific. */
+/** Assigns an exit status to an error, unless the error already has one: the innermost assignment is the most specific. */
 export function withStatus<E>(status: number, error: E): E {
   if (HutchError.is(error) && !marked.has(error)) marked.set(error, status)
   return error
 }
 
-/** Runs a step; assigns this status to an error that the step throws. */
+/** Runs a step. If the step throws an error, assigns this exit status to the error. */
 export function orStatus<T>(status: number, step: () => T): T {
   try {
     return step()

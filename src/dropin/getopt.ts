@@ -9,21 +9,24 @@ interface Option {
   long?: readonly string[]
   /** Name of the value; absent for a switch. */
   value?: string
-  /** True if the value is optional and must be joined or follow "=". 'long' if only the long name accepts a value, after "=". */
+  /**
+   * True if the value is optional. It must then be joined to the letter or follow "=". 'long': only the long name accepts a value, after
+   * "=".
+   */
   optional?: boolean | 'long'
   help: string
 }
 
 export type OptionTable = { readonly [key: string]: Option }
 
-/** Options by key in the given order, followed by the operands. */
+/** A parsed command line: options by key in the given order, and the operands. */
 export interface ParsedOptions {
   options: [key: string, value: string][]
   words: string[]
 }
 
 /**
- * Parses options. Without `permute` the first operand ends them, as in commands that execute another command.
+ * Parses options as getopt_long(3) does. Without `permute`, the first operand ends them, as for commands that execute another command.
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
 export function getopt(args: readonly string[], table: OptionTable, permute = true): ParsedOptions {
@@ -105,7 +108,7 @@ function demand(name: string, accepted: string, value: string | undefined): stri
   throw fail('OPTION_INVALID', { name, value: '', why: 'the value is missing', accepted: `${name} ${accepted}` })
 }
 
-/** Formats the table as help text. */
+/** Formats the table of options as help text. */
 export function formatOptions(table: OptionTable): string {
   const rows = Object.entries(table).map(([key, { long = [], value, optional, help }]) => {
     const names = [...(key.length > 1 ? [`--${key}`] : [`-${key}`]), ...long.slice(0, 1).map((name) => `--${name}`)]

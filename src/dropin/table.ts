@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of drop-ins by name. Each is a command of hutch, and has its own name through a link.
 
-/** Drop-ins by name; each is loaded only when it is called. */
+/** Drop-in commands by name. Each is loaded only when it is called. */
 export const dropins: { readonly [name: string]: () => Promise<{ main(args: string[]): Promise<number> }> } = {
   cgcreate: () => import('./cgroup-tools/cgcreate.ts'),
   cgset: () => import('./cgroup-tools/cgset.ts'),

@@ -8,27 +8,27 @@ import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
 import { formatOptions, getopt, type OptionTable, type ParsedOptions } from './getopt.ts'
 
-/** One drop-in. `run` returns the exit status, or throws. */
+/** A drop-in command. `run` returns the exit status, or throws. */
 interface Tool {
   name: string
   usage: readonly string[]
   purpose: string
   options: OptionTable
-  /** False if the first operand begins another command line. */
+  /** False if the first operand begins the command line of another program, so that options end there. */
   permute?: boolean
-  /** Exit status for an error without its own status; by default that of libcgroup's tools. */
+  /** Exit status for an error without a status of its own. By default that of libcgroup's tools. */
   failure?: number
-  /** Options that remedies name, by key. */
+  /** Options of this command that remedies name, by key. */
   toolOptions?: OptionNames['toolOptions']
   run(parsed: ParsedOptions): number | Promise<number>
 }
 
-/** An option of libcgroup 3 without effect here, because hutch has no default delegated scope. */
+/** An option of libcgroup 3 that is accepted without effect, because hutch has no default delegated scope. */
 export const ignoreDelegated: OptionTable = {
   b: { help: 'accepted, without effect: there is no default delegated group to ignore' },
 }
 
-/** Returns the `main` function of a drop-in. */
+/** Returns the `main` function of a drop-in command. */
 export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
   const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
   return async (args) => {
@@ -50,7 +50,7 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
   return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
 }
 
-/** Returns the names of options for a drop-in. Only errors load the option table. */
+/** Returns how a drop-in command names options. The option table is loaded only for errors. */
 export async function loadNames(toolOptions: OptionNames['toolOptions'] = {}): Promise<OptionNames> {
   return (await import('../options/names.ts')).dropinNames(toolOptions)
 }

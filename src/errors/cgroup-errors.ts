@@ -5,7 +5,7 @@ import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { optionOfRun, type RemedyText, text } from './remedy-text.ts'
 
-/** Words that a row makes from its facts. */
+/** The parts of an error's text, which a row of the table makes from the facts. */
 export interface ErrorWords {
   message: string
   evidence?: string[]
@@ -21,7 +21,7 @@ export interface ErrorWords {
 /** The kernel's answer. */
 export type Kernel = { errno: string; evidence?: string[] }
 
-/** Rows by code: the words for the facts of an error. */
+/** Errors by code. Each row turns the facts of an error into its text. */
 export const cgroupErrors = {
   CGROUP_MISSING: (f: { need: string }): ErrorWords => ({
     message: `cannot ${f.need}: no cgroup file system is mounted`,

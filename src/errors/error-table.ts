@@ -7,9 +7,9 @@ import { asRoot, oneOf, optionOfRun, type RemedyText, text, withOption } from '.
 
 export type { ErrorWords as Words }
 
-/** Rows by code: the words for the facts of an error. */
+/** Errors by code. Each row turns the facts of an error into its text. */
 export const table = {
-  /** `instead`: what to use for an option of another tool, or of another call. */
+  /** `instead`: what to use in place of an option of another tool, or of another function of the library. */
   OPTION_UNKNOWN: (f: {
     name: string
     nearest?: string | undefined
@@ -20,7 +20,7 @@ export const table = {
     remedy: f.instead ?? (f.nearest ? `did you mean ${f.nearest}?` : f.known),
     value: f.name,
   }),
-  /** `why` is undefined if the value matches none of the accepted forms. */
+  /** `why` is undefined if the value simply does not match any accepted form. */
   OPTION_INVALID: (f: { name: string; value: unknown; why?: string | undefined; accepted: string }): ErrorWords => ({
     message:
       f.why === undefined

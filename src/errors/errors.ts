@@ -7,15 +7,15 @@ import { inWords, libraryNames, type OptionNames, type RemedyText } from './reme
 
 export { quote } from '../text/quote.ts'
 
-/** Stable codes of errors; they are never renamed or reused. */
+/** A stable code of an error. Codes are never renamed or reused. */
 export type Code = keyof typeof table
 type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
 
-/** All codes, for docs and tests. */
+/** The list of all codes, for the documentation and the tests. */
 export const codes = Object.keys(table) as Code[]
 
 const brand = Symbol.for('hutch.error')
-/** The remedy with its options as keys, for `nameOptions`. Files of dist/ share the symbol. */
+/** Key of the property that holds the remedy with its options as keys, for `nameOptions`. All files of dist/ share this symbol. */
 const remedyText = Symbol.for('hutch.remedy')
 
 /** An error of hutch itself, never of a command. The message contains all lines; the remedy is the last. */
@@ -40,7 +40,8 @@ export class HutchError extends Error {
   readonly [brand] = true
 
   constructor(code: Code, words: Words, cause?: unknown, names: OptionNames = libraryNames) {
-    // other users may have chosen names in the message, so escape line ends and control characters; a usage text keeps its lines
+    // escape line ends and control characters, because other users may have chosen names in the message; a usage text keeps its
+    // lines
     const summary = escapeUnsafe(words.message)
     const evidence = (words.evidence ?? []).map(escapeUnsafe)
     const remedy = inWords(words.remedy, names)
@@ -64,24 +65,24 @@ export class HutchError extends Error {
     return typeof error === 'object' && error !== null && brand in error
   }
 
-  /** Returns the fields, for logs and `--json`. */
+  /** Returns the fields of the error as an object, for logs and `--json`. */
   toJSON(): Record<string, string | undefined> {
     const { code, message, errno, path, value, operation, remedy } = this
     return { code, message, errno, path, value, operation, remedy }
   }
 }
 
-/** Returns an error's remedy with its options as keys. */
+/** Returns the remedy of an error in which options are still keys. */
 export function remedyOf(error: HutchError): RemedyText {
   return (error as { [remedyText]?: RemedyText })[remedyText] ?? error.remedy
 }
 
-/** Returns the same error with the option names of a front end. */
+/** Returns a copy of the error in which options have the names of a front end. */
 export function nameOptions(error: HutchError, names: OptionNames): HutchError {
   return inWords(remedyOf(error), names) === error.remedy ? error : copy(error, {}, names)
 }
 
-/** Returns the same error with more lines of evidence. */
+/** Returns a copy of the error with additional lines of evidence. */
 export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
   return copy(error, { evidence: [...error.evidence, ...evidence], ...changed })
 }
@@ -106,7 +107,7 @@ function copy(error: HutchError, changed: Partial<Words>, names?: OptionNames): 
   )
 }
 
-/** Returns the error of a code and its facts, for the caller to throw. */
+/** Creates the error for a code and its facts. The caller throws it. */
 export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown): HutchError {
   return new HutchError(code, (table[code] as (facts: Facts<C>) => Words)(facts), cause)
 }

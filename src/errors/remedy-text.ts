@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts that refer to options by key. Errors carry them; each front end puts in the names of its own options. Pure, except `asRoot`.
 
-/** Names of options as the users of one front end type them. Each front end has its own value; the library's is in this file. */
+/**
+ * Functions that return the names of options as users of one front end type them. Each front end has its own; that of the library is in
+ * this file.
+ */
 export interface OptionNames {
-  /** Returns an option of a run with its value; undefined if this front end has no such option. */
+  /** Returns the name of an option of a run, with its value. Returns undefined if this front end has no such option. */
   option(key: string, value?: string): string | undefined
-  /** Returns the same. If this front end has no such option, names the option of `hutch run`. */
+  /** Returns the name of an option of a run, with its value. If this front end has no such option, returns the name in `hutch run`. */
   runOption(key: string, value?: string): string
-  /** Options that only a drop-in command has, by key. */
+  /** Names of options that only a drop-in command has, by key. */
   toolOptions?: { readonly [key: string]: string }
 }
 
-/** A text, with references to options as data. */
+/** A text in which options are references, so that each front end can insert its own names. */
 export type RemedyText = string | readonly Part[]
 type Part = string | OptionReference | Choice
 
@@ -25,10 +28,10 @@ interface Choice {
   otherwise: string
 }
 
-/** One way out of a problem: its words, with `%` in place of an option. It does not exist where the option does not. */
+/** One way to solve a problem: its words, with `%` in place of an option. A front end without this option leaves the way out. */
 interface ConditionalWay extends OptionReference {
   words: string
-  /** The option of a drop-in command, not of a run. */
+  /** True if the option belongs to a drop-in command, and not to a run. */
   ofTool?: true
 }
 
@@ -36,10 +39,10 @@ export type Way = string | undefined | ConditionalWay
 
 const libraryOption = (key: string, value?: string) => (value === undefined ? key : `${key}: '${value}'`)
 
-/** The library, whose options are the keys. */
+/** Names of options in the library, in which an option's name is its key. */
 export const libraryNames: OptionNames = { option: libraryOption, runOption: libraryOption }
 
-/** Refers to an option of a run. */
+/** Returns a reference to an option of a run, for use in a text. */
 export function optionOfRun(key: string, value?: string): RemedyText {
   return [{ option: key, value }]
 }
@@ -52,27 +55,27 @@ export function text(strings: TemplateStringsArray, ...inner: readonly RemedyTex
   })
 }
 
-/** Returns a way that exists in front ends with this option of a run. */
+/** Returns a way that only front ends with this option of a run offer. */
 export function withOption(words: string, option: string, value?: string): Way {
   return { words, option, value }
 }
 
-/** Returns a way that exists in drop-in commands with this option. */
+/** Returns a way that only drop-in commands with this option offer. */
 export function withToolOption(words: string, option: string): Way {
   return { words, option, ofTool: true }
 }
 
-/** Returns the words, or undefined for a process that is root already. */
+/** Returns the words of a way that requires root, or undefined if this process is already root. */
 export function asRoot(words = 'run as root'): string | undefined {
   return process.geteuid?.() === 0 ? undefined : words
 }
 
-/** Joins the ways that exist; the last text stands alone if no way does. */
+/** Joins the ways that a front end offers. If it offers none of them, only the last text is used. */
 export function oneOf(ways: readonly Way[], otherwise: string): RemedyText {
   return [{ ways, otherwise }]
 }
 
-/** Returns the text with the option names of a front end. */
+/** Returns the text, with the option names of a front end inserted. */
 export function inWords(words: RemedyText, names: OptionNames): string {
   if (typeof words === 'string') return words
   return words

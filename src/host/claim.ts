@@ -5,7 +5,7 @@ import { statSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** Time in which a process locks the directory that it created. Milliseconds. */
+/** Maximum time in milliseconds between the creation of a directory and its lock by the same process. */
 const settleMs = 60_000
 
 /** Locks a directory until this process ends or closes the descriptor. Returns the descriptor, or -errno. */
@@ -14,8 +14,8 @@ export function claimDirectory(path: string): number {
 }
 
 /**
- * Locks a directory whose creator has ended. Returns the descriptor, or undefined if the creator is alive or may be about to lock.
- * `pid` is the creator's id in this process's PID namespace; undefined if the creator was in another namespace.
+ * Locks a directory whose creator has ended. Returns the descriptor. Returns undefined if the creator is alive, or may be about to lock the
+ * directory. `pid` is the creator's id in this process's PID namespace; undefined if the creator was in another namespace.
  */
 export function takeOver(path: string, pid: number | undefined): number | undefined {
   const made = statSync(path, { throwIfNoEntry: false })

@@ -4,7 +4,7 @@
 import { fail } from '../errors/errors.ts'
 import { existsSync, readFileSync, realpathSync, statSync } from '../system/files.ts'
 
-/** The device behind a device file. */
+/** A device: its type and numbers, as a device file names them. */
 interface DeviceNumber {
   type: 'c' | 'b'
   major: number
@@ -77,7 +77,7 @@ function blockNumber(name: string): string | undefined {
   }
 }
 
-/** Finds the device of a partition: in sysfs the partition's directory is below the device's. */
+/** Finds the whole device to which a partition belongs. In sysfs, the directory of a partition is inside that of its device. */
 function wholeDevice(number: string): string {
   try {
     const directory = realpathSync(`/sys/dev/block/${number}`)

@@ -7,7 +7,7 @@ import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent-group.ts'
 import { findObstacles, readDelegation } from './privileges.ts'
 
-/** The result of a check. `missing`: a feature does not work. `note`: information. */
+/** The result of a check of this host. `missing`: a feature does not work. `note`: information. */
 export interface Finding {
   title: string
   state: 'ok' | 'note' | 'missing'
@@ -136,7 +136,7 @@ function killing(host: Host): Finding {
   }
 }
 
-/** Features newer than the oldest supported kernel, and what hutch does without each. */
+/** Features that exist only since a kernel newer than the oldest supported one, and what hutch does without each. */
 const newerCalls: readonly [since: [major: number, minor: number], what: string, instead: string][] = [
   [[5, 8], 'mount ids (statx)', '--rootfs and the other mount options are not available'],
   [[5, 12], 'idmapped mounts', '--volume …:idmap is not available'],
@@ -153,7 +153,7 @@ export function findOlderCalls([major, minor]: Host['kernel']): Finding[] {
   return [{ title: 'older ways', state: 'note', found, remedy: `Linux ${a}.${b} has all of it` }]
 }
 
-/** Checks what runs without root depend on. Root needs none of these. */
+/** Checks what runs of users other than root depend on. */
 function userNamespaces(): Finding {
   const title = 'rootless'
   const obstacles = findObstacles()

@@ -14,7 +14,7 @@ interface Mounted {
 /** A writable file system as a process sees it. */
 type WritableMount = Omit<Mounted, 'writable'>
 
-/** Parses /proc/PID/mountinfo, in its order. */
+/** Parses /proc/PID/mountinfo. Returns the mounts in the order of the file. */
 function parseMounts(mountinfo: string): Mounted[] {
   return mountinfo.split('\n').flatMap((line) => {
     const [, , , , target, options] = line.split(' ')
@@ -81,8 +81,8 @@ const maxMounts = 200
 const statfsTmpfs = 0x01021994
 
 /**
- * Returns the full file systems of a process, by the usage of paths below /proc/PID/root. The process may replace such a path by a link,
- * which can only lead to another file system of the same kinds.
+ * Returns the full file systems of a process, by the usage of paths below /proc/PID/root. The process may replace such a path by a link.
+ * Such a link can only lead to another local file system.
  */
 export function readFull(pid: number | 'self', mounts: readonly WritableMount[]): Fullness[] {
   return mounts.slice(0, maxMounts).flatMap((mount): Fullness[] => {

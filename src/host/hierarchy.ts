@@ -9,7 +9,10 @@ export interface Hierarchy {
   own: string
 }
 
-/** The layout. `v2`: one tree. `hybrid`: v1 controllers beside a v2 tree. `none`: no hierarchy is mounted. */
+/**
+ * The layout of control groups. `v2`: one tree. `hybrid`: v1 controllers beside a v2 tree. `v1`: only v1 hierarchies. `none`: no hierarchy
+ * is mounted.
+ */
 export type Layout = 'v2' | 'hybrid' | 'v1' | 'none'
 
 export interface Hierarchies {
@@ -24,7 +27,10 @@ const v1Controllers = new Set(
   'blkio cpu cpuacct cpuset devices freezer hugetlb memory net_cls net_prio perf_event pids rdma misc'.split(' '),
 )
 
-/** Finds this process's group at or below level `depth` under a mount. `group` is the path from that level. */
+/**
+ * Function that finds this process's group if the mount begins above the visible part of the tree. It is at or below level `depth` under a
+ * mount; `group` is the path from that level.
+ */
 type FindOwn = (mount: string, depth: number, group: string) => string | undefined
 
 /** Parses /proc/self/mountinfo and /proc/self/cgroup. If a hierarchy is mounted several times, the first mount counts. */
@@ -94,7 +100,7 @@ function directoryOf(mount: string, root: string, group: string, find: FindOwn |
   return `${mount}${below}`
 }
 
-/** Decodes the octal escapes of mountinfo, such as a space. */
+/** Decodes the octal escapes of mountinfo, such as \040 for a space. */
 function unescapeMount(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -10,16 +10,16 @@ import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 import { findOwnGroup } from './own-group.ts'
 import { effectiveUser } from './passwd.ts'
 
-/** The facts of the machine and of this process that plans need. */
+/** The facts about the machine and this process from which runs are planned. */
 export interface Host extends Hierarchies {
-  /** Major and minor of the kernel's release. */
+  /** Major and minor number of the kernel's version. */
   kernel: [number, number]
   release: string
   /** Effective user id of this process. */
   uid: number
-  /** This process as the sweep identifies it: pid, start time (clock ticks since boot) and PID namespace. */
+  /** This process as the clean-up of stale groups identifies it: pid, start time (clock ticks since boot) and pid namespace. */
   owner: { pid: number; startTime: string; pidNamespace: string }
-  /** The delegated v2 group for this process's jobs. Groups at or above its parent are left alone. */
+  /** The delegated v2 group in which this process creates groups for its jobs. Groups at or above its parent are not changed. */
   home?: string
   /** Limits of the groups that this process left to enter `home`. */
   outer?: OuterLimit[]
@@ -27,12 +27,14 @@ export interface Host extends Hierarchies {
 
 let read: Host | undefined
 
-/** Forgets the facts after a mount or a move of this process. The next call reads them again. */
+/**
+ * Forgets the facts about this host. Must be called after a mount or a move of this process; the next call of readHost reads them again.
+ */
 export function forgetHost(): void {
   read = undefined
 }
 
-/** Reads the facts from /proc. @throws HOST_UNSUPPORTED */
+/** Reads the facts about this host and this process from /proc. @throws HOST_UNSUPPORTED */
 export function readHost(): Host {
   if (read) return read
   if (process.platform !== 'linux') throw fail('HOST_UNSUPPORTED', { why: `this is ${process.platform}` })
@@ -61,12 +63,12 @@ export function readOwnGroup(): string | undefined {
     ?.own
 }
 
-/** Reads /proc/PID/cgroup. Group names can contain any byte. */
+/** Reads /proc/PID/cgroup without loss: group names can contain any byte. */
 export function readMembership(pid: number | 'self'): string {
   return decodeNames(readFileSync(`/proc/${pid}/cgroup`))
 }
 
-/** Places this process's future jobs below `home`. The process may be in `home` already. */
+/** Sets the group in which this process's future jobs are placed. The process may already be in `home`. */
 export function setHome(home: string): void {
   const host = readHost()
   const { own } = host.unified!
@@ -81,15 +83,20 @@ export function commonGroup(one: string, other: string): string {
   return (differ < 0 ? a : a.slice(0, differ)).join('/')
 }
 
-/** Name of the leaf that holds the processes of a delegated group, because a v2 group with children cannot hold processes. */
+/**
+ * Name of the child group that holds the processes of a delegated group. A v2 group with controlled children cannot hold processes itself.
+ */
 export const leafName = 'hutch-leaf'
 
-/** Returns the parent of a leaf, or the group itself. A process in a leaf has its jobs beside the leaf. */
+/**
+ * Returns the parent if the group is such a child group (hutch-leaf), otherwise the group itself. The jobs of a process in it are created
+ * beside it.
+ */
 export function withoutLeaf(directory: string): string {
   return directory.endsWith(`/${leafName}`) ? directory.slice(0, -leafName.length - 1) : directory
 }
 
-/** Returns the start time, field 22 of /proc/PID/stat. */
+/** Returns the start time of a process, which is field 22 of /proc/PID/stat. */
 export function parseStartTime(stat: string): string {
   return statField(stat, 22) ?? ''
 }

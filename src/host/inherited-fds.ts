@@ -6,14 +6,17 @@ import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 interface Descriptor {
   number: number
   target: string
-  /** The flags of open(2). */
+  /** The flags with which the descriptor was opened, see open(2). */
   flags: number
 }
 
 const accessMode = 0o3
 const closeOnExec = 0o2000000
 
-/** Returns inherited descriptors above 2. Node sets close-on-exec on all at its start, so the flag does not tell: see `isNodes`. */
+/**
+ * Returns the descriptors above 2 that this process inherited. Node sets close-on-exec on all descriptors at its start. So the flag does
+ * not show which ones Node opened: see `isNodes`.
+ */
 export function readInherited(): number[] {
   const all: Descriptor[] = []
   for (const name of readdirSync('/proc/self/fd')) {
@@ -22,7 +25,7 @@ export function readInherited(): number[] {
       const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0'
       all.push({ number: Number(name), target, flags: Number.parseInt(flags, 8) })
     } catch {
-      // the descriptor of this listing
+      // skip the descriptor that this listing itself uses
     }
   }
   return chooseInherited(all)

@@ -2,14 +2,14 @@
 // Lists the controllers that the kernel was built with, from /proc/cgroups: cgroups(7).
 import { readFileSync } from '../system/files.ts'
 
-/** A line of the file. Hierarchy 0 is v2, or the controller is not mounted. */
+/** A controller in /proc/cgroups. Hierarchy 0 means that the controller is on v2, or not mounted. */
 export interface KernelController {
   name: string
   hierarchy: number
   enabled: boolean
 }
 
-/** Returns the controllers in the kernel's order. Returns an empty list if the file is missing. */
+/** Returns the controllers of /proc/cgroups in the kernel's order. Returns an empty list if the file is missing. */
 export function readKernelControllers(): KernelController[] {
   try {
     return parseKernelControllers(readFileSync('/proc/cgroups', 'utf8'))
@@ -18,7 +18,7 @@ export function readKernelControllers(): KernelController[] {
   }
 }
 
-/** Parses the file's text. */
+/** Parses the text of /proc/cgroups. */
 export function parseKernelControllers(text: string): KernelController[] {
   return text
     .split('\n')

@@ -11,7 +11,7 @@ import {
   parseTailLine,
 } from './kernel-record.ts'
 
-/** The kernel's own records, oldest first, and the time of the oldest. */
+/** Records that the kernel itself logged, oldest first, and the time of the oldest record in the log. */
 interface KernelLog {
   records: KernelRecord[]
   /** Time of the oldest record in the buffer. Absent if no record was overwritten since the boot. */
@@ -25,12 +25,12 @@ const longestRecord = 8192
 /** Maximum number of records to read, so that reading ends even if records are written as fast as they are read. */
 const maxRecords = 1_000_000
 
-/** Maximum difference between the clocks of the log and of this process. Milliseconds. */
+/** Maximum difference in milliseconds between the clock of the log and that of this process. */
 const maxDrift = 2000
 
 /**
- * Returns the kernel's own records whose text `wanted` accepts. Processes can write into this log, but their records are marked.
- * Records older than `from` (milliseconds since the epoch) are skipped without parsing, because a log holds thousands.
+ * Returns the records that the kernel itself logged and whose text `wanted` accepts. Processes can write into this log, but their records
+ * are marked. Records older than `from` (milliseconds since the epoch) are not parsed, because a log holds thousands.
  */
 export function readKernelLog(wanted: (text: string) => boolean, from = 0): KernelLog {
   const log: KernelLog = { records: [] }
@@ -61,16 +61,16 @@ export function readKernelLog(wanted: (text: string) => boolean, from = 0): Kern
 }
 
 /**
- * Returns the faults at the end of the log, at `from` (milliseconds since the epoch) or later, of processes that started after
- * process `after`. Returns undefined if the log cannot be read.
+ * Returns the faults, such as segfaults, that the kernel logged at `from` (milliseconds since the epoch) or later. Only processes that
+ * started after process `after` count. Returns undefined if the log cannot be read.
  */
 export function readLateFaults(from: number, after: number): KernelFault[] | undefined {
   const tail = native().readLogTail()
   if (typeof tail === 'number') return undefined
   const boot = bootTime()
   const comparable = seesAsLogged('pid')
-  // Process ids increase, so they order processes without the log's clock, which can drift. After pid_max they start again,
-  // and then a fault is missed.
+  // Process ids increase, so they show which process started later, without the log's clock, which can drift. At pid_max they
+  // start again, and then a fault is missed.
   const since = comparable ? from - maxDrift : from
   const records = tail
     .toString('utf8')
@@ -80,13 +80,13 @@ export function readLateFaults(from: number, after: number): KernelFault[] | und
   return parseEvents(records).faults.filter(({ pid }) => !comparable || pid > after)
 }
 
-/** Returns a record's third field, microseconds since the boot. Returns NaN if the field is missing. */
+/** Returns the time of a log record in microseconds since the boot, which is its third field. Returns NaN if the field is missing. */
 function timeOf(buffer: Buffer, boot: number): number {
   const second = buffer.indexOf(44 /* , */, buffer.indexOf(44) + 1)
   return boot + Number(buffer.toString('latin1', second + 1, buffer.indexOf(44, second + 1))) / 1000
 }
 
-/** Reads a record. Returns 0 at the end of the log. An overwritten record (EPIPE) is a gap and not the end. */
+/** Reads a log record. Returns 0 at the end of the log. EPIPE means that records were overwritten, and is not the end. */
 function readNext(fd: number, buffer: Buffer): number {
   for (let tries = 0; ; tries++) {
     try {

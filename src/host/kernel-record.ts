@@ -2,11 +2,11 @@
 // Parses records of the kernel's log about processes that ended: mm/oom_kill.c, kernel/cgroup/pids.c, arch/x86/mm/fault.c. Pure.
 // Names in records are untrusted: processes and creators of groups choose them.
 
-/** A record of the log. */
+/** A record of the kernel log. */
 export interface KernelRecord {
   /** The sequence number, 0 at the boot. */
   number: number
-  /** Time of the record. Milliseconds since the epoch. */
+  /** Time of the record, in milliseconds since the epoch. */
   at: number
   /** False if a process wrote the record: the kernel never gives it facility 0. */
   byKernel: boolean
@@ -14,7 +14,10 @@ export interface KernelRecord {
   text: string
 }
 
-/** Parses `6,339,5140900,-;text\n KEY=value\n`. `boot` is the time at which its clock was 0. Returns undefined for another form. */
+/**
+ * Parses a record of /dev/kmsg: `6,339,5140900,-;text\n KEY=value\n`. `boot` is the time at which the clock of the records was 0. Returns
+ * undefined for any other form.
+ */
 export function parseRecord(line: string, boot: number): KernelRecord | undefined {
   const [, prefix, number, usec, text] = /^(\d+),(\d+),(\d+)[^;\n]*;([^\n]*)/.exec(line) ?? []
   if (text === undefined) return undefined
@@ -29,21 +32,24 @@ export function parseRecord(line: string, boot: number): KernelRecord | undefine
 /** Returns the lines of a syslog(2) text that may describe a fault. */
 export const isFaultLine = /\]:? (?:segfault|general protection fault|trap |unhandled exception)/
 
-/** Parses a line of syslog(2): `<6>[ 5.140900] text`, with an optional caller after the time. Returns undefined for another form. */
+/**
+ * Parses a line of syslog(2): `<6>[ 5.140900] text`, possibly with the caller in brackets after the time. Returns undefined for any other
+ * form.
+ */
 export function parseTailLine(line: string, boot: number): KernelRecord | undefined {
   const [, prefix, seconds, text] = /^<(\d+)>\[ *(\d+\.\d+)\](?:\[ *[TC]\d+\])? ([^\n]*)$/.exec(line) ?? []
   if (text === undefined) return undefined
   return { number: 0, at: boot + Number(seconds) * 1000, byKernel: Number(prefix) >> 3 === 0, text }
 }
 
-/** Decodes \xNN, the form of a backslash and of bytes that are not printable. */
+/** Decodes \xNN, by which the log escapes a backslash and bytes that are not printable. */
 function unescapeText(text: string): string {
   if (!text.includes('\\')) return text
   const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
-/** A process that the OOM killer killed. Sizes in bytes. */
+/** A process that the OOM killer killed. Sizes are in bytes. */
 export interface KernelKill {
   at: number
   pid: number
@@ -54,11 +60,11 @@ export interface KernelKill {
   /** The group of the limit and the group of the process, from the root of memory's hierarchy. Absent if unknown. */
   limitGroup?: string
   group?: string
-  /** cpuset.mems or a memory policy restricted the allocation to full nodes. */
+  /** True if cpuset.mems or a memory policy restricted the allocation to memory nodes that were full. */
   nodesAlone?: true
-  /** The SysRq key started the OOM killer. */
+  /** True if the SysRq key started the OOM killer. */
   byHand?: true
-  /** Killed together with all processes of a group (memory.oom.group). */
+  /** True if the process was killed together with all processes of its group (memory.oom.group). */
   together?: true
   virtual: number
   anon: number
@@ -66,14 +72,14 @@ export interface KernelKill {
   shmem: number
   pageTables?: number
   oomScoreAdj?: number
-  /** The group's use and limit at the kill. */
+  /** Memory use and limit of the group at the kill. */
   usage?: number
   limit?: number
   /** The group's memory by kind at the kill. Absent if the kernel omitted the report. */
   use?: MemoryUse
 }
 
-/** Memory of a group by kind. Bytes. */
+/** Memory of a group by kind, in bytes. */
 export interface MemoryUse {
   anon: number
   /** Page cache, without shmem. */
@@ -85,10 +91,10 @@ export interface MemoryUse {
   swap: number
 }
 
-/** A process that received a signal for its own fault. */
+/** A process that received a fatal signal for its own fault, such as a segfault. */
 export interface KernelFault {
   at: number
-  /** Id of the thread. */
+  /** Id of the thread at fault. */
   pid: number
   name: string
   /** The kind of fault, such as segfault. */
@@ -96,14 +102,14 @@ export interface KernelFault {
   text: string
 }
 
-/** The first refused fork of a group. The kernel logs only the first. */
+/** A refused fork in a group. The kernel logs only the first refused fork of each group. */
 interface ForkRefusal {
   at: number
   /** The group of the process that tried to fork. */
   group: string
 }
 
-/** All events that the log reports. */
+/** All events that the kernel log reports. */
 export interface KernelEvents {
   kills: KernelKill[]
   faults: KernelFault[]
@@ -132,7 +138,7 @@ const useNames: { [name: string]: keyof MemoryUse } = {
 }
 const byHand = 'sysrq: Manual OOM execution'
 
-/** Returns whether `parseEvents` reads a record with this text. */
+/** Returns true if `parseEvents` uses a record with this text. */
 export function isTelling(text: string): boolean {
   return (
     text.includes('Killed process ') ||
@@ -187,18 +193,18 @@ type ReportFacts = Pick<
   use?: Partial<MemoryUse>
 }
 
-/** The part of a report before the line of the victim. */
+/** The part of an OOM report that precedes the line of the killed process. */
 interface Report extends ReportFacts {
   pid?: number
   mates?: { at: number; facts: ReportFacts }
 }
 
-/** Stores a line of memory use. v1 prints each twice, for the group alone and for its subtree; the second counts. */
+/** Stores a line about memory use. v1 prints each line twice, for the group without and with its descendants; the second one counts. */
 function addUse(use: Partial<MemoryUse> = {}, [, name, bytes, other, kib]: RegExpExecArray): Partial<MemoryUse> {
   return { ...use, [useNames[name ?? other!]!]: bytes === undefined ? Number(kib) * 1024 : Number(bytes) }
 }
 
-/** Subtracts shmem, which the kernel also counts as file. */
+/** Subtracts shmem from file: the kernel counts shared memory in both. */
 function completeUse({ anon, file = 0, shmem = 0, kernel = 0, swap = 0 }: Partial<MemoryUse>): MemoryUse | undefined {
   return anon === undefined ? undefined : { anon, file: Math.max(0, file - shmem), shmem, kernel, swap }
 }
@@ -223,8 +229,8 @@ function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: 
 }
 
 /**
- * Parses `oom-kill:constraint=…,cpuset=NAME,mems_allowed=0,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or
- * global_oom instead of oom_memcg. Names of groups and processes can contain these keys; the paths are ignored if one repeats.
+ * Parses `oom-kill:constraint=…,cpuset=NAME,mems_allowed=0,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or global_oom in place of
+ * oom_memcg=PATH. Names of groups and processes can imitate these keys, so the paths are ignored if a key occurs twice.
  */
 function parseConstraint(text: string): Report {
   const pid = /,pid=(\d+),uid=\d+$/.exec(text)?.[1]

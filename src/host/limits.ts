@@ -2,7 +2,7 @@
 // Reads resource limits of a process from /proc/PID/limits: proc_pid_limits(5).
 import { readFileSync } from '../system/files.ts'
 
-/** The caller's soft and hard limits of descriptors, if Node raised those of this process. */
+/** The caller's soft and hard limit of open files, if Node has raised the soft limit of this process. */
 export function readCallersOpenFiles(): { soft: number; hard: number } | undefined {
   const soft = readOpenFilesLimit(process.ppid)
   try {
@@ -16,8 +16,8 @@ export function readCallersOpenFiles(): { soft: number; hard: number } | undefin
 }
 
 /**
- * Returns a process's soft limit of descriptors, or 0 if it is unknown or unlimited. Node raises its own at the start, so a
- * program that must get the caller's limit reads the caller's.
+ * Returns the soft limit of open files of a process, or 0 if it is unknown or unlimited. Node raises its own limit at the start. A program
+ * that must get the caller's limit therefore needs that of the parent process.
  */
 export function readOpenFilesLimit(pid: number): number {
   try {

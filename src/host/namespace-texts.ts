@@ -2,13 +2,13 @@
 // Parses the kernel's texts about namespaces: links of /proc/PID/ns, mounts of nsfs, /proc/PID/stat. Keeps bytes that are not UTF-8. Pure.
 import { decodeBytes } from '../text/stray-bytes.ts'
 
-/** Parses `net:[4026531840]`, the text of a link or the root of a mount. */
+/** Parses `net:[4026531840]`, which is the text of a link in /proc/PID/ns, or the root of a mounted namespace. */
 export function parseNamespaceName(text: string): { file: string; id: number } | undefined {
   const [, file, id] = /^([a-z]+)(?:_for_children)?:\[(\d+)\]$/.exec(text) ?? []
   return file === undefined ? undefined : { file, id: Number(id) }
 }
 
-/** Returns the mounts of namespaces. `mountinfo` is decoded as latin1, which keeps the bytes of paths. */
+/** Returns the mounts of namespaces in a mountinfo file. `mountinfo` is decoded as latin1, which keeps the bytes of paths. */
 export function parseNsfsMounts(mountinfo: string): { file: string; id: number; path: Buffer }[] {
   return mountinfo.split('\n').flatMap((line) => {
     const [left = '', right = ''] = line.split(' - ')

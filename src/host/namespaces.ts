@@ -16,7 +16,7 @@ import { closeDescriptor, errnoName, native } from '../system/native.ts'
 import { decodeBytes } from '../text/stray-bytes.ts'
 import { parseNamespaceName, parseNsfsMounts, parseStat } from './namespace-texts.ts'
 
-/** A process and its namespaces: id by file of /proc/PID/ns. */
+/** A process and its namespaces. They are ids by file name in /proc/PID/ns. */
 export interface NamespaceProcess {
   pid: number
   ppid: number
@@ -26,7 +26,7 @@ export interface NamespaceProcess {
   ids: Map<string, number>
 }
 
-/** A descriptor of a namespace, or a socket of a network namespace, in another process. */
+/** A descriptor in another process that refers to a namespace, or to a socket in a network namespace. */
 interface HeldDescriptor {
   pid: number
   fd: number
@@ -37,7 +37,7 @@ interface HeldDescriptor {
 export interface Namespace {
   /** The inode number. */
   id: number
-  /** The file in /proc/PID/ns. */
+  /** Kind of the namespace: the file name in /proc/PID/ns. */
   file: string
   /** The visible processes in the namespace, by pid. */
   processes: NamespaceProcess[]
@@ -45,22 +45,28 @@ export interface Namespace {
   mounts: string[]
   /** A process's descriptor that keeps the namespace alive. Undefined if no readable process holds one. */
   held?: HeldDescriptor
-  /** Ids of the parent namespace (user, pid only) and of the owning user namespace. 0: not visible. */
+  /** Ids of the parent namespace (only user and pid) and of the owning user namespace; 0 if not visible. */
   parent: number
   owner: number
-  /** The user that created the user namespace, or the owner of another namespace. */
+  /** The user that created the namespace, for a user namespace. For any other namespace, the owner. */
   uid: number
   /** The network namespace's id. -1: no id; -2: unknown. */
   networkId: number
 }
 
-/** All visible namespaces. One without process, mount or descriptor is listed if it is the parent or owner of another. */
+/**
+ * All namespaces that are visible here. A namespace without process, mount or descriptor is listed if it is the parent or owner of another
+ * one.
+ */
 export interface SeenNamespaces {
   processes: NamespaceProcess[]
   byId: Map<number, Namespace>
 }
 
-/** Reads the namespaces of these files of /proc/PID/ns. Omits those that vanish meanwhile or are not readable. @throws NAMESPACE_UNKNOWN */
+/**
+ * Reads the namespaces of the given kinds, which are file names in /proc/PID/ns. Omits those that end meanwhile or cannot be read. @throws
+ * NAMESPACE_UNKNOWN
+ */
 export function readNamespaces(files: readonly string[]): SeenNamespaces {
   const byId = new Map<number, Namespace>()
   const see = (id: number, file: string): Namespace => {
@@ -98,7 +104,7 @@ function readProcess(pid: number, files: readonly string[]): NamespaceProcess {
   return { pid, ppid, uid, comm, ids }
 }
 
-/** Finds the namespaces that a process holds by a descriptor or a socket, as lsns of util-linux 2.42 does. */
+/** Finds the namespaces that a process keeps alive by a descriptor or a socket, as lsns of util-linux 2.42 does. */
 function seeDescriptors(pid: number, files: readonly string[], see: (id: number, file: string) => Namespace): void {
   for (const name of readdirSync(`/proc/${pid}/fd`)) {
     const fd = Number(name)
@@ -117,7 +123,7 @@ function readSocketNetwork(pid: number, fd: number): { id: number; file: string 
   return { id, file: 'net' }
 }
 
-/** Returns the command line of a process, or the short name if the command line is empty. */
+/** Returns the command line of a process. If it is empty, as for a kernel thread, returns the short name. */
 export function readCommandLine({ pid, comm }: NamespaceProcess): string {
   const bytes = attempt(() => readFileSync(`/proc/${pid}/cmdline`)) ?? Buffer.alloc(0)
   let end = bytes.length
@@ -148,7 +154,7 @@ function open(namespace: Namespace, use: (fd: number) => void): void {
     const place = attempt(() => openSync(path, pathOnly))
     if (place === undefined) continue
     try {
-      // another file system may be mounted over the path
+      // check that the path leads to the namespace: another file system may be mounted over it
       const found = fstatSync(place)
       if (found.dev !== dev || found.ino !== id) continue
       const fd = attempt(() => openSync(`/proc/self/fd/${place}`, fileConstants.O_RDONLY))
@@ -169,7 +175,7 @@ function openSocketNetwork({ pid, fd }: HeldDescriptor, id: number, use: (fd: nu
   const network = native().socketNetwork(pid, fd)
   if (network < 0) return
   try {
-    // the process may have reused the descriptor for another socket
+    // check the socket again: the process may have reused the descriptor for another one
     if (fstatSync(network).ino === id) use(network)
   } finally {
     closeDescriptor(network)
@@ -185,7 +191,7 @@ function relate(fd: number, namespace: Namespace, byId: Map<number, Namespace>):
   namespace.uid = Math.max(uid, 0)
 }
 
-/** Returns the namespace behind a link and all of its parents. The id of an invisible parent is 0. */
+/** Returns a namespace, to which the link leads, and all of its ancestors. The id of an ancestor that is not visible is 0. */
 function follow(fd: number, which: 0 | 1, file: string, byId: Map<number, Namespace>): number {
   const next = native().namespaceLink(fd, which)
   const errno = next < 0 ? errnoName(next) : ''

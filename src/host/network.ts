@@ -4,7 +4,10 @@ import { fileConstants, readFileSync, statSync } from '../system/files.ts'
 import { accessSync } from '../system/native.ts'
 import { findTool } from './privileges.ts'
 
-/** Finds the first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
+/**
+ * Finds what a private network needs: the first of these programs that is installed, /dev/net/tun, resolv.conf, and the directory of CNI
+ * configurations.
+ */
 export function readNetworkFacts<T extends string>(names: readonly T[]) {
   const tools = names.map((name) => ({ name, path: findTool(name) }))
   const tool = tools.find(({ path }) => path !== '')

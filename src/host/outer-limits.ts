@@ -9,15 +9,15 @@ export interface OuterLimit {
   value: string
 }
 
-/** Names of files whose limit applies to a whole subtree. */
+/** Names of kernel files whose limit applies to a whole subtree of groups. */
 const limiting = /^(?!cgroup\.)[\w.]+\.(max|high)$|^cpuset\.(cpus|mems)$/
 
-/** Returns whether the text of such a file sets a limit. `max`, `max 100000` and `8:0 rbps=max wbps=max` do not. */
+/** Returns true if the text of a limit file sets a limit. `max`, `max 100000` and `8:0 rbps=max wbps=max` set none. */
 export function isLimiting(text: string): boolean {
   return text.split('\n').some((entry) => /\d/.test(entry.replace(/^\S+ (?=\S*max)/, '').replace(/^max \d+$/, '')))
 }
 
-/** Returns the limits of `from` and of the groups above it, nearest first. Stops before `to`. */
+/** Returns the limits of the group `from` and of its ancestors, the nearest group first. Stops before the group `to`. */
 export function readOuterLimits(from: string, to: string): OuterLimit[] {
   const limits: OuterLimit[] = []
   for (let at = from; at.length > to.length; at = at.slice(0, at.lastIndexOf('/')))

@@ -7,7 +7,7 @@ import { closeDescriptor } from '../system/native.ts'
 import { claimDirectory, takeOver } from './claim.ts'
 import { readHost } from './host.ts'
 
-/** Creates `hutch-COMMAND-PID-PIDNS-XXXXXX` and holds its lock until this process ends. @throws FILE_REFUSED */
+/** Creates a temporary directory `hutch-COMMAND-PID-PIDNS-XXXXXX`, and holds a lock on it until this process ends. @throws FILE_REFUSED */
 export function ownDirectory(command: 'replay' | 'tour'): string {
   const { pid, pidNamespace } = readHost().owner
   try {
@@ -21,14 +21,17 @@ export function ownDirectory(command: 'replay' | 'tour'): string {
   }
 }
 
-/** Removes this user's stale directories of a command, whose processes were killed before they could remove them. */
+/**
+ * Removes stale temporary directories of a command. They belong to this user, and to processes that were killed before they could remove
+ * them.
+ */
 export function removeAbandoned(command: 'replay' | 'tour'): void {
   const { pidNamespace } = readHost().owner
   const shape = new RegExp(`^hutch-${command}-(\\d+)-(\\d+)-\\w+$`)
   for (const name of namesIn(tmpdir())) {
     const [, pid, namespace] = shape.exec(name) ?? []
     const path = `${tmpdir()}/${name}`
-    // another user could replace a directory of theirs during the removal
+    // only this user's directories: another user could replace one of theirs during the removal
     const found = pid === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false })
     if (!found?.isDirectory() || found.uid !== process.getuid?.()) continue
     const lock = takeOver(path, namespace === pidNamespace ? Number(pid) : undefined)

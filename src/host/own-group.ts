@@ -2,7 +2,10 @@
 // Finds this process's group when its path is hidden: in a cgroup namespace below a mount of the host.
 import { readdirSync, readFileSync } from '../system/files.ts'
 
-/** Returns the directory `depth` levels below `mount`, plus `group`, that contains this process. */
+/**
+ * Searches below `mount` for the directory of the group that contains this process. The names of the first `depth` levels are unknown;
+ * `group` is the path below them.
+ */
 export function findOwnGroup(mount: string, depth: number, group: string): string | undefined {
   if (depth === 0) return holdsThisProcess(`${mount}${group}`) ? `${mount}${group}` : undefined
   for (const name of childNames(mount)) {

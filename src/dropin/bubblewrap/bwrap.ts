@@ -28,9 +28,9 @@ import { reportEnd, reportStart } from './status.ts'
 
 declare const HUTCH_VERSION: string
 
-/** The exit status of bwrap's own errors. */
+/** Exit status for an error of bwrap itself, as in bubblewrap. */
 const failure = 1
-/** The bubblewrap release with these options. Callers check it to choose options. */
+/** Version of bubblewrap that has the same options. Callers read it from --version to choose options. */
 const release13 = '0.13.1'
 
 /** Runs `bwrap` and returns its exit status. */
@@ -74,7 +74,7 @@ async function complain(error: unknown, levelPrefix: boolean): Promise<number> {
   return failure
 }
 
-/** Descriptors that hutch-init uses here. A caller's descriptor with one of these numbers gets another number. */
+/** Descriptor numbers that hutch-init uses. A descriptor of the caller with one of these numbers is moved to another number. */
 const ownNumbers = [40, 41]
 
 function moveDescriptors(request: BwrapRequest, taken: readonly number[]): BwrapRequest {
@@ -123,7 +123,7 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
     filters,
   }
   const limits = wantedLimits(request, process.env)
-  // groups and verdicts load slowly, and few callers request limits
+  // loaded only on demand: the code for groups and verdicts is large, and few callers request limits
   const status = limits
     ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
     : await runPlain(plan, what, started)
@@ -142,12 +142,15 @@ async function runPlain(plan: BwrapPlan, what: BwrapLaunch, started: (pid: numbe
   return ending.exit
 }
 
-/** Returns whether a person reads stderr. Under the name bwrap a program may: it gets only what bubblewrap prints. */
+/**
+ * Returns true if a person may read stderr. If the command is called bwrap, a program may read it, so only what bubblewrap prints may
+ * appear there.
+ */
 function mayExplain(): boolean {
   return isatty(2) || basename(process.argv[1] ?? '') !== 'bwrap'
 }
 
-/** Makes a pipe on which the program waits until its start has been reported. */
+/** Creates a pipe on which the sandboxed program waits until its start has been reported. */
 function makeGate(): { read: number; write: number } {
   const [read, write] = native().pipe()
   if (write !== undefined) return { read, write }

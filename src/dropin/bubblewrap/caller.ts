@@ -34,7 +34,7 @@ export function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts 
   }
 }
 
-/** Returns the working directory; undefined if it was removed, in which case bubblewrap uses the caller's home. */
+/** Returns the working directory. Returns undefined if it was removed; bubblewrap then uses the caller's home directory. */
 function currentDirectory(): string | undefined {
   try {
     return process.cwd()
@@ -59,7 +59,7 @@ function textOf(path: string): string {
   }
 }
 
-/** Returns the environment after the requested changes, in their order. */
+/** Returns the environment of the program, after the requested changes in their order. */
 export function applyEnvironment({ environment }: BwrapRequest, initial: NodeJS.ProcessEnv): Map<string, string> {
   const now = new Map(Object.entries(initial) as [string, string][])
   for (const change of environment)
@@ -69,7 +69,7 @@ export function applyEnvironment({ environment }: BwrapRequest, initial: NodeJS.
   return now
 }
 
-/** Removes optional steps whose source is missing. A source that cannot be examined is an error. */
+/** Removes those steps whose source is missing and may be missing, such as --ro-bind-try. A source that cannot be examined is an error. */
 export function dropMissing(request: BwrapRequest): void {
   request.steps = request.steps.filter((step) => {
     if (step.do !== 'bind' || !step.optional) return true
@@ -96,7 +96,7 @@ export function readDescriptor(name: string, descriptor: number): Buffer {
   }
 }
 
-/** Reads a filter program from a descriptor, as numbers. @throws FILE_REFUSED, OPTION_INVALID */
+/** Reads a seccomp filter from a descriptor, as 32-bit numbers. @throws FILE_REFUSED, OPTION_INVALID */
 export function readFilterDescriptor(descriptor: number): number[] {
   const bytes = readDescriptor('--seccomp', descriptor)
   if (bytes.length % 8 !== 0)
@@ -109,7 +109,10 @@ export function readFilterDescriptor(descriptor: number): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
-/** Returns the requested limits from the options, or from variables if an option is missing. Returns undefined if no limit is requested. */
+/**
+ * Returns the requested limits. An option takes precedence over the environment variable for the same limit. Returns undefined if no limit
+ * is requested.
+ */
 export function wantedLimits(
   { limits }: BwrapRequest,
   variables: NodeJS.ProcessEnv,

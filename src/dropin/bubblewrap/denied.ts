@@ -5,7 +5,10 @@ import { deniedLine } from '../../verdict/denied-words.ts'
 import { who } from '../../verdict/words.ts'
 import type { BwrapPlan } from './program.ts'
 
-/** Returns the line for a program that ended with a status other than 0; undefined if nothing is denied. */
+/**
+ * Returns a line that says what the sandbox may have denied to a program. Returns undefined if the program ended with status 0, or the
+ * sandbox denies nothing.
+ */
 export function deniedBySandbox({ request, kinds }: BwrapPlan, status: number): string | undefined {
   const hasHostRoot = request.steps.some((step) => step.do === 'bind' && step.source === '/' && step.target === '/')
   const figures: Figure[] = []

@@ -21,7 +21,7 @@ import { type BwrapLaunch, type BwrapPlan, compileBwrap } from './program.ts'
 import type { BwrapRequest } from './request.ts'
 
 /**
- * Runs the program and returns its exit status; 124 after a timeout.
+ * Runs the program in control groups with limits. Returns the program's exit status, or 124 after a timeout.
  *
  * @throws OPTION_INVALID, CGROUP_*, SYSTEMD_*, and the errors of each step
  */
@@ -59,7 +59,7 @@ export async function runLimited(
   return result.status
 }
 
-/** Returns the Spec of `hutch run` with the same limits. @throws OPTION_INVALID */
+/** Returns the Spec that `hutch run` has for the same limits. @throws OPTION_INVALID */
 export function limitedSpec(words: readonly string[], { timeout, ...limits }: BwrapRequest['limits']): Spec {
   for (const [name, value] of Object.entries({ timeout, ...limits })) checkLimit(name as LimitName, value)
   const [command = '', ...args] = words
@@ -78,7 +78,7 @@ const parsers: { [name in LimitName]: [parse: (value: string) => unknown, accept
   timeout: [(value) => parseDuration(value, 1000), 'a time such as 10s, 500ms or 2m'],
 }
 
-/** Checks a limit, and names it in errors as `hutch bwrap` does. */
+/** Checks a limit. Errors name the option of `hutch bwrap`. */
 function checkLimit(name: LimitName, value: string | undefined): void {
   const [parse, accepted] = parsers[name]
   if (value === undefined || parse(value) !== undefined) return
@@ -86,7 +86,7 @@ function checkLimit(name: LimitName, value: string | undefined): void {
   throw fail('OPTION_INVALID', { name: both, value, accepted })
 }
 
-/** Returns the operations of the groups, with bubblewrap's start and its inner section in place of the usual ones. */
+/** Returns the outer operations of a run with groups. The start and the inner section are those of bubblewrap. */
 export function combine(groups: Plan, program: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
   const unified = groups.groups.find(({ controller }) => controller === '')
   const joins = program.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of bubblewrap(1) 0.13, and those that only hutch has. Pure.
 
-/** An option: the names of its values, and its help text. */
+/** An option of bwrap: the names of its values, and its help text. */
 type BwrapOption = readonly [values: readonly string[], help: string]
 
 export const bwrapOptions = {
@@ -81,7 +81,7 @@ export const bwrapOptions = {
 
 export type BwrapOptionName = keyof typeof bwrapOptions
 
-/** Formats the table as help text. */
+/** Formats the table of options as help text. */
 export function formatBwrapOptions(): string {
   const rows = Object.entries(bwrapOptions).map(
     ([name, [values, help]]) => [[name, ...values].join(' '), help] as const,

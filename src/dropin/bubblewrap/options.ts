@@ -10,33 +10,33 @@ import { parseBytes, parseCap, parsePath, parsePermissions, parseVariable, toTar
 const { ro, nosuid, nodev } = mountAttributes
 const maxWords = 9000
 
-/** State of the parser. */
+/** State while the options of bwrap are parsed. */
 interface Reading {
   request: BwrapRequest
-  /** Mode for the next step, from --perms. */
+  /** Mode that --perms sets for the next step. */
   mode?: number
   size?: string
   layers: string[]
   words: number
-  /** Namespaces that were requested by name, not only through --unshare-all. */
+  /** Namespaces that options requested by name, and not only by --unshare-all. */
   asks: Set<string>
   repeated: Set<string>
   readArgs(descriptor: number): string
 }
 
-/** Result of the parser. `--help` and `--version` end parsing at once. */
+/** Result of parsing: a request, or --help or --version, which end parsing at once. */
 type Parsed =
   | { show: 'help' | 'version' }
   | { request: BwrapRequest; asks: ReadonlySet<string>; repeated: ReadonlySet<string> }
 
-/** Options that may be repeated; bubblewrap uses the last one and prints a warning. */
+/** Options that can be repeated although only the last one has an effect. bubblewrap prints a warning. */
 const onlyLast: ReadonlySet<string> = new Set([
   ...['--chdir', '--uid', '--gid', '--hostname', '--userns', '--userns2', '--pidns', '--seccomp', '--sync-fd'],
   ...['--block-fd', '--userns-block-fd', '--info-fd', '--json-status-fd'],
 ])
 
 /**
- * Parses a command line. `readArgs` returns the text of a descriptor.
+ * Parses a command line of bwrap. `readArgs` returns the text of the descriptor of --args.
  *
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
  */
@@ -55,7 +55,7 @@ export function parseBwrap(args: readonly string[], readArgs: (descriptor: numbe
   return { request: reading.request, asks: reading.asks, repeated: reading.repeated }
 }
 
-/** Returns true if --level-prefix precedes the first operand; the option also applies to errors of the options. */
+/** Returns true if --level-prefix is among the options. It also applies to errors in options that precede it. */
 export function wantsLevelPrefix(args: readonly string[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const name = args[i]!
@@ -83,7 +83,7 @@ function readWords(args: readonly string[], reading: Reading, nested: boolean): 
     else if (nested)
       throw conflict(name, 'it is in the data of another --args', 'give all options in one, or --args twice')
     else {
-      // the last NUL is optional
+      // the NUL after the last option is optional
       const words = reading.readArgs(parseDescriptor(name, values[0]!)).replace(/\0$/, '').split('\0')
       reading.words += words.length
       if (reading.words > maxWords) throw conflict(name, `there are more than ${maxWords} words`, 'give fewer')
@@ -280,7 +280,7 @@ function readStep(name: BwrapOptionName, a: string, b: string, c: string, readin
       return true
     case '--overlay':
       demandLayers(name, reading, 1)
-      // the kernel expects the topmost layer first
+      // reverse the layers: the kernel expects the topmost first, bwrap's options give the lowest first
       return add({
         do: 'overlay',
         lower: reading.layers.reverse(),

@@ -10,27 +10,27 @@ import type { BwrapRequest } from './request.ts'
 import { usedDescriptors } from './request.ts'
 import { compileSteps } from './steps.ts'
 
-/** Facts about the caller and the machine. */
+/** Facts about the caller and the machine, from which a program of bwrap is planned. */
 export interface BwrapFacts {
   uid: number
   gid: number
-  /** Numbers of the caller's capabilities, and of all that the kernel has. */
+  /** Numbers of the capabilities that the caller has, and of those that the kernel has. */
   permitted: readonly number[]
   known: readonly number[]
   /** Namespaces that this machine can create. */
   possible: ReadonlySet<'user' | 'cgroup'>
-  /** Working directories to try, in order, if none is requested. */
+  /** Working directories to try in this order, if no option names one. */
   directories: readonly string[]
   /** Path of the terminal on standard output; absent if it is not a terminal. */
   terminal?: string
 }
 
-/** A request with the namespaces that follow from it. */
+/** A request of bwrap with the namespaces that its options imply. */
 export interface BwrapPlan {
   request: BwrapRequest
   facts: BwrapFacts
   kinds: Set<NamespaceKind>
-  /** True if the program is in a user namespace that was created or joined. */
+  /** True if the program runs in a user namespace that bwrap created or joined. */
   ownsUser: boolean
   uid: number
   gid: number
@@ -77,13 +77,13 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   }
 }
 
-/** A launch with the inputs that do not come from the command line. */
+/** A launch of bwrap, with inputs that are not on its command line. */
 export interface BwrapLaunch extends Launch {
   /** Descriptor of the pipe to which this process writes after it has reported the start. */
   gate?: number
   /** System call filters, each as 32-bit numbers. */
   filters: readonly (readonly number[])[]
-  /** Existing groups: the v2 group in which the process starts, and the files of v1 groups that it joins. */
+  /** Groups that exist already: `group` is the v2 group in which the process starts, `joins` are files of the v1 groups that it joins. */
   group?: string
   joins?: readonly string[]
 }
@@ -93,12 +93,15 @@ export function compileBwrap(plan: BwrapPlan, launch: BwrapLaunch): Program {
   return { outer: compileOuter(plan, launch), inner: compileInner(plan, launch) }
 }
 
-/** Returns true if the pid namespace is created by a later fork, because another pid or user namespace is entered first. */
+/** Returns true if a later fork creates the pid namespace, and not the clone, because another pid or user namespace is entered first. */
 function unsharesLater({ request }: BwrapPlan): boolean {
   return request.userDescriptor !== undefined || request.pidDescriptor !== undefined
 }
 
-/** Returns the namespaces to create with clone. A cgroup namespace is rooted in its creator's group, so v1 groups are joined first. */
+/**
+ * Returns the namespaces to create by the clone. A cgroup namespace has its creator's group as root. So with v1 groups to join, it is
+ * created after they are joined.
+ */
 function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKind[] {
   if (plan.request.userDescriptor !== undefined) return []
   return (['mount', ...plan.kinds] as const).filter((kind) =>
@@ -107,7 +110,8 @@ function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKin
 }
 
 /**
- * Returns the ids outside. Terminals in the new /dev belong to root, which must be mapped; an additional outer user namespace does that.
+ * Returns the user and group id to which the outer user namespace is mapped. For a new /dev this is root, because root owns its terminals;
+ * an inner user namespace then maps the caller's ids.
  */
 function outerIds(plan: BwrapPlan): { uid: number; gid: number } {
   const { request, uid, gid } = plan
@@ -154,7 +158,7 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   if (request.userBlock !== undefined)
     inner.push({ op: 'blockOn', descriptor: request.userBlock, origin: '--userns-block-fd' })
   inner.push(...enterOps(plan, launch))
-  // as in bubblewrap: later mounts on the host become visible inside, but not the reverse
+  // mount propagation as in bubblewrap: later mounts of the host become visible inside, but not the reverse
   inner.push({
     op: 'mount',
     source: '',
@@ -205,7 +209,7 @@ function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   enter(request.userDescriptor, 'user', '--userns')
   enter(request.pidDescriptor, 'pid', '--pidns')
   const fork: Op = { op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' }
-  // only a process in a pid namespace can create another one below it
+  // a pid namespace below a joined one can be created only by a process inside the joined one
   if (request.pidDescriptor !== undefined) ops.push(fork)
   const cloned = clonedKinds(plan, launch)
   const later = (['mount', ...kinds] as const).filter((kind) => !cloned.includes(kind))
@@ -214,7 +218,7 @@ function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   return ops
 }
 
-/** Returns the operations of the last user namespace that is created or joined, in which the program runs. */
+/** Returns the operations that create or join the last user namespace, in which the program runs. */
 function lastUserOps(plan: BwrapPlan): Op[] {
   const { request, kinds, uid, gid } = plan
   const ops: Op[] = []
@@ -240,8 +244,8 @@ function lastUserOps(plan: BwrapPlan): Op[] {
 }
 
 /**
- * Returns the operations for capabilities. By default root keeps all and other users lose all; --cap-add and --cap-drop apply in their
- * order.
+ * Returns the operations that set the capabilities. By default root keeps all and other users lose all. --cap-add and --cap-drop then apply
+ * in their order.
  */
 function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const root = facts.uid === 0
@@ -250,7 +254,7 @@ function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   if (root && !changesCapabilities && !ownsUser) return []
   const wanted = chooseOrdered(root ? facts.permitted : [], facts.known, request.capabilities)
   const had = capabilityMask(ownsUser ? wanted : wanted.filter((one) => facts.permitted.includes(one)))
-  // an exec by root grants the bounding set; other users get the ambient set
+  // an exec by root gives the capabilities of the bounding set, an exec by other users those of the ambient set
   const passed = changesCapabilities ? had : 0
   const set: Op = { op: 'setCapabilities', permitted: had, inheritable: passed, ambient: passed, origin }
   if (!ownsUser) return [set]
@@ -258,7 +262,7 @@ function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const joined = request.userDescriptor !== undefined && ids
   return [
     { op: 'dropBounding', keep: had, origin },
-    // a new namespace starts with these ids; in a joined one, the process must change to them
+    // a new user namespace starts with these ids; in a joined one, the process must change to them
     ...(joined ? [userOp(request.uid ?? noId, request.gid ?? noId)] : []),
     set,
   ]

@@ -3,7 +3,10 @@
 import type { CapabilityWord } from '../../credentials/capability.ts'
 import type { NamespaceKind } from '../../namespaces/namespace.ts'
 
-/** One change of the file system, in the order of the options. Targets are absolute paths inside; sources are paths outside. */
+/**
+ * A step that changes the job's file system. Steps have the order of the options. Targets are absolute paths inside the root; sources are
+ * paths outside.
+ */
 export type FileSystemStep = { origin: string; target: string } & (
   | { do: 'bind'; source: string; attributes: number; optional: boolean }
   | { do: 'read-only' | 'proc' | 'dev' | 'mqueue' | 'directory' }
@@ -20,7 +23,7 @@ export interface BwrapRequest {
   name?: string
   levelPrefix: boolean
   kinds: Set<NamespaceKind>
-  /** Namespaces to create only if possible. */
+  /** Namespaces that are created only if that is possible (--unshare-user-try, --unshare-cgroup-try). */
   tries: Set<'user' | 'cgroup'>
   disableUsers: boolean
   assertUsersDisabled: boolean
@@ -36,7 +39,7 @@ export interface BwrapRequest {
   locks: string[]
   syncs: number[]
   steps: FileSystemStep[]
-  /** Descriptors that each contain a filter. */
+  /** Descriptors from which seccomp filters are read. */
   filters: number[]
   block?: number
   userBlock?: number
@@ -71,7 +74,7 @@ export function emptyRequest(): BwrapRequest {
   }
 }
 
-/** Returns the descriptors that bwrap itself uses, and that the program does not inherit. */
+/** Returns the descriptors that bwrap itself uses. The program does not inherit them. */
 export function usedDescriptors(request: BwrapRequest): number[] {
   const inSteps = request.steps.flatMap((step) => {
     if (step.do === 'data') return [step.descriptor]
@@ -95,7 +98,7 @@ export function renumberDescriptor(request: BwrapRequest, from: number, to: numb
   return renumbered
 }
 
-/** Returns the path by which a process refers to its own descriptor. */
+/** Returns the path in /proc by which a process refers to its own descriptor. */
 export function descriptorPath(descriptor: number): string {
   return `/proc/self/fd/${descriptor}`
 }

@@ -6,10 +6,10 @@ import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
 import { closeSync, readlinkSync, writeSync } from '../../system/files.ts'
 import type { BwrapRequest } from './request.ts'
 
-/** Reported namespaces, in the order that readers expect; the user namespace is not reported. */
+/** Namespaces whose ids are reported, in the order that readers expect. As in bubblewrap, the user namespace is not reported. */
 const reportedKinds = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
 
-/** Reports the start, after the process exists and before it does anything. @throws FILE_REFUSED */
+/** Reports the start to --info-fd and --json-status-fd. Called when the process exists, before it does anything. @throws FILE_REFUSED */
 export function reportStart({ info, status }: BwrapRequest, kinds: ReadonlySet<NamespaceKind>, pid: number): void {
   const facts: [string, number][] = [['child-pid', pid]]
   for (const kind of reportedKinds) {
@@ -27,7 +27,7 @@ export function reportStart({ info, status }: BwrapRequest, kinds: ReadonlySet<N
   if (status !== undefined) tell('--json-status-fd', status, `{ ${pairs.join(', ')} }\n`)
 }
 
-/** Reports the exit status, if the program has run. @throws FILE_REFUSED */
+/** Reports the exit status to --json-status-fd, if the program has run. @throws FILE_REFUSED */
 export function reportEnd({ status }: BwrapRequest, exit: number): void {
   if (status !== undefined) tell('--json-status-fd', status, `{ "exit-code": ${exit} }\n`)
 }
@@ -45,7 +45,7 @@ function tell(name: string, descriptor: number, text: string): void {
   }
 }
 
-/** Returns the number of a namespace; undefined if the process has ended. */
+/** Returns the inode number that identifies a namespace of a process; undefined if the process has ended. */
 function numberOf(pid: string, file: string): number | undefined {
   try {
     return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${file}`))?.[1])

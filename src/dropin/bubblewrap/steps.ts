@@ -8,7 +8,7 @@ import type { FileSystemStep } from './request.ts'
 
 const { nosuid, nodev, noexec } = mountAttributes
 const modes = { directory: 0o755, file: 0o666, data: 0o600 }
-/** Paths in /proc through which this user could change the machine; they become read-only. */
+/** Paths in /proc through which this user could change the machine. They become read-only inside. */
 const guarded = ['sys', 'sysrq-trigger', 'irq', 'bus']
 const overlay = { drops: 1, userAttributes: 2 }
 const links = [
@@ -19,13 +19,16 @@ const links = [
   ['core', '/proc/kcore'],
 ] as const
 
-/** Compiles the steps. `ownPid` means that /proc shows the pid namespace inside. `terminal` becomes /dev/console. */
+/**
+ * Compiles the steps to operations. `ownPid`: the new /proc shows the new pid namespace. `terminal`: the terminal that becomes
+ * /dev/console.
+ */
 export function compileSteps(steps: readonly FileSystemStep[], ownPid: boolean, terminal: string | undefined): Op[] {
   const ops: Op[] = [{ op: 'emptyRoot', origin: 'the new root' }]
   let last = ''
   for (const step of steps) {
     const made = missingModes(step)
-    // the mode stays in effect until another step changes it
+    // the operation stays in effect, so it is left out if the modes are the same as before
     const key = JSON.stringify({ ...made, origin: '' })
     if (key !== last) ops.push(made)
     last = step.do === 'dev' ? '' : key
@@ -35,8 +38,8 @@ export function compileSteps(steps: readonly FileSystemStep[], ownPid: boolean, 
 }
 
 /**
- * Returns the operation for missing parent directories. They deny access to the same users as the file below; a mount has no mode, so its
- * parents deny all other users.
+ * Returns the operation that sets the modes of missing directories and files. Parent directories deny access to the users to whom the
+ * target denies it. The target of a mount has no mode, so its parents deny all users except the owner.
  */
 function missingModes(step: FileSystemStep): Op {
   const mode = step.mode ?? defaultMode(step)
@@ -116,7 +119,7 @@ function attachNew(type: string, options: string[], target: string, attributes: 
   return { op: 'attachNew', type, options, target, attributes, links: 1, origin }
 }
 
-/** Returns the operations for a minimal /dev. Names without "/" are relative to the tmpfs that was just mounted. */
+/** Returns the operations for a minimal /dev. A path without "/" at its start is relative to the tmpfs that was just mounted. */
 function deviceOps(target: string, terminal: string | undefined, origin: string): Op[] {
   const link = (name: string, to: string): Op => ({ op: 'makeLink', name, to, origin })
   return [

@@ -19,7 +19,7 @@ export function parsePath(name: string, value: string): string {
   throw fail('OPTION_INVALID', { name, value, why: 'empty', accepted: 'a path' })
 }
 
-/** Returns a target as an absolute path inside the root. */
+/** Returns the target of a step as an absolute path inside the root. */
 export function toTarget(name: string, value: string): string {
   return parsePath(name, value).startsWith('/') ? value : `/${value}`
 }

@@ -11,12 +11,12 @@ import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/st
 import { existsSync } from '../../system/files.ts'
 import { connect } from '../../system/sockets.ts'
 
-/** Milliseconds to wait for the daemon's answer. */
+/** Milliseconds to wait for the answer of the daemon (hutch rules watch, or cgrulesengd). */
 const patienceMs = 1000
 
 /**
- * Moves a process to the destination of its rule; without a matching rule it does nothing. @throws FILE_REFUSED, RULES_INVALID,
- * CGROUP_REFUSED
+ * Moves a process to the destination of the first rule that matches it. Does nothing if no rule matches. @throws FILE_REFUSED,
+ * RULES_INVALID, CGROUP_REFUSED
  */
 export function placeByRules(pid: number, program?: string): void {
   const rules = loadRules()
@@ -33,7 +33,7 @@ export function placeByRules(pid: number, program?: string): void {
   if (failed) throw failed
 }
 
-/** Tells hutch rules, or cgrulesengd, not to move a process. Does nothing if neither is running. */
+/** Asks the running daemon (hutch rules watch, or cgrulesengd) not to move a process. Does nothing if no daemon is running. */
 export async function reportSticky(request: StickyRequest): Promise<void> {
   if (!existsSync(defaultSocket)) return
   await new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
 
 const name = 'cgclassify'
 
-/** cgclassify's own exit statuses: a move failed, or a word was not a process id. The last failure counts. */
+/** Exit statuses of cgclassify: for a failed move, and for a word that is not a process id. The last failure determines the status. */
 const moveFailed = 1
 const noPid = 2
 
@@ -61,7 +61,7 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
     return noPid
   }
   try {
-    // 0 would mean cgclassify itself
+    // refuse 0: to the kernel it would mean the writing process, cgclassify
     if (Number(word) === 0)
       throw fail('OPTION_INVALID', {
         name: 'a process',

@@ -30,7 +30,7 @@ export const main = toolMain({
     if (extra !== undefined || sources.length === 0)
       throw fail('WORDS_MISSING', { usage: 'cgconfigparser -l FILE, or -L DIRECTORY, and nothing else' })
     const defaults = orStatus(statuses.failed, () => readPermissions(parsed))
-    // each file is tried; the last failure is the status
+    // try each file; the last failure determines the exit status
     let status = 0
     for (const [key, path] of sources) {
       try {

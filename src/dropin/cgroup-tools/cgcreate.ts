@@ -8,7 +8,7 @@ import { ignoreDelegated, lastOf, toolMain, valuesOf } from '../tool.ts'
 import { createIn, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { choose, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 
-/** Options for owners and modes, shared by cgcreate and cgconfigparser. */
+/** Options for the owners and modes of new groups, shared by cgcreate and cgconfigparser. */
 export const permissionOptions: OptionTable = {
   a: { value: 'USER[:GROUP]', help: 'owner of the group and its files' },
   t: { value: 'USER[:GROUP]', help: 'owner of the files that accept processes' },
@@ -17,7 +17,7 @@ export const permissionOptions: OptionTable = {
   s: { long: ['tperm'], value: 'MODE', help: 'mode of the files that accept processes' },
 }
 
-/** Parses the options for owners and modes. @throws USER_UNKNOWN, OPTION_INVALID */
+/** Parses the options for the owners and modes of new groups. @throws USER_UNKNOWN, OPTION_INVALID */
 export function readPermissions(parsed: ParsedOptions): Permissions {
   const admin = lastOf(parsed, 'a')
   const tasks = lastOf(parsed, 't')

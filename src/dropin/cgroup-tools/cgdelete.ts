@@ -30,7 +30,7 @@ export const main = toolMain({
       spec,
       hierarchies: choose(mountedHierarchies(host), spec.controllers, statuses.operationFailed),
     }))
-    // every group is tried, as clean-up scripts expect; the last failure is the status
+    // try every group, as clean-up scripts expect; the last failure determines the exit status
     let status = 0
     const gone = new Set<string>()
     for (const { spec, hierarchies } of work) {
@@ -81,7 +81,7 @@ function remove(
     )
 }
 
-/** Removes one group. Waits briefly, because an ending process keeps its group busy for a moment. */
+/** Removes one group. If the group is busy, waits briefly: an ending process keeps its group busy for a moment. */
 function removeOne(group: string, parent: string): void {
   for (let tries = 0; ; tries++) {
     for (const pid of readWords(group, 'cgroup.procs')) writeGroupFile(parent, 'cgroup.procs', pid)

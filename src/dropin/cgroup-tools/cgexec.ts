@@ -48,8 +48,8 @@ async function run(parsed: ParsedOptions): Promise<number> {
 }
 
 /**
- * Returns the directories of the groups, and of groups that follow them. For each hierarchy, the last given group counts.
- * @throws CGROUP_NOT_FOUND
+ * Returns the directories of the groups to join. Includes the directories that cgset created in further hierarchies. If two groups are in
+ * one hierarchy, the last one counts. @throws CGROUP_NOT_FOUND
  */
 export function groupsToJoin(host: Host, specs: { controllers: string[]; path: string }[], unknown: number): string[] {
   const all = mountedHierarchies(host)

@@ -23,19 +23,19 @@ import {
   parseGroupSpec,
 } from './group-spec.ts'
 
-/** A group to print: the path as typed, and the requested files by controller, or all files. */
+/** A group to print: its path as typed, and for each controller the requested files, or all files. */
 export interface GroupQuery {
   typed: string
   files: { controller: string; names: string[] | 'all' }[]
 }
 
-/** The output for one group. */
+/** What is printed for one group. */
 export interface Printed {
   typed: string
   values: [file: string, text: string][]
 }
 
-/** Options of cgget and cgxget. */
+/** Options that cgget and cgxget share. */
 export const getOptions = {
   r: { long: ['variable'], value: 'FILE', help: 'this file; may be repeated' },
   g: { value: 'CONTROLLERS[:PATH]', help: 'all files of these controllers; can be repeated' },
@@ -119,7 +119,7 @@ export function readWanted(name: string, host: Host, parsed: ParsedOptions): Gro
       statuses.givenTwice,
       fail('OPTION_INVALID', { name: '-r', value: twice, why: 'given twice', accepted: 'each file once' }),
     )
-  // keep the order of the command line, so that a failure names the first group
+  // print in the order of the command line, so that the first group that fails is the one named
   for (const typed of here.length > 0 ? [] : parsed.words.length > 0 ? parsed.words : ['']) {
     parseGroupPath(typed, 'the group')
     for (const file of variables) add(typed, knownFor(host, all, file), [file])
@@ -151,7 +151,7 @@ function known(all: readonly Mounted[], controller: string): string {
   )
 }
 
-/** Returns a file's controller if the host has it. On v1, blkio provides io. */
+/** Returns the controller of a file, if the host has it. On v1, files of io belong to blkio. */
 function knownFor(host: Host, all: readonly Mounted[], file: string): string {
   const controller = controllerOf(file)
   return controller === 'io' && host.v1.blkio ? controller : known(all, controller)
@@ -183,7 +183,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
   const raw = directory === undefined ? undefined : readRaw(directory, file)
   if (raw?.text !== undefined) return raw.text
   return orStatus(statuses.refused, () => {
-    // the file exists, but is write-only or disabled
+    // the file exists, but can only be written, or its feature is disabled
     if (raw !== undefined && raw.errno !== 'ENOENT') return ''
     const paths = present(groupPathsOf(host, typed))
     if (paths && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readRawFile(paths, file)
@@ -191,7 +191,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
   })
 }
 
-/** Formats groups as libcgroup does: further lines of a value begin with a tab, and an empty line ends a group. */
+/** Formats the groups as libcgroup does. Further lines of a value begin with a tab, and an empty line follows each group. */
 export function formatGroups(groups: readonly Printed[], parsed: ParsedOptions): string {
   const headers = valuesOf(parsed, 'n').length === 0
   const names = valuesOf(parsed, 'v').length === 0

@@ -16,13 +16,13 @@ import { copyFiles } from './copy.ts'
 import { hierarchyOf, mountedHierarchies } from './group-spec.ts'
 import { followInto } from './missing-controllers.ts'
 
-/** A file and its new value. */
+/** A file of a group, and its new value. */
 export interface Assignment {
   file: string
   value: string
 }
 
-/** Options of cgset and cgxset. */
+/** Options that cgset and cgxset share. */
 export const setOptions = {
   r: { value: 'FILE=VALUE', help: 'what to write; may be repeated' },
   'copy-from': { value: 'GROUP', help: 'copy the values of this group' },
@@ -38,7 +38,7 @@ export const main = toolMain({
   run: (parsed) => runSet('cgset', parsed),
 })
 
-/** Functions of cgxset: choose the assignments or refuse them, and translate each with the group's current values. */
+/** What differs in cgxset: it selects or refuses assignments, and translates each with the current values of the group. */
 export interface Translation {
   choose(assignments: Assignment[]): Assignment[]
   translate(assignment: Assignment, read: (file: string) => string): Assignment[]
@@ -73,7 +73,7 @@ export function runSet(name: string, parsed: ParsedOptions, translation?: Transl
     const read = (group: GroupPaths) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
     for (const group of groups)
       for (const one of assignments) {
-        // on v1, a descendant group need not exist in every hierarchy
+        // on v1, a descendant may exist in fewer hierarchies than the group itself
         if (group !== there && directoryOf(group, one.file) === undefined) continue
         for (const assignment of translation?.translate(one, read(group)) ?? [one])
           assign(name, host, group, assignment)
@@ -113,7 +113,7 @@ function requireGroup(host: Host, paths: GroupPaths, status: number): GroupPaths
   throw withStatus(status, fail('CGROUP_NOT_FOUND', { group: paths.path, where }))
 }
 
-/** Checks that the host has the file's controller. @throws CGROUP_CONTROLLER_MISSING */
+/** Checks that the host has the controller of a file. @throws CGROUP_CONTROLLER_MISSING */
 export function checkController(host: Host, file: string): void {
   const controller = controllerOf(file)
   const all = mountedHierarchies(host)

@@ -14,7 +14,7 @@ import { readNames, writeOutput } from './local-file.ts'
 
 const name = 'cgsnapshot'
 
-/** libcgroup's lists of excluded files, by their new and old names. */
+/** Paths of libcgroup's file that names the files to leave out: the new path and the old one. */
 const defaultDenied = ['/etc/cgsnapshot_denylist.conf', '/etc/cgsnapshot_blacklist.conf']
 
 export const main = toolMain({
@@ -31,7 +31,7 @@ export const main = toolMain({
   run,
 })
 
-/** The selected files, and the warnings printed so far. */
+/** What is printed: the selected files, and the warnings so far, so that each is printed once. */
 interface Choice {
   denied: ReadonlySet<string>
   allowed: ReadonlySet<string> | undefined
@@ -73,7 +73,7 @@ function run(parsed: ParsedOptions): number {
   return 0
 }
 
-/** Restricts v2, which is one hierarchy for all, to the blocks of the requested controllers. */
+/** Keeps only the requested controllers of a v2 group. v2 has one hierarchy for all controllers. */
 function named(one: Mounted, wanted: readonly string[]): Mounted {
   if (!one.unified || wanted.length === 0) return one
   return { ...one, controllers: one.controllers.filter((controller) => wanted.includes(controller)) }

@@ -12,7 +12,7 @@ import { formatGroups, type GroupQuery, getOptions, type Printed, readGroupFiles
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
 import { isTranslatable, readTranslated, translateName } from './translate.ts'
 
-/** The options of cgxget and cgxset. */
+/** Options that cgxget and cgxset share. */
 export const versionOptions = {
   1: { long: ['v1'], help: 'use the names and values of cgroup v1' },
   2: { long: ['v2'], help: 'use the names and values of cgroup v2' },
@@ -39,13 +39,13 @@ export const main = toolMain({
   },
 })
 
-/** Returns the last given version, as in libcgroup. */
+/** Returns the cgroup version that the last of the options -1 and -2 names, as in libcgroup. */
 export function versionOf(parsed: ParsedOptions): CgroupVersion | undefined {
   const last = parsed.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
   return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }
 
-/** Returns the version of a file's controller on this host. */
+/** Returns the cgroup version under which this host has the controller of a file. */
 export function hostVersion(host: Host, file: string): CgroupVersion {
   const controller = controllerOf(file)
   const found = hierarchyOf(mountedHierarchies(host), controller === 'blkio' ? 'io' : controller)
@@ -68,7 +68,7 @@ function readOne(host: Host, typed: string, file: string): string {
   return readGroupFiles(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
 }
 
-/** Returns the files of a controller, by their names in the other version. */
+/** Returns the files of a controller, under the names that they have in the other cgroup version. */
 function namesIn(host: Host, typed: string, controller: string, from: CgroupVersion, ignore: boolean): string[] {
   const hierarchy = hierarchyOf(mountedHierarchies(host), controller)
   if (!hierarchy) return []

@@ -12,7 +12,7 @@ import { mountAll } from './config-mount.ts'
 import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { directoryIn, hierarchyOf, type Mounted, mountedHierarchies } from './group-spec.ts'
 
-/** One controller of one group, with its hierarchy and settings. */
+/** A step of loading: one controller of one group, with its hierarchy and settings. */
 interface Step {
   hierarchy: Mounted
   path: string
@@ -20,7 +20,9 @@ interface Step {
   permissions: Permissions
 }
 
-/** Applies a configuration. `defaults` are the permissions of groups that have none, if the file has no default section. */
+/**
+ * Applies a cgconfig.conf. `defaults` are the permissions of groups for which neither the group nor a default section of the file has any.
+ */
 export function loadConfiguration(configuration: Configuration, origin: string, defaults: Permissions): void {
   const { mounts, namespaces, systemd } = configuration
   if (mounts.length > 0 && namespaces.length > 0)
@@ -96,7 +98,7 @@ function readOwnerOf({ uid, gid }: { uid?: string; gid?: string }, origin: strin
   return parseOwner(`${uid ?? ''}${gid === undefined ? '' : `:${gid}`}`, origin)
 }
 
-/** Returns a controller's name on v1, where io is blkio. */
+/** Returns the name of a v2 controller on v1, where io is called blkio. */
 function legacyName(controller: string): string {
   return controller === 'io' ? 'blkio' : controller
 }
@@ -106,7 +108,7 @@ function applySettings({ hierarchy, path, controller }: Step, undo: UndoList): v
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : legacyName(controller.name)]: directoryIn(hierarchy, path) },
   }
-  // an empty value, such as an io.max without limits, sets nothing
+  // skip an empty value, such as an io.max without limits: it sets nothing
   for (const setting of controller.settings)
     for (const { directory, file, value } of planRaw(paths, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)

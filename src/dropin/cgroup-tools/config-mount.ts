@@ -10,9 +10,9 @@ import { statuses, withStatus } from '../exit-status.ts'
 import type { UndoList } from './create.ts'
 import { findNamedHierarchy } from './group-spec.ts'
 
-/** Mounts all missing hierarchies, and records how to undo it. @throws CONFIG_INVALID, FILE_REFUSED */
+/** Mounts all hierarchies of a cgconfig.conf that are not mounted, and records how to undo that. @throws CONFIG_INVALID, FILE_REFUSED */
 export function mountAll(mounts: Configuration['mounts'], origin: string, undo: UndoList): void {
-  // controllers with the same directory share a hierarchy
+  // controllers with the same directory are mounted together, in one hierarchy
   const byDirectory = new Map<string, string[]>()
   for (const { controller, directory, line } of mounts) {
     if (
@@ -41,7 +41,7 @@ function mountOf(controller: string): string | undefined {
 }
 
 function mountOne(directory: string, controllers: string[], undo: UndoList): void {
-  // a named hierarchy without controllers needs the option `none`
+  // a hierarchy that has a name but no controllers needs the mount option `none`
   const options = controllers.every((name) => name.startsWith('name=')) ? ['none', ...controllers] : controllers
   const refuse = (errno: string, cause?: unknown) =>
     withStatus(

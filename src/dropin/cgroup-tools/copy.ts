@@ -5,17 +5,17 @@ import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Files that are not copied: they manage a group instead of limiting it, or trigger an action. */
+/** Files that are not copied to a new group: they manage the group instead of limiting it, or trigger an action. */
 const notCopied =
   /^(cgroup\.|tasks$|notify_on_release$|release_agent$)|\.(force_empty|pressure_level|pressure|reclaim|reset_stats|kmem\.|failcnt|max_usage_in_bytes|peak|usage)|^memory\.(oom_control|kmem\.)|^cpuacct\.usage$|^devices\./
 
-/** Copies the settings. @throws CGROUP_WRITE_REFUSED */
+/** Copies the settings of one group to another. @throws CGROUP_WRITE_REFUSED */
 export function copyFiles(from: GroupPaths, to: GroupPaths): void {
   for (const [key, source] of Object.entries(from.directories)) {
     const target = to.directories[key]
     if (target === undefined || source === target) continue
     let left = readEntries(source).files.filter((file) => isSetting(source, file) && differs(source, target, file))
-    // a limit can depend on another: memory and swap on memory, a quota on its period
+    // repeat refused writes: a limit can depend on another, such as a quota on its period
     for (let refused: string[] = []; left.length > 0; left = refused, refused = []) {
       for (const file of left) {
         const value = readGroupFile(source, file)!

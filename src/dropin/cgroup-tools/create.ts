@@ -17,13 +17,13 @@ import { readUser } from '../../host/passwd.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
 import { directoryIn, type Mounted } from './group-spec.ts'
 
-/** The owner of a file; -1 keeps the present one. */
+/** The owner to give a file, as user and group id; -1 keeps the present id. */
 export interface Owner {
   uid: number
   gid: number
 }
 
-/** Requested permissions. `admin` owns the group and its files; `tasks` owns the files that accept processes. */
+/** Permissions of a new group. `admin` owns the group and its files. `tasks` owns the files that accept processes. */
 export interface Permissions {
   admin?: Owner
   tasks?: Owner
@@ -35,10 +35,10 @@ export interface Permissions {
 /** Undo steps, run in reverse order. */
 export type UndoList = (() => unknown)[]
 
-/** The files that move processes into a group, on v1 and v2. */
+/** Files of v1 and v2 by which processes are moved into a group. */
 const taskFiles = { legacy: ['tasks'], unified: ['cgroup.procs', 'cgroup.threads'] }
 
-/** Parses `user`, `user:group` or `:group`, as names or numbers. @throws USER_UNKNOWN */
+/** Parses an owner: `user`, `user:group` or `:group`, as names or numbers. @throws USER_UNKNOWN */
 export function parseOwner(text: string, origin: string): Owner {
   const [user = '', group] = text.split(':', 2)
   if (user === '') return { uid: -1, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
@@ -46,7 +46,7 @@ export function parseOwner(text: string, origin: string): Owner {
   return { uid, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
 }
 
-/** Parses three octal digits, or four with a leading zero. @throws OPTION_INVALID */
+/** Parses a mode: three octal digits, or four with a leading zero. @throws OPTION_INVALID */
 export function parseMode(text: string, origin: string): number {
   if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8)
   throw withStatus(
@@ -92,16 +92,16 @@ function permit(directory: string, unified: boolean, { admin, tasks, ...modes }:
   for (const file of readFileNames(directory)) {
     const path = `${directory}/${file}`
     const isTasks = forTasks.includes(file)
-    // v1's tasks file has its own owner; on v2, files that accept processes have the owner of the other files
+    // on v1, the file `tasks` has an owner of its own; on v2, files that accept processes have the owner of the other files
     const owner = isTasks ? (tasks ?? (unified ? admin : undefined)) : admin
     const wanted = isTasks ? (modes.tasksMode ?? (unified ? modes.fileMode : undefined)) : modes.fileMode
     if (owner) own(path, owner)
-    // a mode must not make a read-only file writable
+    // a file that is read-only stays so, whatever the requested mode
     if (wanted !== undefined) mode(path, wanted & widest(readMode(path)))
   }
 }
 
-/** Returns a mode that grants the owner's permissions to all users. */
+/** Returns a mode that gives all users the permissions of the owner. */
 function widest(current: number): number {
   const owner = (current >> 6) & 7
   return (owner << 6) | (owner << 3) | owner

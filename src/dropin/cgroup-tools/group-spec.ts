@@ -9,22 +9,22 @@ import type { Host } from '../../host/host.ts'
 import { readFileSync } from '../../system/files.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Controllers and a group's path. An empty list of controllers means the v2 tree itself. */
+/** A group as users of libcgroup name it: controllers and a path. Without controllers, the group is in the v2 tree. */
 export interface GroupSpec {
   controllers: string[]
   path: string
-  /** The path as typed, for output. */
+  /** The path as typed, which is used in output. */
   typed: string
 }
 
-/** A hierarchy with its controllers. */
+/** A mounted hierarchy, with its controllers. */
 export interface Mounted {
   mount: string
   controllers: string[]
   unified: boolean
 }
 
-/** Parses `controllers:path`. @throws OPTION_INVALID, CGROUP_PATH_INVALID */
+/** Parses a group in the form `controllers:path`. @throws OPTION_INVALID, CGROUP_PATH_INVALID */
 export function parseGroupSpec(text: string, origin: string, status: number = statuses.usage): GroupSpec {
   const colon = text.indexOf(':')
   const typed = text.slice(colon + 1)
@@ -41,7 +41,7 @@ export function parseGroupSpec(text: string, origin: string, status: number = st
   return { controllers: parseControllers(text.slice(0, colon), origin), path: parseGroupPath(typed, origin), typed }
 }
 
-/** Parses names separated by commas. @throws OPTION_INVALID */
+/** Parses names of controllers, separated by commas. @throws OPTION_INVALID */
 export function parseControllers(text: string, origin: string): string[] {
   const names = text.split(',').filter((name) => name !== '')
   const wrong = names.find((name) => name !== '*' && !/^[\w=.-]{1,64}$/.test(name))
@@ -54,7 +54,7 @@ export function parseControllers(text: string, origin: string): string[] {
   })
 }
 
-/** Returns the host's hierarchies, v1's first, as in libcgroup. */
+/** Returns the mounted hierarchies, those of v1 first, as in libcgroup. */
 export function mountedHierarchies(host: Host): Mounted[] {
   const byMount = new Map<string, string[]>()
   for (const [name, { mount }] of Object.entries(host.v1)) byMount.set(mount, [...(byMount.get(mount) ?? []), name])
@@ -64,13 +64,16 @@ export function mountedHierarchies(host: Host): Mounted[] {
   return [...legacy, { mount, controllers: readWords(mount, 'cgroup.controllers'), unified: true }]
 }
 
-/** Returns a named v1 hierarchy. As in libcgroup, it is used only if the user names it. */
+/** Returns a named v1 hierarchy (`name=x`). As in libcgroup, such a hierarchy is used only if the user names it. */
 export function findNamedHierarchy(name: string): Mounted | undefined {
   const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
 }
 
-/** Returns the hierarchy of a controller, or of `name=x`. '' and "cgroup" mean the v2 tree. If io is on v1, its hierarchy is blkio's. */
+/**
+ * Returns the hierarchy of a controller or of `name=x`. '' and "cgroup" mean the v2 tree. On v1, the controller io is in the hierarchy of
+ * blkio.
+ */
 export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
   if (controller.startsWith('name=')) return findNamedHierarchy(controller)
   const find = (name: string) => all.find((one) => one.controllers.includes(name))
@@ -84,9 +87,8 @@ export function directoryIn({ mount }: Mounted, path: string): string {
 }
 
 /**
- * Returns the hierarchies of the named controllers without duplicates, each with its named controllers.
- *
- * @throws CGROUP_CONTROLLER_MISSING, with this status
+ * Returns the hierarchies of the named controllers without duplicates, and for each hierarchy those controllers. @throws
+ * CGROUP_CONTROLLER_MISSING with the given exit status
  */
 export function choose(all: readonly Mounted[], controllers: readonly string[], status: number): Mounted[] {
   const named =
@@ -110,7 +112,7 @@ export function choose(all: readonly Mounted[], controllers: readonly string[], 
   return [...chosen.values()]
 }
 
-/** Returns the controllers for "*": all of v1 if v1 is mounted, otherwise all of v2. */
+/** Returns the controllers for which "*" stands: all v1 controllers if v1 is mounted, otherwise all v2 controllers. */
 function everyController(all: readonly Mounted[]): string[] {
   const legacy = all.filter((one) => !one.unified)
   return (legacy.length > 0 ? legacy : all).flatMap((one) => one.controllers)

@@ -7,10 +7,10 @@ import { openDocument } from '../../system/output-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Maximum bytes of a file; also ends the read of a device such as /dev/zero. */
+/** Maximum number of bytes that are read from a file. It also ends the read of an endless device such as /dev/zero. */
 const maxBytes = 16 * 2 ** 20
 
-/** Returns a file's text. @throws FILE_REFUSED with this exit status */
+/** Returns the text of a file. @throws FILE_REFUSED with the given exit status */
 export function readText(path: string, status: number): string {
   try {
     const text = readFileSync(encodePath(path), 'utf8')
@@ -21,7 +21,10 @@ export function readText(path: string, status: number): string {
   throw refusal('read', path, 'EFBIG', status)
 }
 
-/** Returns the first word of each line; `#` begins a comment. With `optional`, a missing file gives an empty array. @throws FILE_REFUSED */
+/**
+ * Returns the first word of each line of a file; `#` begins a comment. With `optional`, returns an empty array for a missing file. @throws
+ * FILE_REFUSED
+ */
 export function readNames(path: string, optional = false): string[] {
   try {
     return readText(path, statuses.usage)
@@ -34,7 +37,7 @@ export function readNames(path: string, optional = false): string[] {
   }
 }
 
-/** Returns the configuration files (*.conf, as in libcgroup 3) of a directory, sorted by name. @throws FILE_REFUSED */
+/** Returns the configuration files of a directory (*.conf, as in libcgroup 3), sorted by name. @throws FILE_REFUSED */
 export function listConfigurations(directory: string, status: number): string[] {
   try {
     return readdirSync(directory)
@@ -46,7 +49,7 @@ export function listConfigurations(directory: string, status: number): string[] 
   }
 }
 
-/** Writes output to a file. @throws FILE_REFUSED with this exit status */
+/** Writes output to a file. @throws FILE_REFUSED with the given exit status */
 export function writeOutput(path: string, text: string, status: number): void {
   try {
     openDocument(path)(text)

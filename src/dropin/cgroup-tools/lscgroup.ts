@@ -32,7 +32,7 @@ export const main = toolMain({
     const lines = specs.flatMap(({ controllers, path }) => {
       const [first] = choose(all, controllers, statuses.operationFailed)
       const hierarchy = all.find((one) => one.mount === first?.mount) ?? first
-      // as in libcgroup, the named group ends with a slash
+      // as in libcgroup, a slash follows the path of the named group
       return hierarchy ? list(hierarchy, path, path === '' ? '/' : `/${path}/`) : []
     })
     print(lines.join(''))

@@ -37,7 +37,7 @@ function run(parsed: ParsedOptions): number {
   )
   if (everything) {
     const known = new Set(mounted.flatMap((one) => one.controllers))
-    // io of v2 is blkio on v1
+    // the controller io of v2 is called blkio on v1
     lines.push(
       ...kernel.map(({ name }) => name).filter((name) => !known.has(name) && !(name === 'blkio' && known.has('io'))),
     )

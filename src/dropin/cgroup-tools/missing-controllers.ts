@@ -13,15 +13,18 @@ import type { Host } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
 /**
- * v1 file for cpusets that has no effect in other hierarchies. Its value distinguishes a following group from one that another program
- * created.
+ * File by which the directories are marked that cgset created in further v1 hierarchies. It has an effect only on cpusets. Directories of
+ * other programs lack the mark.
  */
 const mark = 'cgroup.clone_children'
 
-/** Controllers whose groups can follow. A cpuset needs CPUs first; devices, freezer and net_cls have no limits. */
+/**
+ * Controllers in whose v1 hierarchy cgset may create a missing group. Not cpuset, which needs CPUs first; not devices, freezer and net_cls,
+ * which have no limits.
+ */
 const mayFollow = new Set(['blkio', 'cpu', 'hugetlb', 'memory', 'pids', 'rdma', 'misc'])
 
-/** Creates the group in the hierarchy of the file's controller, if that is on v1 and the group exists only in others. */
+/** Creates the group in the v1 hierarchy of the file's controller, if the group exists only in other v1 hierarchies. */
 export function followInto(host: Host, paths: GroupPaths, file: string): { paths: GroupPaths; note?: string } {
   const controller = legacyControllerOf(file)
   const hierarchy = host.v1[controller]
@@ -29,7 +32,8 @@ export function followInto(host: Host, paths: GroupPaths, file: string): { paths
   if (!hierarchy || !mayFollow.has(controller) || others.length === 0 || directoryOf(paths, file) !== undefined)
     return { paths }
   const directory = `${hierarchy.mount}${paths.path}`
-  // only for v2 names: users of v1 names create each directory themselves, and a misspelled name must not create a group
+  // only for v2 names of files: users of v1 names create each directory themselves, and a misspelled path must not create a
+  // group
   if (!describeFile(file, 'v2')) return { paths }
   let at = hierarchy.mount
   for (const part of paths.path.split('/').filter(Boolean)) {
@@ -45,7 +49,7 @@ export function followInto(host: Host, paths: GroupPaths, file: string): { paths
   }
 }
 
-/** Returns the group's following directories in hierarchies other than the named ones. */
+/** Returns the directories of the group that cgset created in other hierarchies than the named ones. */
 export function followers(host: Host, path: string, mounts: readonly string[]): string[] {
   if (path === '' || Object.keys(host.v1).length === 0) return []
   const there = present(groupPathsOf(host, path))

@@ -5,7 +5,7 @@ import { proportionalShares, proportionalWeight } from '../../cgroup/v1/translat
 import { fail } from '../../errors/errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Two equivalent files, and the conversion of values in each direction. */
+/** A v1 file and a v2 file with the same meaning, and the conversion of values in each direction. */
 interface Mapping {
   v1: string
   v2: string
@@ -14,7 +14,7 @@ interface Mapping {
 }
 
 const same = (value: string) => value
-/** Smallest value that means "no limit" on v1, which writes the largest number of whole pages. */
+/** Smallest number that means "no limit" on v1, which shows the largest number of whole pages. */
 const unlimited = 2 ** 62
 const toMax = (value: string) => (value === '-1' || Number(value) >= unlimited ? 'max' : value)
 const fromMax = (value: string) => (value === 'max' ? '-1' : value)
@@ -49,14 +49,14 @@ const mappings: readonly Mapping[] = [
   renamed('pids.current', 'pids.current'),
 ]
 
-/** v1 has two files for cpu.max */
+/** The two files of v1 that correspond to cpu.max. */
 const quota = 'cpu.cfs_quota_us'
 const period = 'cpu.cfs_period_us'
 
-/** The kernel's default period, in microseconds. */
+/** The kernel's default period of a CPU quota, in microseconds. */
 const defaultPeriod = '100000'
 
-/** Returns the file of the other version with the requested content. @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Returns the file of the cgroup version `to` that has the content of a file of the version `from`. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateName(file: string, from: CgroupVersion, to: CgroupVersion): string {
   if (from === to) return file
   if (from === 'v1' && (file === quota || file === period)) return 'cpu.max'
@@ -74,7 +74,9 @@ export function translateName(file: string, from: CgroupVersion, to: CgroupVersi
   )
 }
 
-/** Returns the value of the translated file in the format of the requested file. `read` returns the text of another file. */
+/**
+ * Reads a file of the other cgroup version, and returns its value in the format of the requested file. `read` returns the text of a file.
+ */
 export function readTranslated(
   file: string,
   from: CgroupVersion,
@@ -93,7 +95,8 @@ export function readTranslated(
 }
 
 /**
- * Returns a write as writes of the other version. `read` returns a file's current value, because v1's quota and period are one file on v2.
+ * Translates a write to writes of the other cgroup version. `read` returns the current text of a file: v1's quota and period are one file
+ * on v2, so one of them must be kept.
  */
 export function translateWrite(
   file: string,
@@ -108,13 +111,13 @@ export function translateWrite(
     const [most = 'max', length = defaultPeriod] = read(name).split(' ')
     return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
   }
-  // v1 has quota and period in two files; the writer knows in which order to write them
+  // keep the v2 name: the code that writes cpu.max on v1 orders the writes of quota and period
   if (from === 'v2' && file === 'cpu.max') return [[file, value]]
   const mapping = mappings.find((one) => one[from] === file)!
   return [[name, from === 'v1' ? mapping.toV2(value) : mapping.toV1(value)]]
 }
 
-/** Returns true if the other version has an equivalent file. */
+/** Returns true if the other cgroup version has a file with the same meaning. */
 export function isTranslatable(file: string, from: CgroupVersion, to: CgroupVersion): boolean {
   return (
     from === to ||

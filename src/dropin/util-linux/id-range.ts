@@ -9,19 +9,19 @@ import type { IdMap } from '../../plan/unshare.ts'
 
 type Which = 'users' | 'groups'
 
-/** Facts about the caller. Others are read only if a map needs them. */
+/** Facts about the caller that every map needs. Others are read only when a map needs them. */
 export interface IdFacts {
   uid: number
   gid: number
-  /** Permitted capabilities, as CapPrm in /proc/PID/status. */
+  /** The caller's permitted capabilities, as CapPrm in /proc/PID/status. */
   permitted: string
   delegation(): Delegation
   ownMap(which: Which): string
 }
 
 /**
- * Plans the map of one kind of ids: the own id, ranges, both or neither. In a namespace with another owner, the process may not write the
- * map itself.
+ * Plans the map of user ids or of group ids for a new user namespace. It contains the caller's own id, ranges, both or neither. If the
+ * namespace gets another owner, the process may not write the map itself.
  *
  * @throws OPTION_INVALID, IDMAP_NOT_DELEGATED
  */
@@ -48,7 +48,9 @@ export function planMap(
   throw notDelegated(which, 'more than one id', '', facts, delegation[which])
 }
 
-/** Parses `INSIDE:OUTSIDE:COUNT`, `OUTSIDE,INSIDE,COUNT` (before 2.39), or a word that stands for existing ranges. */
+/**
+ * Parses ranges of ids: `INSIDE:OUTSIDE:COUNT`, `OUTSIDE,INSIDE,COUNT` (util-linux before 2.39), or a word that stands for existing ranges.
+ */
 function parseRange(name: string, text: string, which: Which, facts: IdFacts): Extent[] {
   const match = /^(\d{1,10})([:,])(\d{1,10})\2(\d{1,10})$/.exec(text)
   if (match) {
@@ -83,7 +85,7 @@ function notDelegated(which: Which, what: string, file: string, facts: IdFacts, 
   })
 }
 
-/** Returns the map of every id of this namespace to itself. */
+/** Returns a map of every id of this user namespace to itself. */
 function parseOwnMap(text: string): Extent[] {
   return text
     .trim()
@@ -93,8 +95,8 @@ function parseOwnMap(text: string): Extent[] {
 }
 
 /**
- * Maps the caller's id as requested, and makes room for it on both sides of the ranges. Later ids move up by one, so the last id of a range
- * can be lost.
+ * Adds the caller's own id to ranges. Makes room for it inside and outside: ids above it move up by one, so the last id of a range can be
+ * lost.
  */
 export function insertOwn(extents: readonly Extent[], inside: number, outside: number): Extent[] {
   const out: Extent[] = [{ inside, outside, count: 1 }]

@@ -15,10 +15,10 @@ import { systemConstants } from '../../system/constants.ts'
 import type { OptionTable } from '../getopt.ts'
 import { complain, loadNames } from '../tool.ts'
 
-/** Exit status of errors of the tools themselves. */
+/** Exit status for an error of unshare or nsenter itself. */
 export const failure = 1
 
-/** Letters of namespaces, the same in both tools. */
+/** Option letters of namespaces, which are the same in unshare and nsenter. */
 export const kindLetters: readonly (readonly [letter: string, kind: NamespaceKind, words: string])[] = [
   ['m', 'mount', 'mount'],
   ['u', 'uts', 'UTS'],
@@ -30,7 +30,7 @@ export const kindLetters: readonly (readonly [letter: string, kind: NamespaceKin
   ['T', 'time', 'time'],
 ]
 
-/** Returns the options that name namespaces. */
+/** Returns the options of unshare and nsenter that name namespaces. */
 export function kindOptions(verb: string, optional: true | 'long'): OptionTable {
   return Object.fromEntries(
     kindLetters.map(([letter, kind, words]) => [
@@ -62,7 +62,7 @@ export async function launchAs(
   return endAs(ending)
 }
 
-/** Parses a numeric id. @throws OPTION_INVALID */
+/** Parses the number of a user or group. @throws OPTION_INVALID */
 export function parseId(name: string, text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff) return Number(text)
   throw fail('OPTION_INVALID', { name, value: text, why: 'not an id', accepted: 'a number from 0 to 4294967294' })
@@ -91,7 +91,7 @@ export function parseSignal(name: string, text: string): number {
   })
 }
 
-/** Parses one of the given words. @throws OPTION_INVALID */
+/** Parses an option whose value must be one of the given words. @throws OPTION_INVALID */
 export function parseWord<const W extends string>(name: string, text: string, words: readonly W[]): W {
   const word = words.find((one) => one === text)
   if (word === undefined) throw fail('OPTION_INVALID', { name, value: text, accepted: words.join(', ') })

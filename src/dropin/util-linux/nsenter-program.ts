@@ -6,15 +6,15 @@ import type { Join } from '../../namespaces/setns.ts'
 import type { Op, Program } from '../../ops/ops.ts'
 import { execOp, type Launch, restoreOps, startOps, waitOp } from '../../plan/unshare.ts'
 
-/** A request; -1 for an id means its default. */
+/** A request of nsenter. The id -1 means the default id. */
 export interface EnterRequest {
   joins: Join[]
-  /** Path of a cgroup.procs file. */
+  /** Path of the cgroup.procs file of the group to join. */
   group?: string
-  /** Directory that is opened before the namespaces are entered. */
+  /** Working directory that is opened before the namespaces are entered. */
   root?: string
   directory?: string
-  /** Directory that is opened after the namespaces are entered. */
+  /** Working directory that is opened after the namespaces are entered. */
   inside?: string
   fork: boolean
   uid?: number
@@ -34,7 +34,7 @@ function compileInner(request: EnterRequest, launch: Launch): Op[] {
   const { joins, group, root = '', directory = '', inside = '', fork, preserveCredentials } = request
   const joinsUser = joins.some(({ kind }) => kind === 'user')
   const inner: Op[] = restoreOps(launch)
-  // the paths are the caller's, so they are opened before any namespace is entered
+  // open the directories before any namespace is entered: their paths are those that the caller sees
   if (root || directory) inner.push({ op: 'holdDirectories', root, directory, origin: '--root, --wd' })
   if (group !== undefined) inner.push({ op: 'joinGroup', path: group, origin: '--join-cgroup' })
   if (joinsUser && !preserveCredentials) inner.push({ op: 'dropGroups', origin: '--user' })

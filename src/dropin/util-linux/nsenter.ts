@@ -36,12 +36,12 @@ export const options: OptionTable = {
   V: { long: ['version'], help: 'print the version' },
 }
 
-/** Known options that hutch does not support, with the remedy. */
+/** Options of nsenter that hutch does not support, each with a remedy. */
 const refused: { [key: string]: [name: string, remedy: string] } = {
   Z: ['--follow-context', 'use runcon CONTEXT PROGRAM'],
 }
 
-/** Options that remedies name, by key. */
+/** Options of nsenter that remedies name, by key. */
 export const nsenterOptions = {
   userNamespace: '--user',
   userParent: '--user-parent',
@@ -77,9 +77,11 @@ async function run(parsed: ParsedOptions): Promise<number> {
   return launchAs('nsenter', compileNsenter(request, launch), request.fork ? 'leave' : 'forward', nsenterOptions)
 }
 
-/** Looks up facts about a target process. */
+/** Functions that look up facts about a target process. */
 export interface TargetFacts {
-  /** Returns true if the kernel has that kind. @throws FILE_REFUSED if the process has ended or may not be examined */
+  /**
+   * Returns true if the kernel supports this kind of namespace. @throws FILE_REFUSED if the target process has ended or may not be examined
+   */
   exists(path: string, kind: NamespaceKind): boolean
   /** Returns a path to the user namespace that owns a namespace, or to the parent of a user namespace. @throws FILE_REFUSED */
   owner(path: string): string
@@ -254,7 +256,7 @@ function unreadable(path: string, error: unknown) {
   return fail('FILE_REFUSED', { what: 'read', path, errno, remedy })
 }
 
-/** Returns the group of the target. As in util-linux, only on pure v2, where a process has one group. */
+/** Returns the group of the target process. As in util-linux, this works only on pure v2, where a process has one group. */
 function readGroup(target: string): string {
   const { layout, unified } = readHost()
   if (layout !== 'v2' || !unified)

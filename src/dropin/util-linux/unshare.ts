@@ -59,7 +59,7 @@ export const options: OptionTable = {
   V: { long: ['version'], help: 'print the version' },
 }
 
-/** Options that remedies name, by key. */
+/** Options of unshare that remedies name, by key. */
 export const unshareOptions = { userNamespace: '--user', mapRoot: '--map-root-user' }
 
 export const main = toolMain({
@@ -148,7 +148,7 @@ export function parseUnshare(parsed: ParsedOptions, facts: IdFacts): UnshareRequ
     propagation: has('propagation')
       ? parseWord('--propagation', lastOf(parsed, 'propagation')!, Object.keys(propagations) as Propagation[])
       : 'private',
-    // --mount-proc by default, because the default place of binfmt_misc is in /proc
+    // binfmt_misc without a path implies --mount-proc, because its default place is in /proc
     ...((has('mount-proc') || (binfmt && !lastOf(parsed, 'mount-binfmt'))) && {
       mountProc: lastOf(parsed, 'mount-proc') || '/proc',
     }),
@@ -164,7 +164,7 @@ export function parseUnshare(parsed: ParsedOptions, facts: IdFacts): UnshareRequ
   }
 }
 
-/** Returns one of the caller's own ids to map; the last option counts. */
+/** Returns which of the caller's own ids to map; the last of several options counts. */
 function parseSingle(parsed: ParsedOptions, facts: IdFacts): { user?: number; group?: number } {
   const single: { user?: number; group?: number } = {}
   for (const [key, value] of parsed.options) {
@@ -190,7 +190,7 @@ function parseOwner(text: string): { uid: number; gid: number } {
   return { uid: parseId('--owner', uid), gid: parseId('--owner', gid) }
 }
 
-/** Returns the environment to pass: all variables, none, or the named ones. */
+/** Returns the environment to pass to the program: all variables, none, or the named ones. */
 function environmentOf(parsed: ParsedOptions): string[] | undefined {
   const names = valuesOf(parsed, 'whitelist-env').flatMap((list) => list.split(','))
   if (names.length === 0) return lastOf(parsed, 'clear-env') === undefined ? undefined : []

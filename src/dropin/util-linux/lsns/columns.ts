@@ -3,20 +3,20 @@
 import type { Namespace, NamespaceProcess } from '../../../host/namespaces.ts'
 import type { Cell, Column } from './table.ts'
 
-/** Subject of a line: a namespace with its first process, or a process in a namespace. */
+/** What a line of lsns is about: a namespace with its first process, or a process in a namespace. */
 export interface Subject {
   namespace: Namespace
   process: NamespaceProcess | undefined
 }
 
-/** Values that need a separate read. */
+/** Values of columns that need a separate read. */
 export interface SubjectReader {
   command(process: NamespaceProcess): string
   user(uid: number): string
   path(process: NamespaceProcess, file: string): string
 }
 
-/** A column with its name, help and value. */
+/** A column of lsns with its name, its help text and the function that returns its value. */
 export interface LsnsColumn extends Omit<Column, 'tree'> {
   help: string
   cell(subject: Subject, looks: SubjectReader): Cell

@@ -5,15 +5,15 @@ import { compileExtended } from './posix-regex.ts'
 
 type Kind = 'integer' | 'float' | 'string' | 'boolean'
 
-/** A value in an expression: of a column, a literal, or the result of an operator. */
+/** A value in a filter expression: that of a column, a literal, or the result of an operator. */
 interface Value {
   kind: Kind
   from: 'column' | 'literal' | 'result'
-  /** Undefined if the column is empty. */
+  /** The value; undefined for an empty column. */
   is: number | string | boolean | undefined
 }
 
-/** Returns a column of one line; undefined if it is empty. */
+/** Returns the value of a column in a line; undefined if the column is empty. */
 type ReadColumn = (column: string) => string | undefined
 type Node = (row: ReadColumn) => Value
 
@@ -25,7 +25,7 @@ interface FilterColumns {
 /** A compiled expression. */
 export type RowFilter = (row: ReadColumn) => boolean
 
-/** Compiles an expression. @throws OPTION_INVALID */
+/** Compiles a filter expression (scols-filter(5)). @throws OPTION_INVALID */
 export function parseFilter(text: string, columns: FilterColumns): RowFilter {
   const tokens = tokenize(text)
   if (tokens.length === 0) return () => true
@@ -181,7 +181,8 @@ function compare(a: Value, operator: string, b: Value, text: string): boolean {
   const kind = commonKind(a, b)
   const [x, y] = [convert(a, kind, text), convert(b, kind, text)]
   if (x !== undefined && y !== undefined) return holds(operator, x, y)
-  // as in libsmartcols: an empty value sorts before every text, is 0 next to a fraction, and compares false with whole numbers
+  // an empty value, as in libsmartcols: it sorts before every text, equals 0 next to a fraction, and compares false with whole
+  // numbers
   if (kind === 'float') return holds(operator, x ?? 0, y ?? 0)
   return kind === 'string' && holds(operator, Number(x !== undefined), Number(y !== undefined))
 }
@@ -194,7 +195,7 @@ function holds(operator: string, x: string | number | boolean, y: string | numbe
   return operator === '>' ? x > y : x < y
 }
 
-/** Returns the type of a comparison: a literal's type takes precedence over a column's. */
+/** Returns the type by which two values are compared. The type of a literal takes precedence over that of a column. */
 function commonKind(a: Value, b: Value): Kind {
   if (a.from === 'result' || b.from === 'result') return 'boolean'
   if (a.from !== b.from) return a.from === 'literal' ? a.kind : b.kind

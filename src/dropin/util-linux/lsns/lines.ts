@@ -3,12 +3,12 @@
 import type { Namespace, NamespaceProcess, SeenNamespaces } from '../../../host/namespaces.ts'
 import type { Subject } from './columns.ts'
 
-/** Shape of the lines: a list, or a tree of processes, of parent namespaces, or of owners. */
+/** Form of the output: a list, or a tree of processes, of parent namespaces, or of owners. */
 export type Tree = 'none' | 'process' | 'parent' | 'owner'
 
 /** The requested selection. */
 export interface ListRequest {
-  /** Kinds, as file names in /proc/PID/ns. */
+  /** Kinds of namespaces to list, by their file names in /proc/PID/ns. */
   files: readonly string[]
   tree: Tree
   /** List only namespaces of this process. */
@@ -17,13 +17,13 @@ export interface ListRequest {
   persistent: boolean
 }
 
-/** A subject with its place in the tree. */
+/** A line of the output, with its place in the tree. */
 export interface TreeNode {
   subject: Subject
   children: TreeNode[]
 }
 
-/** The lines: `roots` as a tree, `listed` in the order in which they were found. */
+/** The lines of the output: `roots` as a tree, `listed` in the order in which they were found. */
 export interface Lines {
   roots: TreeNode[]
   listed: TreeNode[]
@@ -46,7 +46,7 @@ function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
   }
 }
 
-/** Returns namespaces by number. A tree also contains the namespaces that connect them. */
+/** Returns the lines of the namespaces, sorted by number. A tree also contains the ancestors that connect them. */
 export function listNamespaces(seen: SeenNamespaces, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
   const held = findHeld(seen)
@@ -79,7 +79,7 @@ export function listProcesses(namespace: Namespace, tree: Tree, keep: (subject: 
   return lines
 }
 
-/** Adds a process below the latest line of its parent. */
+/** Adds the line of a process below the latest line of its parent. */
 function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, TreeNode>): void {
   const { process } = subject
   const line = add(subject, tree === 'process' && process ? byPid.get(process.ppid) : undefined)

@@ -120,7 +120,7 @@ function readLines(id: number | undefined, wanted: ListRequest, keep: (subject: 
   return listProcesses(namespace, wanted.tree, keep)
 }
 
-/** Reads the namespaces; an ioctl that the kernel does not know has its own exit status. */
+/** Reads the namespaces. If the kernel does not know an ioctl, the error gets a special exit status. */
 const readSeen = (files: readonly string[]) => orStatus(statuses.unknownIoctl, () => readNamespaces(files))
 
 function readLooks(): SubjectReader {
@@ -176,7 +176,7 @@ function readKinds(parsed: ParsedOptions): string[] | undefined {
   return kinds.length === 0 ? undefined : kinds
 }
 
-/** Returns the shape of the output: a tree of processes by default if possible, or the one that -T names. */
+/** Returns the form of the output: the tree that -T names, by default a tree of processes if that is possible. */
 function readTree(parsed: ParsedOptions, byItself: boolean): Tree {
   const text = lastOf(parsed, 'T')?.replace(/^=/, '')
   if (text === undefined) return byItself ? 'process' : 'none'

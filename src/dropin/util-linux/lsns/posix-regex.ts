@@ -16,7 +16,7 @@ const classes: { [name: string]: string } = {
   xdigit: '0-9A-Fa-f',
 }
 
-/** Returns the compiled expression, or the error as text. */
+/** Compiles a POSIX regular expression. Returns it, or the error as text. */
 export function compileExtended(text: string): RegExp | string {
   let out = ''
   const characters = [...text]
@@ -49,7 +49,7 @@ function escapeLiteral(c: string): string {
   return /^[\^$\\.*+?()[\]{}|/-]$/.test(c) ? (c === '-' ? c : `\\${c}`) : c
 }
 
-/** Reads a bracket expression, in which a backslash is an ordinary character and `]` can come first. */
+/** Reads a bracket expression of a POSIX regular expression. In it a backslash is an ordinary character, and `]` can come first. */
 function readBracket(characters: readonly string[], start: number): { source: string; end: number } | string {
   let at = start + 1
   let source = '['

@@ -2,29 +2,29 @@
 // Formats tables as libsmartcols does: aligned, raw and JSON. Lines may form a tree, which one column shows. Pure.
 import { cut, escapeAligned, escapeJson, escapeRaw, widthOf } from '../../../text/table-cell.ts'
 
-/** Format of a column. */
+/** How a column is formatted. */
 export interface Column {
   name: string
-  /** Minimum width, if the data is wider than one character and wider than the heading. */
+  /** Minimum width of the column. It applies only if the data is wider than one character and wider than the heading. */
   hint: number
   right?: boolean
   number?: boolean
   /** True if the column may be cut to fit a terminal. */
   cuts?: boolean
-  /** True if this column shows the tree. */
+  /** True if the tree is drawn in this column. */
   tree?: boolean
 }
 
-/** Content of a cell: nothing, one text, or several texts on a line each. */
+/** Content of a cell: empty, one text, or several texts that are printed on a line each. */
 export type Cell = string | readonly string[] | undefined
 
-/** A line with its cells in the order of the columns. */
+/** A line of the table: its cells in the order of the columns. */
 export interface Line {
   cells: Cell[]
   children: Line[]
 }
 
-/** Properties of the output. */
+/** How a table is printed. */
 export interface Paper {
   headings: boolean
   /** Width of the terminal; without a width, nothing is cut. */
@@ -32,7 +32,7 @@ export interface Paper {
   utf8: boolean
 }
 
-/** A line with the tree's characters before it and before its further lines. */
+/** A line of the table, with the characters of the tree that precede its text and its further lines. */
 interface Drawn {
   cells: Cell[]
   art: string
@@ -58,7 +58,7 @@ function draw(lines: readonly Line[], utf8: boolean, prefix?: string): Drawn[] {
 
 const partsOf = (cell: Cell): readonly string[] => (cell === undefined ? [] : typeof cell === 'string' ? [cell] : cell)
 
-/** Formats aligned columns. Returns '' if there are no lines. */
+/** Formats a table with aligned columns. Returns '' if there are no lines. */
 export function formatAligned(columns: readonly Column[], lines: readonly Line[], paper: Paper): string {
   const rows = draw(lines, paper.utf8).map(({ cells, art: own, below }) => {
     const parts = columns.map((_, i) => partsOf(cells[i]).map((part) => escapeAligned(part, paper.utf8)))
@@ -92,7 +92,10 @@ function widthOfColumn({ name, hint }: Column, headings: boolean, data: number):
   return Math.max(data, hint)
 }
 
-/** Reduces the widths of columns that may be cut, from the last one, until the lines fit the terminal or the headings. */
+/**
+ * Reduces the widths of the columns that may be cut, from the last one on. Stops when the lines fit the terminal, or all are as narrow as
+ * their headings.
+ */
 function narrow(columns: readonly Column[], widths: readonly number[], { width, headings }: Paper): number[] {
   const out = [...widths]
   let over = width === undefined ? 0 : out.reduce((sum, one) => sum + one + 1, -1) - width
@@ -114,7 +117,7 @@ function pad(text: string, { right, tree }: Column, width: number, isLast: boole
   return isLast ? short : short + space
 }
 
-/** Formats columns separated by one space, with escapes; several texts of a cell are joined by commas. */
+/** Formats a table with one space between columns and with escapes. Several texts of a cell are joined by commas. */
 export function formatTableRaw(columns: readonly Column[], lines: readonly Line[], { headings, utf8 }: Paper): string {
   const rows = draw(lines, utf8).map(({ cells, art: own }) =>
     cells.map((cell, i) => escapeRaw((columns[i]!.tree ? own : '') + partsOf(cell).join(','))),
@@ -123,7 +126,7 @@ export function formatTableRaw(columns: readonly Column[], lines: readonly Line[
   return [...(headings ? [columns.map(({ name }) => name)] : []), ...rows].map((row) => `${row.join(' ')}\n`).join('')
 }
 
-/** Formats one JSON object with one array of this name; a tree becomes nested children. */
+/** Formats a table as a JSON object that contains an array with the given name. A tree becomes nested children. */
 export function formatTableAsJson(name: string, columns: readonly Column[], lines: readonly Line[]): string {
   return `{\n   ${escapeJson(name)}: [\n${formatItems(columns, lines, 2)}\n   ]\n}\n`
 }
