@@ -168,6 +168,13 @@ void run_limit_cpu(struct run *run);
 int run_check_cpu(struct run *run, u64 now);
 u64 run_due(const struct run *run);
 
+/* caller/start-child.c: a child by clone3, or by older calls */
+
+#define FIRST_FREE 3	/* first descriptor number after stdin, stdout and stderr */
+struct clone_args;
+long lift(int fd);
+long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg);
+
 /* caller/spawn.c: clone3 into hutch-init */
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);

@@ -2,7 +2,7 @@
 /*
  * Starts hutch-init by one clone3. CLONE_VM and CLONE_VFORK let the child share the caller's
  * memory, while the caller's thread waits until the exec. No page table is copied. The child makes
- * only system calls.
+ * only system calls. start-child.c has the older ways.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,7 +11,6 @@
 
 #include "../hutch.h"
 
-#define FIRST_FREE 3	/* first descriptor number after stdin, stdout and stderr */
 #define DIGITS 12
 
 struct child {
@@ -19,27 +18,18 @@ struct child {
 	struct numbers keep;
 	int init_fd, report_fd, program_fd;
 	int parent_fd;	/* the launcher's end of the socket whose other end is report_fd */
+	int socket;	/* the socket of start-child.c, or -1 */
 	int unmapped;	/* true in a new user namespace, whose id maps are not written yet */
 	int first;	/* true if the child is PID 1 of its pid namespace */
 	const struct terminal *terminal;
 	u32 session;
-	int err;	/* errno of the child, which shares this memory */
 };
-
-/*
- * Duplicates a descriptor numbered 0 to 2 to a higher number. hutch's own descriptors get such
- * numbers if the caller has closed its standard streams.
- */
-static long lift(int fd)
-{
-	return fd < 0 || fd >= FIRST_FREE ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE);
-}
 
 /* Returns true if the number is that of one of hutch's own descriptors, so the caller cannot have meant it. */
 static int is_own(const struct child *c, u32 number)
 {
 	return number == (u32)c->init_fd || number == (u32)c->report_fd || number == (u32)c->program_fd ||
-	       number == (u32)c->parent_fd;
+	       number == (u32)c->parent_fd || number == (u32)c->socket;
 }
 
 /*
@@ -88,15 +78,17 @@ static const char *decimal(char *room, int number)
 	return at;
 }
 
-static void child_main(void *arg)
+static int child_main(void *arg, int socket)
 {
 	static const char *const env[] = { NULL };
 	static const u64 all = ~0ull;
 	struct child *c = arg;
 	char report[DIGITS], program[DIGITS];
 	const char *argv[] = { "hutch-init", NULL, NULL, NULL };
-	long err = place_descriptors(c);
+	long err;
 
+	c->socket = socket;
+	err = place_descriptors(c);
 	argv[1] = decimal(report, c->report_fd);
 	argv[2] = decimal(program, c->program_fd);
 	if (err >= 0)
@@ -111,9 +103,7 @@ static void child_main(void *arg)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
 		err = exec_descriptor(c->init_fd, argv, env);
-	c->err = (int)err;
-	sys(__NR_exit_group, 125);
-	__builtin_unreachable();
+	return (int)err;
 }
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group)
@@ -156,15 +146,10 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (u64)group_fd;
 	}
-	pid = sys_clone(&args, child_main, &child);
-	err = pid < 0 ? pid : child.err;
+	err = pid = start_child(&args, child_main, &child);
 	if (group_fd >= 0)
 		sys(__NR_close, group_fd);
-	if (pid > 0 && err) {
-		sys(__NR_wait4, pid, NULL, __WALL, NULL);
-		sys(__NR_close, o->pidfd);
-	}
-	if (!err) {
+	if (pid > 0) {
 		o->pid = (int)pid;
 		o->report_fd = pair[0];
 		o->cloned = flags;
@@ -186,7 +171,7 @@ int op_keep_descriptors(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
-static void tool_main(void *arg)
+static int tool_main(void *arg, int socket)
 {
 	static const char *const env[] = { NULL };
 	const char *const *argv = arg;
@@ -195,6 +180,7 @@ static void tool_main(void *arg)
 	for (int fd = 0; null >= 0 && fd <= 2; fd++)
 		sys(__NR_dup3, null, fd, 0);
 	close_on_exec_from(3);
+	(void)socket;
 	if (null >= 0)
 		sys(__NR_execve, argv[0], argv, env);
 	sys(__NR_exit_group, 127);
@@ -213,7 +199,7 @@ int run_tool(const char *const *argv)
 		.stack = (u64)(uintptr_t)stack,
 		.stack_size = sizeof stack,
 	};
-	long pid = sys_clone(&args, tool_main, (void *)(uintptr_t)argv), got;
+	long pid = start_child(&args, tool_main, (void *)(uintptr_t)argv), got;
 	int status = 0;
 
 	if (pid < 0)

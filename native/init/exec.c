@@ -145,19 +145,25 @@ static long unblock_all(void)
 	return sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
 }
 
+/* Becomes the command. Returns only on failure. */
+static int become_command(const struct command *command)
+{
+	int err = in_part(PART_PROCESS, unblock_all());
+
+	if (!err && command->ends_with_parent)
+		err = in_part(PART_PROCESS, end_with_parent(SIGKILL));
+	if (!err)
+		err = install_filters();
+	return err ? err : search_and_exec(command->file, command->argv, command->env, command->search);
+}
+
 static void command_main(void *arg)
 {
 	struct command *command = arg;
 
 	wait_while(&command->held);
 	if (!command->err)
-		command->err = in_part(PART_PROCESS, unblock_all());
-	if (!command->err && command->ends_with_parent)
-		command->err = in_part(PART_PROCESS, end_with_parent(SIGKILL));
-	if (!command->err)
-		command->err = install_filters();
-	if (!command->err)
-		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
+		command->err = become_command(command);
 	/*
 	 * store the error first: a filter may end this process while it inspects the program that
 	 * could not be executed
@@ -168,10 +174,38 @@ static void command_main(void *arg)
 }
 
 /*
+ * Starts the command as a plain fork, where processes cannot share memory. The child reports its own
+ * failure, and waits for a byte instead of the word `held`: PID 1's own filter allows sendto.
+ */
+static int fork_command(const struct command *command, int confined, u64 early)
+{
+	int pair[2], err = 0;
+	char go;
+	long pid = sys(__NR_socketpair, K_AF_UNIX, K_SOCK_SEQPACKET | K_SOCK_CLOEXEC, 0, pair);
+
+	if (pid == 0)
+		pid = plain_fork();
+	if (pid < 0)
+		return in_part(PART_PROCESS, pid);
+	if (pid == 0) {
+		sys(__NR_close, pair[0]);
+		return receive(pair[1], &go, 1, 0) == 1 ? become_command(command) : -EOWNERDEAD;
+	}
+	sys(__NR_close, pair[1]);
+	if (confined)
+		err = in_part(PART_FILTER, confine_reaper());
+	if (err)
+		return err;
+	transmit(pair[0], "", 1, K_MSG_NOSIGNAL);
+	return reap((int)pid, early);
+}
+
+/*
  * Starts the command as a child. hutch-init stays as PID 1, or to adopt orphans. Signals are
  * blocked first, so that none is lost. If PID 1 gets its own filter, the command must not inherit
  * that filter, and must not run before PID 1 has it. The child therefore waits.
- * CLONE_CHILD_CLEARTID reports the command's exec, which CLONE_VFORK does otherwise.
+ * CLONE_CHILD_CLEARTID reports the command's exec, which CLONE_VFORK does otherwise. clone(2) always
+ * uses CLONE_CHILD_CLEARTID: qemu-user refuses that flag, but silently forks for CLONE_VFORK.
  */
 static int spawn_command(struct command *command)
 {
@@ -200,15 +234,23 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, err);
 	command->held = command->begins = confined;
 	command->ends_with_parent = dies_with_parent && sys(__NR_getpid) != 1;
-	pid = sys_clone(&args, command_main, command);
+	pid = noted(__NR_clone3, refused_on_purpose(__NR_clone3) ?: clone3_onto(&args, command_main, command));
+	if (CALL_REFUSED(pid)) {
+		command->begins = 1;
+		pid = noted(__NR_clone, refused_on_purpose(__NR_clone) ?:
+			    clone_onto(CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, args.stack + args.stack_size, NULL,
+				       args.child_tid, command_main, command));
+	}
+	if (pid == -EINVAL)
+		return fork_command(command, confined, early);
 	if (pid < 0)
 		return in_part(PART_PROCESS, pid);
 	if (confined) {
 		command->err = in_part(PART_FILTER, confine_reaper());
 		release(&command->held);
-		wait_while(&command->begins);
 	}
-	/* volatile: the child writes it, which the compiler cannot see */
+	wait_while(&command->begins);
+	/* atomic: the child writes it, which the compiler cannot see */
 	err = __atomic_load_n(&command->err, __ATOMIC_ACQUIRE);
 	return err ? (int)err : reap((int)pid, early);
 }
@@ -261,12 +303,7 @@ int op_exec(struct cursor *c)
 		err = prepare(&command, &argv, &env);
 	if (err)
 		return err;
-	if (stays)
-		return spawn_command(&command);
-	err = in_part(PART_PROCESS, unblock_all());
-	if (!err)
-		err = install_filters();
-	return err ? err : search_and_exec(command.file, command.argv, command.env, command.search);
+	return stays ? spawn_command(&command) : become_command(&command);
 }
 
 /* Executes a program whose first argument is not its name: a login shell is called -sh. */

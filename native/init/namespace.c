@@ -208,11 +208,7 @@ static int stay_outside(u32 own, u32 signal)
 	err = begin_reaping(&early);
 	if (err)
 		return (int)err;
-#if defined(__x86_64__)
-	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
-#else
-	pid = sys(__NR_clone, SIGCHLD, 0, NULL, 0, NULL);
-#endif
+	pid = plain_fork();
 	if (pid < 0)
 		return (int)pid;
 	if (pid > 0)

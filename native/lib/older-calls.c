@@ -69,13 +69,16 @@ long close_on_exec_from(int first)
 	return CALL_REFUSED(err) ? close_each_on_exec(first) : err;
 }
 
-/* Executes the program that a descriptor refers to. Returns only on failure. */
+/*
+ * Executes the program that a descriptor refers to. Returns only on failure. ENOENT: binfmt_misc has
+ * an interpreter for the program, which execveat refuses for a close-on-exec descriptor.
+ */
 long exec_descriptor(int fd, const char *const *argv, const char *const *env)
 {
 	long err = sys(__NR_execveat, fd, "", argv, env, AT_EMPTY_PATH);
 	char path[32];
 
-	if (!CALL_REFUSED(err))
+	if (!CALL_REFUSED(err) && err != -ENOENT)
 		return err;
 	descriptor_path(path, fd);
 	return sys(__NR_execve, path, argv, env);

@@ -91,11 +91,10 @@ long noted_call6(long a, long b, long c, long d, long e, long n, long f);
 	 noted_call6((long)(a), (long)(b), (long)(c), (long)(d), (long)(e), n, (long)(f)))
 #define sys(...) SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/*
- * Starts a child that runs fn(arg) on the stack in args and never returns. Uses clone3 or, if
- * clone3 is refused, clone(2); see clone.c.
- */
-long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg);
+/* clone.c: clones on a stack of the child's own, which runs fn(arg) and never returns */
+long clone3_onto(struct clone_args *args, void (*fn)(void *), void *arg);
+long clone_onto(u64 flags, u64 stack, int *parent_tid, u64 child_tid, void (*fn)(void *), void *arg);
+long plain_fork(void);
 
 /*
  * True if a system call must be replaced by an older one. Test builds that refuse calls do not

@@ -76,6 +76,19 @@ const withoutFlags = [
   })),
 ]
 
+/** As qemu-user: clone3 is unknown; clone(2) makes threads, and processes that share nothing and have no namespaces of their own. */
+const [sharesMemory, isThread] = [0x100, 0x10000]
+const emulator = [
+  { names: ['clone3'], errnoRet: errnos.ENOSYS },
+  ...[[sharesMemory | isThread, sharesMemory] as const, ...namespaceFlags.map((flag) => [flag, flag] as const)].map(
+    ([value, valueTwo]) => ({
+      names: ['clone'],
+      errnoRet: 22,
+      args: [{ index: 0, value, valueTwo, op: 'SCMP_CMP_MASKED_EQ' }],
+    }),
+  ),
+]
+
 test.each(replaced)('without %s (%s) a job starts: %j', async (call, errno, options) => {
   const ended = await under(call, errno, echo(options))
   expect(ended).toMatchObject({ status: 0, stdout: 'ok\n', stderr: '' })
@@ -103,6 +116,20 @@ test.each([
 ])('unshare makes the namespaces that clone may not: %s', async (_, options, look, stdout) => {
   const command = [process.execPath, cli, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
   expect(await underRules(withoutFlags, command)).toEqual({ status: 3, stdout, stderr: '' })
+})
+
+test.each([
+  ['no namespaces', plain, 'echo ok', 'ok\n'],
+  ['limits and namespaces', limits, 'echo $$', '2\n'],
+  ['a filter', [...limits, '--seccomp', 'default'], 'echo $$', '2\n'],
+])('a plain fork starts a job where processes cannot share memory: %s', async (_, options, look, stdout) => {
+  const command = [process.execPath, cli, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
+  expect(await underRules(emulator, command)).toEqual({ status: 3, stdout, stderr: '' })
+})
+
+test('there a missing program is the same error as elsewhere', async () => {
+  const command = ['run', ...limits, '--seccomp', 'default', '--', '/nowhere/program']
+  expect(await underRules(emulator, [process.execPath, cli, ...command])).toEqual(await hutch(command))
 })
 
 test('control: there clone makes no namespace; without unshare the error names clone', async (context) => {
