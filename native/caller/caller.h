@@ -89,7 +89,9 @@ struct outer {
 
 /* The descriptors that a launch takes from its caller, and the program of operations. */
 struct launch_files {
-	int stdio[3];		/* the child's descriptors 0, 1 and 2; -1 stands for /dev/null */
+	/* the child's 0, 1, 2, …; -1 is /dev/null for the first three, and a closed number above */
+	int streams[MAX_STREAMS];
+	u32 stream_count;	/* at least STANDARD_STREAMS */
 	int init_fd;		/* sealed memfd that holds hutch-init */
 	int inotify_fd;
 	const u8 *program;

@@ -332,7 +332,7 @@ int outer_start(struct outer *o, const struct launch_files *files)
 
 	o->files = files;
 	o->inotify_fd = files->inotify_fd;
-	arm_fault(files->program, 0, files->stdio[2], &o->step);
+	arm_fault(files->program, 0, files->streams[2], &o->step);
 	while (err == 0 && (code = take_op(&o->ops, &payload)) != 0) {
 		err = code < 0 ? code : run_op(o, code, &payload);
 		if (err == 0 || err == 1)

@@ -25,6 +25,12 @@ struct child {
 	u32 session;
 };
 
+/* Moves a descriptor away from the numbers of the streams, which a server may have closed. */
+static long lift(int fd, int first_free)
+{
+	return fd < 0 || fd >= first_free ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, first_free);
+}
+
 /* Returns true if the number is that of one of hutch's own descriptors, so the caller cannot have meant it. */
 static int is_own(const struct child *c, u32 number)
 {
@@ -40,28 +46,35 @@ static int is_own(const struct child *c, u32 number)
  */
 static long place_descriptors(struct child *c)
 {
-	int from[3] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2] };
+	int from[MAX_STREAMS], count = (int)c->files->stream_count;
 	int *own[3] = { &c->init_fd, &c->report_fd, &c->program_fd };
 	long fd = 0, null = -1;
 
-	for (int i = 0; fd >= 0 && i < 3; i++) {
-		fd = lift(*own[i]);
-		*own[i] = (int)fd;
+	for (int i = 0; fd >= 0 && i < count; i++) {
+		from[i] = c->files->streams[i];
+		fd = from[i] >= 0 && is_own(c, (u32)from[i]) ? -EBADF : 0;
 	}
 	for (int i = 0; fd >= 0 && i < 3; i++) {
+		fd = lift(*own[i], count);
+		*own[i] = (int)fd;
+	}
+	for (int i = 0; fd >= 0 && i < count; i++) {
+		if (from[i] < 0 && i >= STANDARD_STREAMS)
+			continue;
 		if (from[i] < 0 && null < 0)
-			fd = null = lift((int)sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC));
+			fd = null = lift((int)sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC), count);
 		else if (from[i] >= 0 && from[i] != i)
-			fd = lift(from[i]);
+			fd = lift(from[i], count);
 		if (fd >= 0 && from[i] != i)
 			from[i] = (int)(from[i] < 0 ? null : fd);
 	}
 	if (fd >= 0)
-		fd = close_on_exec_from(FIRST_FREE);
+		fd = close_on_exec_from(STANDARD_STREAMS);
 	for (u32 i = 0; fd >= 0 && i < c->keep.count; i++)
 		fd = is_own(c, c->keep.first[i]) ? -EBADF : sys(__NR_fcntl, c->keep.first[i], F_SETFD, 0);
-	for (int i = 0; fd >= 0 && i < 3; i++)
-		fd = from[i] == i ? sys(__NR_fcntl, i, F_SETFD, 0) : sys(__NR_dup3, from[i], i, 0);
+	for (int i = 0; fd >= 0 && i < count; i++)
+		if (from[i] >= 0)
+			fd = from[i] == i ? sys(__NR_fcntl, i, F_SETFD, 0) : sys(__NR_dup3, from[i], i, 0);
 	for (int i = 1; fd >= 0 && i < 3; i++)
 		fd = sys(__NR_fcntl, *own[i], F_SETFD, 0);
 	return fd;
@@ -83,14 +96,15 @@ static int child_main(void *arg, int socket)
 	static const char *const env[] = { NULL };
 	static const u64 all = ~0ull;
 	struct child *c = arg;
-	char report[DIGITS], program[DIGITS];
-	const char *argv[] = { "hutch-init", NULL, NULL, NULL };
-	long err;
+	char report[DIGITS], program[DIGITS], streams[DIGITS];
+	const char *argv[] = { "hutch-init", NULL, NULL, NULL, NULL };
+	long err = place_descriptors(c);
 
 	c->socket = socket;
 	err = place_descriptors(c);
 	argv[1] = decimal(report, c->report_fd);
 	argv[2] = decimal(program, c->program_fd);
+	argv[3] = decimal(streams, (int)c->files->stream_count);
 	if (err >= 0)
 		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
@@ -132,7 +146,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	if (err < 0)
 		return (int)err;
 	child.program_fd = (int)err;
-	terminal_open(&o->terminal, o->session, files->stdio);
+	terminal_open(&o->terminal, o->session, files->streams);
 	err = sys(__NR_socketpair, K_AF_UNIX, K_SOCK_SEQPACKET | K_SOCK_CLOEXEC, 0, pair);
 	if (err < 0)
 		goto out_program;

@@ -219,7 +219,7 @@ static void watch(struct story *s, struct run *run, int signals)
 static int start(const struct compiled *c, const struct call *call, const char *file)
 {
 	static struct run run = { .outer = { .figures = figures } };
-	struct launch_files files = { .stdio = { 0, 1, 2 }, .inotify_fd = -1 };
+	struct launch_files files = { .streams = { 0, 1, 2 }, .stream_count = STANDARD_STREAMS, .inotify_fd = -1 };
 	struct story s = { .compiled = c, .run = &run, .group = call->group };
 	u64 room = filled_size(c, call);
 	u8 *program = (u8 *)sys(__NR_mmap, NULL, room, K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);

@@ -14,8 +14,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define STREAMS 3
-
 /* The ops of the received job, with which run_inner continues. */
 struct cursor ordered;
 
@@ -50,15 +48,44 @@ static int await_message(void)
 	return err < 0 ? (int)err : 0;
 }
 
-/* Moves the received descriptors to the standard streams. A stream for which none was sent stays as it is. */
-static long place_streams(u32 streams, const int *fds, u32 count)
+/* Moves a descriptor that has the number of a stream. */
+int move_descriptor(int *fd, u32 streams)
+{
+	long moved;
+
+	if (*fd < 0 || *fd >= (int)streams)
+		return 0;
+	moved = sys(__NR_fcntl, *fd, F_DUPFD_CLOEXEC, streams);
+	if (moved < 0)
+		return (int)moved;
+	sys(__NR_close, *fd);
+	*fd = (int)moved;
+	return 0;
+}
+
+/* Frees the numbers of the streams above the standard ones: moves what hutch-init still needs, and the received descriptors. */
+static int make_way(u32 streams, int *fds, u32 count)
+{
+	int err = move_descriptor(&report_socket, streams);
+
+	if (!err)
+		err = move_spaces(streams);
+	for (u32 i = 0; !err && i < count; i++)
+		err = move_descriptor(&fds[i], streams);
+	return err;
+}
+
+/* Moves the received descriptors to the streams. A stream for which none was sent stays as it is. */
+static long place_streams(u32 streams, int *fds, u32 count)
 {
 	u32 used = 0;
 	long err = 0;
 
-	if (streams >> STREAMS)
-		return -EPROTO;
-	for (int i = 0; i < STREAMS; i++) {
+	while (stream_count < MAX_STREAMS && streams >> stream_count)
+		stream_count++;
+	if (stream_count > STANDARD_STREAMS)
+		err = make_way(stream_count, fds, count);
+	for (u32 i = 0; i < stream_count; i++) {
 		if (!(streams >> i & 1))
 			continue;
 		if (used == count)
@@ -72,7 +99,7 @@ static long place_streams(u32 streams, const int *fds, u32 count)
 
 static int take_order(u8 *room)
 {
-	struct { size_t length; int level, type, fds[STREAMS], padding; } control = { 0 };
+	struct { size_t length; int level, type, fds[MAX_STREAMS], padding; } control = { 0 };
 	struct iovec piece = { room, ORDER_BYTES_AT_MOST };
 	struct msghdr message = {
 		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,

@@ -77,16 +77,17 @@ static int cause_of(int err)
 	return err;
 }
 
-/* Runs hutch-init, started as "hutch-init SOCKET PROGRAM" with the numbers of two descriptors; see caller/spawn.c. */
+/* Runs hutch-init, started as "hutch-init SOCKET PROGRAM STREAMS": two descriptors and a count; see caller/spawn.c. */
 __attribute__((used, noreturn)) void init_main(long *stack)
 {
 	const char *const *argv = (const char *const *)(stack + 1);
 	u32 step = 0;
 	int err;
 
-	if (stack[0] != 3)
+	if (stack[0] != 4)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
+	stream_count = (u32)number_of(argv[3]);
 	err = run(number_of(argv[2]), &step);
 	/* find the cause now: PID 1 is restricted later, and its own refused calls would be reported as the cause */
 	if (!has_failed_program())

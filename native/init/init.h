@@ -8,6 +8,7 @@
 
 /* init/streams.c: the standard streams of a job with a root of its own */
 
+extern u32 stream_count;
 int op_check_streams(struct cursor *c);
 int op_attach_terminal(struct cursor *c);
 
@@ -26,6 +27,7 @@ int op_fork(struct cursor *c);
 
 extern struct cursor ordered;
 int op_await_order(struct cursor *c);
+int move_descriptor(int *fd, u32 streams);
 
 /* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that hutch run does not use */
 
@@ -108,6 +110,7 @@ int op_attach_overlay(struct cursor *c);
 int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd);
 int end_holding(int fd);
 u32 full_spaces(void);
+int move_spaces(u32 streams);
 
 /* init/mask-path.c: hidden or read-only paths of the root */
 

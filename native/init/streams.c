@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks the standard streams of a command with its own root: only files, pipes, sockets and
- * devices are allowed. A directory or an O_PATH descriptor would lead out of the root.
+ * Checks the streams of a command with its own root: only files, pipes, sockets and devices are
+ * allowed. A directory or an O_PATH descriptor would lead out of the root.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -11,8 +11,18 @@
 
 #include "../hutch.h"
 
-#define STREAMS 3
 #define IS(mode, kind) (((mode) & K_S_IFMT) == (kind))
+
+#define CLOSED (-1)	/* in place of a mode: the command does not get this number */
+
+/* Number of streams of the command, from hutch-init's arguments or a job request. */
+u32 stream_count = STANDARD_STREAMS;
+
+/* Above the standard streams a number may be free, or belong to hutch-init. */
+static int is_passed_on(int fd)
+{
+	return fd < STANDARD_STREAMS || sys(__NR_fcntl, fd, F_GETFD) == 0;
+}
 
 static long look_at(int fd, struct statx *found)
 {
@@ -66,8 +76,8 @@ static long protect(const int *modes)
 	root = sys(__NR_openat, AT_FDCWD, "/", O_PATH | O_CLOEXEC);
 	err = root < 0 ? root : allow(ruleset, root, rights);
 	/* EBADFD: a pipe or a socket, which Landlock does not restrict */
-	for (int i = 0; i < STREAMS && !err; i++)
-		if (modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~K_LANDLOCK_REFER)) == -EBADFD)
+	for (u32 i = 0; i < stream_count && !err; i++)
+		if (modes[i] != CLOSED && modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~K_LANDLOCK_REFER)) == -EBADFD)
 			err = 0;
 	if (!err)
 		err = sys(__NR_landlock_restrict_self, ruleset, 0);
@@ -81,11 +91,16 @@ int op_check_streams(struct cursor *c)
 {
 	u32 protects = take_u32(c), worth = 0;
 	struct statx file;
-	int modes[STREAMS];
+	int modes[MAX_STREAMS];
 	long err = finished(c);
 
-	for (int i = 0; i < STREAMS && !err; i++) {
-		err = look_at(i, &file);
+	if (stream_count > MAX_STREAMS)
+		return -EPROTO;
+	for (u32 i = 0; i < stream_count && !err; i++) {
+		modes[i] = CLOSED;
+		if (!is_passed_on((int)i))
+			continue;
+		err = look_at((int)i, &file);
 		if (err < 0)
 			return in_part((enum step_part)(i + 1), err);
 		modes[i] = (int)err;
@@ -108,7 +123,7 @@ int op_attach_terminal(struct cursor *c)
 	char path[32], settings[64];
 	int fd, err = finished(c);
 
-	for (int i = 0; i < STREAMS && !err; i++) {
+	for (int i = 0; i < STANDARD_STREAMS && !err; i++) {
 		if (sys(__NR_ioctl, i, TCGETS, settings))
 			continue;
 		*descriptor_path(path, i) = 0;

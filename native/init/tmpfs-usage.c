@@ -65,6 +65,16 @@ int end_holding(int fd)
 	return 0;
 }
 
+/* Moves the held file systems away from the numbers of the streams. */
+int move_spaces(u32 streams)
+{
+	int err = 0;
+
+	for (u32 i = 0; !err && i < space_count; i++)
+		err = move_descriptor(&spaces[i], streams);
+	return err;
+}
+
 /* Returns which file systems are full, as a mask: bit n is set if file system n has no free block or no free inode. */
 u32 full_spaces(void)
 {

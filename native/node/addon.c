@@ -105,20 +105,20 @@ static napi_value export_listen(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* launch(program, in, out, err): returns [job, pid], or after a clean-up [0, outer step, errno, failed call] */
+/* launch(program, streams): returns [job, pid], or after a clean-up [0, outer step, errno, failed call] */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
-	struct launch_files files = { .stdio = { -1, -1, -1 } };
+	struct launch_files files = { 0 };
 	struct instance *self = instance_of(env);
 	struct job *job;
-	size_t size;
+	size_t size, count;
 	void *bytes;
-	int err = read_arguments(env, info, "Biii", &bytes, &size, &files.stdio[0], &files.stdio[1], &files.stdio[2]), step;
+	int *streams, step, err = read_arguments(env, info, "BI", &bytes, &size, &streams, &count);
 
 	if (!self)
 		return NULL;
 	if (!err)
-		err = open_instance(env, self);
+		err = count < STANDARD_STREAMS || count > MAX_STREAMS ? -EINVAL : open_instance(env, self);
 	if (err)
 		return to_numbers(env, (int[]){ 0, -1, -err, (int)failed_call(err) }, 4);
 	job = calloc(1, sizeof *job);
@@ -129,6 +129,8 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 		return to_numbers(env, (int[]){ 0, -1, ENOMEM }, 3);
 	}
 	memcpy(job->program, bytes, size);
+	memcpy(files.streams, streams, count * sizeof *streams);
+	files.stream_count = (u32)count;
 	files.program = job->program;
 	files.program_size = size;
 	files.init_fd = self->reactor.init_fd < 0 ? init_image_file() : self->reactor.init_fd;

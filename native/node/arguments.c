@@ -18,6 +18,17 @@ static int read_text_argument(napi_env env, napi_value value, char *text, size_t
 	return length + 1 == size ? -ENAMETOOLONG : 0;
 }
 
+static int read_int32_array(napi_env env, napi_value value, int **numbers, size_t *count)
+{
+	napi_typedarray_type type;
+	void *data;
+
+	if (napi_get_typedarray_info(env, value, &type, count, &data, NULL, NULL) != napi_ok || type != napi_int32_array)
+		return -EINVAL;
+	*numbers = data;
+	return 0;
+}
+
 static int read_argument(napi_env env, napi_value value, char type, va_list *to)
 {
 	void *at = va_arg(*to, void *);
@@ -31,6 +42,7 @@ static int read_argument(napi_env env, napi_value value, char type, va_list *to)
 	case 's': return read_text_argument(env, value, at, va_arg(*to, size_t));
 	case 'w': return (*(char **)at = take_words(env, value)) ? 0 : -EINVAL;
 	case 'B': return napi_get_typedarray_info(env, value, NULL, va_arg(*to, size_t *), at, NULL, NULL) == napi_ok ? 0 : -EINVAL;
+	case 'I': return read_int32_array(env, value, at, va_arg(*to, size_t *));
 	case 'v': *(napi_value *)at = value; return 0;
 	}
 	return -EINVAL;

@@ -19,6 +19,7 @@ struct exported {
  *   s  char *, size_t	a text into that buffer
  *   w  char **		NUL-separated words, see take_words(); set to NULL first, and the caller's to free even after an error
  *   B  void **, size_t *	bytes of a typed array
+ *   I  int **, size_t *	numbers of an Int32Array
  *   x  void **		an external
  *   v  napi_value *	anything
  */

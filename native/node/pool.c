@@ -6,25 +6,24 @@
 
 #include "job.h"
 
-#define STREAMS 3
-
 struct order {
 	u32 job;
 	void *ops;
 	size_t size;
-	int streams[STREAMS];	/* -1 stays /dev/null */
+	int *streams;	/* -1 stays /dev/null, or closed above the standard streams */
+	size_t stream_count;
 	u32 timeout_ms, cpu_ms;
 };
 
 static int send_order(int socket, const struct order *order)
 {
-	union { char bytes[CMSG_SPACE(sizeof order->streams)]; struct cmsghdr align; } control = { { 0 } };
+	union { char bytes[CMSG_SPACE(MAX_STREAMS * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
 	u32 streams = 0, count = 0;
-	int fds[STREAMS];
+	int fds[MAX_STREAMS];
 	struct iovec pieces[2] = { { &streams, sizeof streams }, { order->ops, order->size } };
 	struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
 
-	for (int i = 0; i < STREAMS; i++)
+	for (size_t i = 0; i < order->stream_count; i++)
 		if (order->streams[i] >= 0) {
 			streams |= 1u << i;
 			fds[count++] = order->streams[i];
@@ -43,15 +42,17 @@ static int send_order(int socket, const struct order *order)
 	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* order(job, ops, in, out, err, timeoutMs, cpuMs): sends a job and starts its time limits; returns 0 or -errno */
+/* order(job, ops, streams, timeoutMs, cpuMs): sends a job and starts its time limits; returns 0 or -errno */
 static napi_value export_order(napi_env env, napi_callback_info info)
 {
 	struct reactor *r = reactor_of(env);
 	struct order order;
 	struct job *job;
-	int err = read_arguments(env, info, "uBiiiuu", &order.job, &order.ops, &order.size, &order.streams[0], &order.streams[1], &order.streams[2],
+	int err = read_arguments(env, info, "uBIuu", &order.job, &order.ops, &order.size, &order.streams, &order.stream_count,
 				 &order.timeout_ms, &order.cpu_ms);
 
+	if (!err && order.stream_count > MAX_STREAMS)
+		err = -EINVAL;
 	if (!err && order.size > ORDER_BYTES_AT_MOST - sizeof(u32))
 		err = -EMSGSIZE;
 	if (!err && !r)

@@ -36,7 +36,7 @@ static void put_wait(struct builder *b)
 /* Tests that groups are created, a file is written and read, and the group is removed. */
 static void test_outer(const char *directory)
 {
-	struct launch_files files = { .stdio = { -1, -1, -1 }, .init_fd = -1, .inotify_fd = -1 };
+	struct launch_files files = { .streams = { -1, -1, -1 }, .stream_count = STANDARD_STREAMS, .init_fd = -1, .inotify_fd = -1 };
 	struct outer o = { .figures = malloc(FIGURES_SIZE) };
 	struct builder *b = malloc(sizeof *b);
 	struct cursor inner;
@@ -78,7 +78,7 @@ static void test_outer(const char *directory)
 /* Tests that a failed op reports its step, and that groups created by earlier ops are removed. */
 static void test_undo(const char *directory)
 {
-	struct launch_files files = { .stdio = { -1, -1, -1 }, .init_fd = -1, .inotify_fd = -1 };
+	struct launch_files files = { .streams = { -1, -1, -1 }, .stream_count = STANDARD_STREAMS, .init_fd = -1, .inotify_fd = -1 };
 	struct outer o = { .figures = malloc(FIGURES_SIZE) };
 	struct builder *b = malloc(sizeof *b);
 	struct cursor inner;

@@ -111,7 +111,10 @@ void test_order(void)
 		{ .streams = 2, .wanted = EPROTO },
 		{ .descriptors = 1, .wanted = EPROTO },
 		{ .streams = 3, .descriptors = 1, .wanted = EPROTO },
-		{ .streams = 8, .descriptors = 1, .wanted = EPROTO },
+		{ .streams = 8, .wanted = EPROTO },
+		{ .streams = 10, .descriptors = 2 },
+		{ .streams = 1u << 31 | 2, .descriptors = 2 },
+		{ .streams = 1u << 31 | 2, .descriptors = 1, .wanted = EPROTO },
 		{ .streams = 2, .descriptors = 1, .longer = 4, .wanted = 251 },
 		{ .streams = 2, .descriptors = 1, .longer = ORDER_BYTES_AT_MOST, .wanted = EMSGSIZE },
 	};

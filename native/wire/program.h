@@ -151,8 +151,8 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     release: GO       ──────────▶   awaitNetwork, if its network namespace will be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   READY    }  awaitOrder, in a pool: only the request is missing
- *     request           ──────────▶   .        }  u32 streams, inner ops; bits 0 to 2 of `streams`
- *                                     .        }  say which standard streams come as descriptors
+ *     request           ──────────▶   .        }  u32 streams, inner ops; each bit of `streams` says
+ *                                     .        }  that the stream of this number comes as a descriptor
  *                       ◀──────────   LISTENER, with the descriptor: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    then hutch-init ends with 125, or
  *                       ◀──────────   PROGRAM                    after FAILED of exec or a mount: struct program_look
@@ -194,10 +194,11 @@ enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 /* The one-byte message by which hutch lets a waiting hutch-init continue. */
 #define GO_BYTE 'g'
 
-/*
- * Maximum size of a message with a job for a prestarted sandbox. The message contains ops, with
- * which the sandbox continues its program.
- */
+/* Streams of a command at most: the standard streams, and descriptors 3 and above that its caller passes on. */
+#define STANDARD_STREAMS 3
+#define MAX_STREAMS 32
+
+/* Or a job request in one message: the ops of one job, after which the program continues with them. */
 #define ORDER_BYTES_AT_MOST 131072
 
 struct report {

@@ -32,7 +32,7 @@ export const libraryRows = [
     key: 'stdio',
     type: 'Stdio | Stdio[]',
     calls: every,
-    help: "The streams of the command: 'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or `{ file, append }`. One value for all three streams, or a list with one for each.",
+    help: "The streams of the command: 'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or `{ file, append }`. One value for stdin, stdout and stderr, or a list with one for each. Its fourth entry is descriptor 3.",
     default: "'pipe'",
   },
   {

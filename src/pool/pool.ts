@@ -7,7 +7,7 @@ import { type OutputOptions, type OutputSpec, ownKeys, splitArguments } from '..
 import { parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Input } from '../run/input.ts'
-import { type Job, loadFileReader, loadFilter } from '../run/job.ts'
+import { endWriting, type Job, loadFileReader, loadFilter } from '../run/job.ts'
 import { collectOutput } from '../run/output.ts'
 import { checkResult } from '../run/run-error.ts'
 import { type Encoding, type OutputOf, readCallOptions, type StartOptions, type Typed } from '../run/start-options.ts'
@@ -176,7 +176,16 @@ export class Pool {
       }
       const job = await this.#turn(
         spec,
-        { options: order, sources, signal, onEvent, input, unread: heard, reads: true as const },
+        {
+          options: order,
+          sources,
+          signal,
+          onEvent,
+          input,
+          inputs: sources.inputs,
+          unread: heard,
+          reads: true as const,
+        },
         lost > 1,
       )
       if (job === 'aborted') return { ...notBegun(this.#sample!, spec, order), abortReason: signal?.reason }
@@ -188,7 +197,10 @@ export class Pool {
       }
       // do not try again if every sandbox is killed because the limit is too low, or if a stream was already read or written
       const isUsed =
-        unread && ((typeof input === 'object' && !(input instanceof Uint8Array)) || sources.writables.length > 0)
+        unread &&
+        ((typeof input === 'object' && !(input instanceof Uint8Array)) ||
+          sources.writables.length > 0 ||
+          sources.inputs.length > 0)
       if (lost === (order.limits ? patience : patienceWithKills) || isUsed)
         throw fail('POOL_SANDBOX_LOST', { times: lost, ending: 'it was killed' })
     }
@@ -300,7 +312,7 @@ export class Pool {
   }
 
   async #follow(job: Job, output: OutputSpec): Promise<Result<Output>> {
-    job.stdin?.end()
+    endWriting(job)
     const ended = job.result.finally(() => {
       this.#jobs.delete(job)
       this.#finished++

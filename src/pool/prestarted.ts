@@ -145,7 +145,13 @@ export function orderJob(
       if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENODEV')
         throw explainRefusal(write, errno, plan, findObstacles)
     }
-    answer = watchedNative().order(launched.job, bytes, ...ends.theirs, spec.timeoutMs, spec.cpuTimeMs ?? 0)
+    answer = watchedNative().order(
+      launched.job,
+      bytes,
+      Int32Array.from(ends.theirs),
+      spec.timeoutMs,
+      spec.cpuTimeMs ?? 0,
+    )
     if (answer < 0 && !gone.has(answer)) throw refused(errnoName(answer))
   } catch (error) {
     closeEnds(ends)
@@ -158,7 +164,7 @@ export function orderJob(
   const begun = monotonicMs()
   for (const fd of ends.opened) closeDescriptor(fd)
   const streams = copyOutput(connectStreams(ends, cap), sources.writables)
-  return new Job({ ...launched, plan, program }, visible(streams, hooks.input), (sent) =>
+  return new Job({ ...launched, plan, program }, visible(streams, hooks), (sent) =>
     follow({ ...launched, plan, program }, begun, sent, hooks, streams, cap),
   )
 }

@@ -15,7 +15,7 @@ import { noOutcome } from '../verdict/outcome.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
 import { decodeProgramReports, explainJobExec } from './exec-facts.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
-import { type Input, startFeed } from './input.ts'
+import { type Input, startFeeds } from './input.ts'
 import { type Connecting, sweepNetworks } from './job-network.ts'
 import { finishSweep, type Launched } from './launch.ts'
 import { decodeTargetState, seenBy, type TargetState } from './mount-target.ts'
@@ -29,6 +29,8 @@ export interface Following {
   reads?: true
   /** The whole standard input of the job. */
   input?: Input | undefined
+  /** What is written to descriptors 3, 4, … of the command, by number. */
+  inputs?: readonly (Input | undefined)[]
   /** Starts to connect the job's network. Calls `failed` with the reason if that fails. */
   connect?: (failed: (error: unknown) => void) => Connecting | undefined
   /** The module that compiled the job's filter; it also reads the calls that the filter reports. */
@@ -91,7 +93,7 @@ export function follow(
   }
   const written = options.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
   written?.catch(failed)
-  const stopFeed = options.input === undefined ? undefined : startFeed(streams.stdin, options.input, giveUp)
+  const stopFeeds = startFeeds(streams, options, giveUp)
   const connecting = launched.connecting ?? options.connect?.(giveUp)
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
@@ -138,7 +140,7 @@ export function follow(
         for (let number = 1; number < 32; number++) if (came & (1 << number)) outcome.forwarded.add(number)
         for (const number of outcome.forwarded) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
-        stopFeed?.()
+        for (const stop of stopFeeds) stop()
         const { kind: _, figures, leftover, ...end } = event
         Object.assign(outcome, {
           ...end,

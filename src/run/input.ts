@@ -2,6 +2,7 @@
 // Writes a job's standard input from text, bytes, a stream or an iterable. Used by follow.ts.
 import { fail } from '../errors/errors.ts'
 import { pipeline, type Readable, type Writable } from '../system/streams.ts'
+import type { Streams } from './stdio.ts'
 
 type Piece = string | Uint8Array
 
@@ -30,10 +31,25 @@ export function checkInput(input: unknown): Input | undefined {
 }
 
 /**
+ * Starts to write the inputs of stdin and of descriptors 3, 4, … of a job. Returns functions to call when the job has
+ * ended; they stop the writing.
+ */
+export function startFeeds(
+  streams: Pick<Streams, 'stdin' | 'more'>,
+  { input, inputs = [] }: { input?: Input | undefined; inputs?: readonly (Input | undefined)[] },
+  failed: (error: unknown) => void,
+): (() => void)[] {
+  const feeds = input === undefined ? [] : [startFeed(streams.stdin, input, failed)]
+  for (const [i, each] of inputs.entries())
+    if (each !== undefined) feeds.push(startFeed(streams.more[i - 3] as Writable, each, failed))
+  return feeds
+}
+
+/**
  * Writes the input while the job reads it. Calls `failed` if reading the input fails. Returns a function to call when
  * the job has ended; it stops the writing.
  */
-export function startFeed(stdin: Writable | null, input: Input, failed: (error: unknown) => void): () => void {
+function startFeed(stdin: Writable | null, input: Input, failed: (error: unknown) => void): () => void {
   if (!stdin) return () => {}
   if (typeof input === 'string' || input instanceof Uint8Array) {
     stdin.end(input)

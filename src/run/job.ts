@@ -14,13 +14,12 @@ import { systemConstants } from '../system/constants.ts'
 import { closeSync } from '../system/files.ts'
 import { closeDescriptor } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
-import { pipeline, type Readable, type Writable } from '../system/streams.ts'
+import { type Duplex, pipeline, type Readable, type Writable } from '../system/streams.ts'
 import { concludeUnstarted } from '../verdict/conclude.ts'
 import type { Output, Result } from '../verdict/result.ts'
 import { parseUsage, type Usage } from '../verdict/usage.ts'
 import { openDecoder } from './decode.ts'
 import { type Following, follow } from './follow.ts'
-import type { Input } from './input.ts'
 import { beginConnection } from './job-network.ts'
 import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
@@ -47,6 +46,8 @@ export class Job {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
+  /** All streams by number: `stdin`, `stdout`, `stderr`, then those of descriptors 3, 4, … in the option `stdio`. Null for no pipe. */
+  readonly stdio: readonly (Writable | Readable | Duplex | null)[]
   /** Resolves when all processes of the job have ended and its groups are removed. Rejects only if hutch itself failed. */
   readonly result: Promise<Result>
   /**
@@ -62,7 +63,7 @@ export class Job {
   /** @internal Creates a job; users call `start`. */
   constructor(
     launched: Launched,
-    streams: Pick<Streams, 'stdin' | 'stdout' | 'stderr'>,
+    streams: Pick<Streams, 'stdin' | 'stdout' | 'stderr' | 'more'>,
     settle: (sent: Set<number>) => Promise<Result>,
     output?: OutputSpec,
   ) {
@@ -70,6 +71,7 @@ export class Job {
     this.stdin = streams.stdin
     this.stdout = streams.stdout
     this.stderr = streams.stderr
+    this.stdio = [streams.stdin, streams.stdout, streams.stderr, ...streams.more]
     this.all = output?.all ? mergeStreams([streams.stdout, streams.stderr]) : null
     this.#output = output
     this.#launched = launched
@@ -231,7 +233,7 @@ export async function run(
   const { output, callOptions } = request
   if (callOptions.signal?.aborted) return checkResult(unstarted(request), output.reject)
   const job = startRequest({ ...request, callOptions: { ...callOptions, reads: true } })
-  job.stdin?.end()
+  endWriting(job)
   const [fields, result] = await Promise.all([collectOutput(job, output), job.result])
   return checkResult({ ...result, ...fields }, output.reject)
 }
@@ -263,7 +265,7 @@ function startRequest({ spec, output, callOptions }: Request): Job {
   const sources = openStdio(callOptions.stdio)
   try {
     const input = callOptions.input ?? sources.input
-    return startSpec(spec, { ...callOptions, stdio: sources.stdio, writables: sources.writables, input, output })
+    return startSpec(spec, { ...callOptions, ...sources, input, output })
   } finally {
     for (const fd of sources.opened) closeSync(fd)
   }
@@ -344,7 +346,7 @@ export function startSpec(
     launched.plan.network && beginConnection(launched, startSpec, failed)
   return new Job(
     launched,
-    visible(streams, callOptions.input),
+    visible(streams, callOptions),
     (sent) => {
       const result = follow(launched, begun, sent, { ...callOptions, connect }, streams, cap)
       return callOptions.output?.reject && !callOptions.reads
@@ -355,7 +357,21 @@ export function startSpec(
   )
 }
 
-/** Returns the streams that the caller of a job gets. `stdin` is null if hutch itself writes the input. */
-export function visible(streams: Streams, input: Input | undefined): Pick<Streams, 'stdin' | 'stdout' | 'stderr'> {
-  return input === undefined ? streams : { ...streams, stdin: null }
+/** Returns the streams that the caller of a job gets. A stream is null if hutch itself writes its input. */
+export function visible(
+  streams: Streams,
+  { input, inputs = [] }: Pick<Following, 'input' | 'inputs'>,
+): Pick<Streams, 'stdin' | 'stdout' | 'stderr' | 'more'> {
+  if (input === undefined && inputs.length === 0) return streams
+  return {
+    ...streams,
+    stdin: input === undefined ? streams.stdin : null,
+    more: streams.more.map((stream, i) => (inputs[i + 3] === undefined ? stream : null)),
+  }
+}
+
+/** Ends the streams to a job to which no caller can write: stdin, and descriptors 3, 4, … */
+export function endWriting({ stdin, stdio }: Job): void {
+  stdin?.end()
+  for (const stream of stdio.slice(3)) if (stream && 'end' in stream) stream.end()
 }

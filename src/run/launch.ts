@@ -117,19 +117,18 @@ export interface LaunchHooks {
   filter?: FilterMaker | undefined
 }
 
-/** Starts a job. `stdio` are descriptors for its streams; -1 means /dev/null. @throws HutchError, with nothing left behind */
-export function launch(
-  requested: Spec,
-  stdio: readonly [number, number, number],
-  { recompile, filter }: LaunchHooks = {},
-): Launched {
+/**
+ * Starts the job. `stdio` are descriptors, at least three; -1 means /dev/null, or closed above the standard streams.
+ * @throws HutchError, with nothing left behind
+ */
+export function launch(requested: Spec, stdio: readonly number[], { recompile, filter }: LaunchHooks = {}): Launched {
   const addon = watchedNative()
   const spec = withEvacuation(requested)
   if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
     const { plan, program: compiled } = prepare(spec, filter)
     const program = recompile?.(plan, compiled) ?? compiled
-    const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), ...stdio)
+    const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), Int32Array.from(stdio))
     if (job > 0) {
       rememberEnabled(plan)
       sweepOnce(plan)

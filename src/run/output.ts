@@ -5,8 +5,9 @@ import type { OutputSpec } from '../options/library.ts'
 import { bufferLimits, type Readable } from '../system/streams.ts'
 import type { Output, Result, StreamCounts } from '../verdict/result.ts'
 import { openDecoder } from './decode.ts'
+import type { Job } from './job.ts'
 
-type Name = 'stdout' | 'stderr' | 'all'
+type Name = 'stdout' | 'stderr' | 'all' | `fd${number}`
 
 /** Collects the output of one stream. */
 interface Sink {
@@ -19,17 +20,16 @@ interface Sink {
  * field. Bytes beyond `maxBuffer` are also read and then discarded, so that the job never waits for a reader.
  */
 export async function collectOutput(
-  streams: { stdout: Readable | null; stderr: Readable | null },
+  { stdio }: { stdio: Job['stdio'] },
   spec: OutputSpec,
-): Promise<Pick<Result<Output>, Name | 'truncated' | 'replaced'>> {
+): Promise<Pick<Result<Output>, 'stdout' | 'stderr' | 'all' | 'stdio' | 'truncated' | 'replaced'>> {
   const sinks = new Map<Name, Sink>()
-  const all = spec.all && (streams.stdout || streams.stderr) ? openSink(spec) : undefined
-  const reads = (['stdout', 'stderr'] as const).map((name) => {
-    const stream = streams[name]
-    if (!stream) return undefined
+  const all = spec.all && (stdio[1] || stdio[2]) ? openSink(spec) : undefined
+  const reads = stdio.map((stream, i) => {
+    if (i === 0 || !stream || !('read' in stream)) return undefined
     const sink = openSink(spec)
-    sinks.set(name, sink)
-    return readAll(stream, sink, all)
+    sinks.set(nameOf(i), sink)
+    return readAll(stream, sink, i < 3 ? all : undefined)
   })
   if (all) sinks.set('all', all)
   await Promise.all(reads)
@@ -42,7 +42,19 @@ export async function collectOutput(
     if (ended.truncated > 0) truncated[name] = ended.truncated
     if (ended.replaced > 0) replaced[name] = ended.replaced
   }
-  return { ...fields, ...(isFilled(truncated) && { truncated }), ...(isFilled(replaced) && { replaced }) }
+  const { stdout, stderr, all: both } = fields
+  return {
+    ...(stdout !== undefined && { stdout }),
+    ...(stderr !== undefined && { stderr }),
+    ...(both !== undefined && { all: both }),
+    ...(stdio.length > 3 && { stdio: stdio.map((_, i) => fields[nameOf(i)]) }),
+    ...(isFilled(truncated) && { truncated }),
+    ...(isFilled(replaced) && { replaced }),
+  }
+}
+
+function nameOf(stream: number): Name {
+  return stream === 1 ? 'stdout' : stream === 2 ? 'stderr' : `fd${stream}`
 }
 
 async function readAll(stream: Readable, sink: Sink, all: Sink | undefined): Promise<void> {

@@ -24,6 +24,7 @@ export class RunError<O extends Output = string> extends Error implements Result
   declare readonly stdout?: O
   declare readonly stderr?: O
   declare readonly all?: O
+  declare readonly stdio?: (O | undefined)[]
   declare readonly truncated?: StreamCounts
   declare readonly replaced?: StreamCounts
   declare readonly abortReason?: unknown

@@ -15,7 +15,10 @@ export interface StartOptions extends RunOptions, OutputOptions {
    * empty input, and after `start` the caller can write to `job.stdin`.
    */
   input?: Input
-  /** The command's streams: one value for all three, or a list for stdin, stdout and stderr. `'pipe'` by default. */
+  /**
+   * The command's streams: one value for stdin, stdout and stderr, or a list with one for each. Further entries of the
+   * list are descriptors 3, 4, … of the command. `'pipe'` by default; from descriptor 3 on, closed by default.
+   */
   stdio?: Stdio | readonly Stdio[]
   /**
    * Stops the job when the signal aborts, as at a timeout; `abortReason` of the result is the signal's reason. If the

@@ -3,12 +3,12 @@
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 
 /**
- * Explains why a stream could not be limited to the access (read or write) that it was opened for. `part` is the number
- * of the stream plus 1.
+ * Explains why a stream was refused, or could not be limited to the access (read or write) that it was opened for.
+ * `part` is the number of the stream plus 1.
  */
 export function refusedStream(errno: string, part: number, origin: string): HutchError {
-  const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
-  if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
+  const stream = ['stdin', 'stdout', 'stderr'][part - 1] ?? `descriptor ${part - 1}`
+  if (part === 0 || (errno !== 'EISDIR' && errno !== 'EBADF'))
     return fail('STEP_REFUSED', {
       what: 'keep the streams as they were opened',
       operation: 'landlock_restrict_self',

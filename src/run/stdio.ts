@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connects a job's standard streams to pipes, this process's own streams or descriptors, and limits their size. Called by job.ts and pool/.
+// Connects a job's streams to pipes, this process's own streams or descriptors, and limits their size. Called by job.ts and pool/.
 
 import { fail } from '../errors/errors.ts'
 import { monotonicMs, pause } from '../system/clock.ts'
 import { fstatSync, write } from '../system/files.ts'
 import { closeDescriptor, errnoName } from '../system/native.ts'
-import { readPipe, writePipe } from '../system/pipes.ts'
+import { connectionStream, readPipe, writePipe } from '../system/pipes.ts'
 import { watchedNative } from '../system/reactor.ts'
-import { promisify, Readable, type Writable } from '../system/streams.ts'
+import { type Duplex, promisify, Readable, type Writable } from '../system/streams.ts'
 
-/** The other end of a standard stream: a pipe to this process, this process's own stream, /dev/null, or a descriptor. */
-export type StreamEnd = 'pipe' | 'inherit' | 'ignore' | number
+/**
+ * The other end of a stream: a pipe to this process, this process's own stream, /dev/null, or a descriptor. From descriptor 3 on, 'pipe' carries bytes
+ * both ways, 'input' and 'output' are pipes to and from the command, and an ignored number is closed.
+ */
+export type StreamEnd = 'pipe' | 'input' | 'output' | 'inherit' | 'ignore' | number
+
+/** Number of a stream: standard streams come first. */
+const standard = 3
 
 /** The descriptors of a job's standard streams. */
 export interface Ends {
   /** This process's ends of the pipes; -1 for a stream that has no pipe. */
   ours: number[]
-  /** The command's own streams; -1 means /dev/null. */
-  theirs: [number, number, number]
+  /** The command's streams; -1 means /dev/null, or closed above the standard streams. */
+  theirs: number[]
+  /** The request for each stream. */
+  kinds: readonly StreamEnd[]
   /** Descriptors that the command inherits, and that this process must close after the start. */
   opened: number[]
   /** Descriptors to which this process copies the output; -1 for a stream that the caller reads. */
@@ -38,18 +46,21 @@ export interface Cap {
  */
 export function openStreams(stdio: StreamEnd | readonly StreamEnd[], capped: boolean): Ends {
   const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
-  const out: Ends = { ours: [-1, -1, -1], theirs: [-1, -1, -1], opened: [], targets: [-1, -1, -1] }
-  const openPipe = (i: number) => {
-    const [read, write] = watchedNative().pipe()
-    if (write === undefined) throw pipeRefused(read)
-    out.ours[i] = i === 0 ? write : read
-    out.theirs[i] = i === 0 ? read : write
+  const none = each.map(() => -1)
+  const out: Ends = { ours: none, theirs: [...none], kinds: each, opened: [], targets: [...none] }
+  const openPipe = (i: number, kind: 'pipe' | 'input' | 'output') => {
+    const bothWays = i >= standard && kind === 'pipe'
+    const [read, write] = bothWays ? watchedNative().socketPair() : watchedNative().pipe()
+    if (write === undefined) throw pipeRefused(bothWays, read)
+    const feeds = i === 0 || kind === 'input'
+    out.ours[i] = feeds ? write : read
+    out.theirs[i] = feeds ? read : write
     out.opened.push(out.theirs[i]!)
   }
   try {
     for (const [i, kind] of each.entries()) {
       const fd = kind === 'inherit' ? i : kind
-      if (fd === 'pipe') openPipe(i)
+      if (fd === 'pipe' || (i >= standard && (fd === 'input' || fd === 'output'))) openPipe(i, fd)
       else if (typeof fd !== 'number') {
         if (kind !== 'ignore')
           throw fail('OPTION_INVALID', {
@@ -57,11 +68,11 @@ export function openStreams(stdio: StreamEnd | readonly StreamEnd[], capped: boo
             value: kind,
             accepted: "'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or { file }",
           })
-      } else if (!capped || i === 0) out.theirs[i] = fd
-      else if (i === 2 && out.targets[1]! >= 0 && isSameFile(fd, out.targets[1]!)) out.theirs[2] = out.theirs[1]
+      } else if (!capped || i === 0 || i >= standard) out.theirs[i] = fd
+      else if (i === 2 && out.targets[1]! >= 0 && isSameFile(fd, out.targets[1]!)) out.theirs[2] = out.theirs[1]!
       else {
         out.targets[i] = fd
-        openPipe(i)
+        openPipe(i, 'pipe')
       }
     }
   } catch (error) {
@@ -84,6 +95,8 @@ export interface Streams {
   stdin: Writable | null
   stdout: Readable | null
   stderr: Readable | null
+  /** Streams 3, 4, …: null for a stream without a pipe. */
+  more: (Duplex | Readable | Writable | null)[]
   /** Resolves when all output has been written to its destination. Rejects if a write failed. */
   poured: Promise<unknown> | undefined
   /** Resolves when the caller has read all of a stream with a maximum size. Undefined without a maximum. */
@@ -98,7 +111,7 @@ export interface Streams {
 /** Creates streams on this process's ends of the pipes. `cap` limits the output of each. */
 export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   const stdin = ends.ours[0]! < 0 ? null : writePipe(ends.ours[0]!)
-  const outputs = ends.ours.slice(1).map((fd) => (fd < 0 ? null : readPipe(fd)))
+  const outputs = ends.ours.slice(1, standard).map((fd) => (fd < 0 ? null : readPipe(fd)))
   // ignore EPIPE, which means that the command has closed its stdin: it must not crash this process
   stdin?.on('error', () => {})
   const pours: Promise<void>[] = []
@@ -126,12 +139,18 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
     stdin,
     stdout: stdout ?? null,
     stderr: stderr ?? null,
+    more: ends.ours.slice(standard).map((fd, i) => (fd < 0 ? null : connectOne(fd, ends.kinds[i + standard]!))),
     poured: pours.length > 0 ? Promise.all(pours) : undefined,
     read: reads.length > 0 ? Promise.all(reads) : undefined,
     over: () => {
       for (const close of closings) close()
     },
   }
+}
+
+function connectOne(fd: number, kind: StreamEnd): Duplex | Readable | Writable {
+  if (kind === 'output') return readPipe(fd)
+  return (kind === 'input' ? writePipe(fd) : connectionStream(fd)).on('error', () => {})
 }
 
 /**
@@ -218,10 +237,10 @@ function isSameFile(one: number, other: number): boolean {
   return a.dev === b.dev && a.ino === b.ino
 }
 
-function pipeRefused(negative: number) {
+function pipeRefused(bothWays: boolean, negative: number) {
   return fail('STEP_REFUSED', {
     what: 'make a pipe',
-    operation: 'pipe2',
+    operation: bothWays ? 'socketpair' : 'pipe2',
     origin: 'stdio',
     errno: errnoName(negative),
     remedy: 'raise the limit of open files (ulimit -n)',

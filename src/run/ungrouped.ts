@@ -42,7 +42,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
         if (job > 0) addon.signal(job, number)
         else passed.push(number)
       })
-  const [id, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
+  const [id, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), Int32Array.of(0, 1, 2))
   if (id <= 0) throw refusal(program.outer[pid], decodeRefusal(errno), call)
   job = id
   if (signals === 'forward') addon.forward(job)

@@ -54,9 +54,10 @@ export interface Native {
   listen(callback: Listener): void
   /**
    * Runs the outer section of a program up to the wait. Returns [job, pid]. On failure returns [0, index of the outer
-   * operation, errno, number of the system call], with nothing left behind. A stream of -1 means /dev/null.
+   * operation, errno, number of the system call], with nothing left behind. There are at least three streams.
+   * -1 means /dev/null for stdin, stdout and stderr, and a closed number for the others.
    */
-  launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?, number?]
+  launch(program: Uint8Array, streams: Int32Array): [number, number, number?, number?]
   /** Sends a signal to all processes of the job. Returns 0 or -errno. */
   signal(job: number, signal: number): number
   /** Stops the job: sends SIGTERM now, and SIGKILL after the delay in the job's program. Returns 0 or -errno. */
@@ -173,19 +174,11 @@ export interface Native {
   /** Lets a job continue that waits until its network is connected. Returns 0 or -errno. */
   release(job: number): number
   /**
-   * Sends a job's request to a prestarted sandbox: operations from encodeOrder, descriptors for its streams (-1 keeps
-   * /dev/null), and its limits. The limits of wall time and CPU time (0: no limit) start now. Returns 0 or -errno;
-   * ESRCH and EPIPE mean that the sandbox has ended.
+   * Sends a job's request to a prestarted sandbox: operations from encodeOrder, descriptors for its streams, and its
+   * limits. A stream of -1 stays /dev/null, or closed above the standard streams. The limits of wall time and CPU time
+   * (0: no limit) start now. Returns 0 or -errno; ESRCH and EPIPE mean that the sandbox has ended.
    */
-  order(
-    job: number,
-    ops: Uint8Array,
-    stdin: number,
-    stdout: number,
-    stderr: number,
-    timeoutMs: number,
-    cpuMs: number,
-  ): number
+  order(job: number, ops: Uint8Array, streams: Int32Array, timeoutMs: number, cpuMs: number): number
   /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
   /** Removes a mount that `keepNetwork` made. The first argument is always 0. */
@@ -206,6 +199,12 @@ export interface Native {
   callName(number: number): string
   /** Creates a pipe. Returns [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
+  /** Returns both ends of a connection, close-on-exec; or [-errno]. */
+  socketPair(): [number, number?]
+  /** Returns another close-on-exec descriptor of the same file, or -errno. */
+  duplicate(fd: number): number
+  /** Tells the other end of a connection that no more data follows. Returns 0 or -errno. */
+  endWriting(fd: number): number
 }
 
 /**

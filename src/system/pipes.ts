@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Provides this process's ends of pipes as streams. Uses Node's own streams for pipes; for other runtimes, makes
+// Provides this process's ends of pipes and connections as streams. Uses Node's own streams for pipes; for other runtimes, makes
 // streams from functions of the C core.
 
 import { systemConstants } from './constants.ts'
@@ -8,7 +8,7 @@ import { errnoName, native } from './native.ts'
 import { unwatchJob, watchedNative, watchJob } from './reactor.ts'
 import { runsInNode } from './runtime.ts'
 import { Socket } from './sockets.ts'
-import { Readable, Writable } from './streams.ts'
+import { Duplex, Readable, Writable } from './streams.ts'
 
 const chunkSize = 65_536
 const again = -systemConstants.errno.EAGAIN
@@ -44,7 +44,42 @@ export function writePipe(fd: number): Writable {
     if (rest.length === 0) return done()
     pipe.whenReady(() => write(rest, done))
   }
-  return new Writable({ write: (chunk, _encoding, done) => write(chunk, done), destroy: pipe.close })
+  return new Writable({
+    write: (chunk, _encoding, done) => write(chunk, done),
+    // refused for a pipe, whose reader sees the end when it is closed
+    final: (done) => (native().endWriting(fd), done()),
+    destroy: pipe.close,
+  })
+}
+
+/**
+ * Returns a stream that reads from and writes to our end of a connection, and owns it. Reading and writing have a descriptor each: a
+ * command that reads no more does not end what it has written. As with stdin, what it does not read is discarded.
+ */
+export function connectionStream(fd: number): Duplex {
+  const copy = native().duplicate(fd)
+  if (copy < 0) throw pipeError('dup', copy)
+  const [input, output] = [readPipe(fd), writePipe(copy)]
+  const stream: Duplex = new Duplex({
+    allowHalfOpen: false,
+    read: () => void input.resume(),
+    write: (chunk, _encoding, done) => void output.write(chunk, () => done()),
+    final: (done) => void output.end(() => done()),
+    destroy: (error, done) => {
+      input.destroy()
+      output.destroy()
+      done(error)
+    },
+  })
+  input.on('data', (chunk) => stream.push(chunk) || input.pause())
+  input.once('end', () => stream.push(null))
+  // ECONNRESET: the command ended before it had read everything
+  input.once('error', (error: NodeJS.ErrnoException) =>
+    error.code === 'ECONNRESET' ? stream.push(null) : stream.destroy(error),
+  )
+  output.on('error', () => {})
+  input.pause()
+  return stream
 }
 
 function watchPipe(fd: number, writes: boolean) {

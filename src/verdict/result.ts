@@ -49,6 +49,8 @@ export interface StreamCounts {
   stdout?: number
   stderr?: number
   all?: number
+  /** Descriptor 3 is `fd3`. */
+  [descriptor: `fd${number}`]: number
 }
 
 /** How a run ended, also if the job was killed. Errors are thrown only if hutch itself failed. */
@@ -91,6 +93,11 @@ export interface Result<O extends Output = string> {
   stderr?: O
   /** With the option `all`: stdout and stderr together, in the order of arrival. */
   all?: O
+  /**
+   * With more than three streams in the option `stdio`: the output of each pipe, by number. Undefined for stdin, and for
+   * a stream without a pipe.
+   */
+  stdio?: (O | undefined)[]
   /** Number of bytes that were discarded because a stream was longer than `maxBuffer`. Absent if none were discarded. */
   truncated?: StreamCounts
   /**

@@ -75,9 +75,9 @@ export async function buildFaulty(): Promise<Faulty> {
   // the last word of the header is the switch
   addon.launch = (program) => {
     Buffer.from(program.buffer, program.byteOffset, 16).writeUInt32LE(word, 12)
-    return launch(program, -1, -1, stderr)
+    return launch(program, Int32Array.of(-1, -1, stderr))
   }
-  addon.order = (job, ops, _in, _out, _err, ...times) => order(job, ops, -1, -1, stderr, ...times)
+  addon.order = (job, ops, _streams, ...times) => order(job, ops, Int32Array.of(-1, -1, stderr), ...times)
   return {
     hutch,
     directory,

@@ -15,10 +15,10 @@
 /* Results are added up here, so that gcc keeps the reads: the sanitizers do not check the buffers of system calls. */
 static volatile u32 sink;
 
-/* Number added to streams 0 to 2 of a job, so that they do not replace the driver's own streams. */
+/* The first number for the streams of a request. */
 #define STREAMS_OF_ORDER 50
 
-int fuzz_take_order(u8 *room);
+int fuzz_take_order(u8 *room), count_open(int first, int end);
 void note_groups(void);
 
 long say(enum report_kind kind, u32 step, int value)
@@ -172,11 +172,11 @@ static void run_order(const u8 *input, size_t size)
 {
 	union { char bytes[CMSG_SPACE(8 * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
 	u8 *room = malloc(ORDER_BYTES_AT_MOST);
-	int first_free = dup(0), pair[2], fds[8], count = size ? input[0] % 8 : 0;
+	int pair[2], fds[8], count = size ? input[0] % 8 : 0, failed;
 	struct iovec piece = { (void *)(uintptr_t)(input + (size ? 4 : 0)), size > 4 ? size - 4 : 0 };
 	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
 
-	close(first_free);
+	close_range(STANDARD_STREAMS, ~0u, 0);	/* inherited, or left by the last request */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		abort();
 	report_socket = pair[1];
@@ -192,12 +192,14 @@ static void run_order(const u8 *input, size_t size)
 	}
 	sendmsg(pair[0], &message, MSG_NOSIGNAL);
 	close(pair[0]);
-	close(pair[1]);
-	if (fuzz_take_order(room) == 0) {
+	failed = fuzz_take_order(room);
+	close(report_socket);
+	if (!failed) {
 		REQUIRE(ordered.at >= room && ordered.at <= ordered.end && ordered.end <= room + ORDER_BYTES_AT_MOST);
-		/* if every descriptor has become a stream, the lowest free number is the same as before */
-		REQUIRE(fcntl(first_free, F_GETFD) < 0);
-		/* copy the ops to exactly as many bytes, so that the sanitizer detects a read of the byte after them */
+		/* every descriptor has become a stream */
+		REQUIRE(!count_open(STANDARD_STREAMS, STREAMS_OF_ORDER) &&
+			count_open(STREAMS_OF_ORDER, STREAMS_OF_ORDER + MAX_STREAMS) == __builtin_popcount(word_at(input, 4)));
+		/* an exact copy, so that the sanitizer detects a read of the byte after it */
 		struct cursor exact = { 0 };
 		size_t length = (size_t)(ordered.end - ordered.at);
 		u8 *copy = malloc(length ? length : 1);
@@ -208,7 +210,6 @@ static void run_order(const u8 *input, size_t size)
 		take_section(&exact);
 		free(copy);
 	}
-	close_range((unsigned int)first_free, STREAMS_OF_ORDER + 2, 0);
 	free(room);
 }
 

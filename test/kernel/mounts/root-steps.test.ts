@@ -49,7 +49,7 @@ function stopAt(at: number): Promise<{ step: number; errno: string; part: number
     recursive: 0,
     origin: 'test',
   })
-  const [job, pid] = watchedNative().launch(encodeProgram(program), -1, -1, -1)
+  const [job, pid] = watchedNative().launch(encodeProgram(program), Int32Array.of(-1, -1, -1))
   expect([job > 0, pid > 0]).toEqual([true, true])
   return new Promise((resolve) => {
     let failed = { step: -1, errno: '', part: 0 }

@@ -246,7 +246,10 @@ async function pooled(options: RunOptions) {
         const waiting = hutch.launchWaiting(plan(), undefined, {
           ready: () => {
             hutch
-              .orderJob(waiting, spec(), { options: order, sources: { stdio: 'ignore', opened: [], writables: [] } })!
+              .orderJob(waiting, spec(), {
+                options: order,
+                sources: { stdio: 'ignore', opened: [], inputs: [], writables: [] },
+              })!
               .result.then(({ reason, verdict }) => resolve({ reason, words: JSON.stringify(verdict) }), failed)
           },
           ended: (error, how) => resolve(error ?? { reason: 'ended', words: how }),
