@@ -205,8 +205,7 @@ static void run_order(const u8 *input, size_t size)
 		u8 *copy = malloc(length ? length : 1);
 
 		memcpy(copy, ordered.at, length);
-		exact.at = copy;
-		exact.end = copy + length;
+		exact.at = copy, exact.end = copy + length;
 		take_section(&exact);
 		free(copy);
 	}
