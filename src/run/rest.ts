@@ -26,7 +26,7 @@ interface Adopted {
 /** Takes over a command, by a program of compileRest. @throws STEP_REFUSED, also if the command has ended already */
 export function runRest(program: Program): Adopted {
   const addon = watchedNative()
-  const [job, step, errno = 0] = addon.launch(encodeProgram(program), -1, -1, -1)
+  const [job, step, errno = 0] = addon.launch(encodeProgram(program), Int32Array.of(-1, -1, -1))
   if (job === 0) throw refused(program.outer[step]!, decodeRefusal(errno).errno)
   const end = new Promise<RestEnd>((resolve, reject) =>
     watchJob(job, (event) => {
