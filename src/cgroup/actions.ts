@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Actions of `hutch top` and the dashboard on a group. Each returns one line that says what was done, or why not.
 
-import { fail, HutchError } from '../errors/errors.ts'
+import { fail, HutchError, nameOptions } from '../errors/errors.ts'
+import type { OptionNames } from '../errors/remedy-text.ts'
 import type { Host } from '../host/host.ts'
 import { parseCpus } from '../text/units.ts'
 import { Cgroup } from './cgroup.ts'
@@ -31,34 +32,44 @@ export function holdsMyself(host: Host, path: string): boolean {
   )
 }
 
-export async function freeze(path: string, frozen: boolean): Promise<ActionResult> {
-  return attempt(async () => {
-    const group = Cgroup.open(path)
-    await (frozen ? group.freeze() : group.thaw())
-    return frozen ? `${path} is frozen` : `${path} goes on`
-  })
+async function freeze(path: string, frozen: boolean): Promise<string> {
+  const group = Cgroup.open(path)
+  await (frozen ? group.freeze() : group.thaw())
+  return frozen ? `${path} is frozen` : `${path} goes on`
 }
 
-export async function kill(path: string): Promise<ActionResult> {
-  return attempt(async () => {
-    await Cgroup.open(path).kill()
-    return `all processes of ${path} were killed`
-  })
+async function kill(path: string): Promise<string> {
+  await Cgroup.open(path).kill()
+  return `all processes of ${path} were killed`
 }
 
-export async function setLimit(path: string, file: string, value: string): Promise<ActionResult> {
-  return attempt(async () => {
-    const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
-    // the file contains microseconds, but the user types CPUs
-    if (file === 'cpu.max' && cpus === undefined)
-      throw fail('OPTION_INVALID', {
-        name: file,
-        value,
-        accepted: 'CPUs, such as 0.5 or 2, at least 0.01; max means no limit',
-      })
-    await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
-    return `${file} of ${path} is ${value}`
-  })
+async function setLimit(path: string, file: string, value: string): Promise<string> {
+  const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
+  // the file contains microseconds, but the user types CPUs
+  if (file === 'cpu.max' && cpus === undefined)
+    throw fail('OPTION_INVALID', {
+      name: file,
+      value,
+      accepted: 'CPUs, such as 0.5 or 2, at least 0.01; max means no limit',
+    })
+  await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
+  return `${file} of ${path} is ${value}`
+}
+
+/** The actions on a group. */
+export interface GroupActions {
+  freeze(path: string, frozen: boolean): Promise<ActionResult>
+  kill(path: string): Promise<ActionResult>
+  setLimit(path: string, file: string, value: string): Promise<ActionResult>
+}
+
+/** Returns the actions. Their errors have the option names of the front end. */
+export function makeActions(names: OptionNames): GroupActions {
+  return {
+    freeze: (path, frozen) => attempt(() => freeze(path, frozen), names),
+    kill: (path) => attempt(() => kill(path), names),
+    setLimit: (path, file, value) => attempt(() => setLimit(path, file, value), names),
+  }
 }
 
 function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: number } {
@@ -67,11 +78,12 @@ function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: num
 }
 
 /** Runs an action. Turns an error into a result with the error's first line and its remedy. */
-async function attempt(act: () => Promise<string>): Promise<ActionResult> {
+async function attempt(act: () => Promise<string>, names: OptionNames): Promise<ActionResult> {
   try {
     return { done: true, said: await act() }
   } catch (error) {
     if (!HutchError.is(error)) throw error
-    return { done: false, said: `${error.summary}; remedy: ${error.remedy}` }
+    const { summary, remedy } = nameOptions(error, names)
+    return { done: false, said: `${summary}; remedy: ${remedy}` }
   }
 }

@@ -12,13 +12,15 @@ import { nearest } from '../text/nearest.ts'
 import { decodeNames, isOdd } from '../text/non-utf8.ts'
 import { formatJson } from '../text/quote.ts'
 import type { Command, CommandEntry, CommandGroup } from './command.ts'
-import { parseFlags } from './flags.ts'
+import { type FlagTable, parseFlags } from './flags.ts'
 import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
 
 /** True if hutch was called with --json. Errors are then printed as one line of JSON on stderr. */
 let errorsAsJson = false
+/** Flags of the command that was called, which errors may name. */
+let ownFlags: FlagTable = {}
 
 /** Words after a command that print its help, such as --help. */
 const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
@@ -64,6 +66,7 @@ async function callVerb(name: string, family: CommandGroup, args: string[]): Pro
 async function call(name: string, entry: CommandEntry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
+  ownFlags = command.flags
   // after the start of the executed command's words, --json belongs to that command
   errorsAsJson = !command.runsCommand && args.includes('--json')
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
@@ -111,8 +114,8 @@ function readArguments(): string[] {
 main(readArguments()).then(end, async (error: unknown) => {
   if (!HutchError.is(error)) writeStderr(`hutch: ${(error as Error).stack ?? String(error)}\n`)
   else {
-    const { commandLineNames } = await import('../options/names.ts')
-    const named = nameOptions(error, commandLineNames)
+    const { commandNames } = await import('../options/names.ts')
+    const named = nameOptions(error, commandNames(ownFlags))
     writeStderr(errorsAsJson ? `${formatJson({ error: named.toJSON() })}\n` : `hutch: ${named.message}\n`)
   }
   return end(125)

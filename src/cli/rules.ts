@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch rules apply|watch|test: assigns processes to groups by rules, as cgrulesengd does.
 
-import { fail, HutchError, quote } from '../errors/errors.ts'
+import { fail, HutchError, nameOptions, quote } from '../errors/errors.ts'
 import { readIds, readUser } from '../host/passwd.ts'
+import { commandNames } from '../options/names.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
 import { findRule, findTargets, targetDirectory } from '../rules/match.ts'
 import { formatTarget, isMade, type MoveResult } from '../rules/move.ts'
@@ -120,7 +121,7 @@ async function watch({ values }: Parsed): Promise<number> {
           running.reload(next)
           printLine(`${count(next)} read again`)
         } catch (error) {
-          printLine(`${HutchError.is(error) ? error.message : String(error)}\nhutch: the rules stay as they were`)
+          printLine(`${messageOf(error)}\nhutch: the rules stay as they were`)
         }
       })
     printLine(`watching, with ${count(rules)}`)
@@ -193,6 +194,10 @@ function count(rules: readonly Rule[]): string {
   return `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`
 }
 
+function messageOf(error: unknown): string {
+  return HutchError.is(error) ? nameOptions(error, commandNames({})).message : String(error)
+}
+
 function printLine(text: string): void {
   writeStderr(`hutch: ${text}\n`)
 }
@@ -200,7 +205,7 @@ function printLine(text: string): void {
 function print({ pid, program, moved, failed, rule }: MoveResult, verb: string): void {
   if (moved.length > 0)
     process.stdout.write(`${verb} ${pid} ${quote(program)} to ${moved.map(formatTarget).join(' ')} (${rule})\n`)
-  for (const error of failed) printLine(error.message)
+  for (const error of failed) printLine(messageOf(error))
 }
 
 function toJSON({ pid, program, uid, rule, moved, failed }: MoveResult) {

@@ -18,7 +18,7 @@ interface Tool {
   permute?: boolean
   /** Exit status for an error without a status of its own. By default that of libcgroup's tools. */
   failure?: number
-  /** Options of this command that remedies name, by key. */
+  /** Options that remedies name, by key. Without them, remedies name limits by their kernel files, as cgroup-tools do. */
   toolOptions?: OptionNames['toolOptions']
   run(parsed: ParsedOptions): number | Promise<number>
 }
@@ -40,7 +40,7 @@ export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
       }
       return await tool.run(parsed)
     } catch (error) {
-      return complain(tool.name, error, tool.failure, await loadNames(tool.toolOptions))
+      return complain(tool.name, error, tool)
     }
   }
 }
@@ -50,18 +50,18 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
   return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
 }
 
-/** Returns how a drop-in command names options. The option table is loaded only for errors. */
-export async function loadNames(toolOptions: OptionNames['toolOptions'] = {}): Promise<OptionNames> {
-  return (await import('../options/names.ts')).dropinNames(toolOptions)
-}
-
-/** Prints an error on stderr, with the names of options, and returns its exit status. */
-export function complain(name: string, error: unknown, failure?: number, names?: OptionNames): number {
-  const known = HutchError.is(error)
-  if (!known && !(error instanceof Error)) throw error
-  writeStderr(
-    `${name}: ${known ? (names ? nameOptions(error, names) : error).message : (error.stack ?? error.message)}\n`,
-  )
+/** Prints an error on stderr, with the tool's names of options, and returns its exit status. Only errors load the option table. */
+export async function complain(
+  name: string,
+  error: unknown,
+  { failure, toolOptions }: Pick<Tool, 'failure' | 'toolOptions'> = {},
+): Promise<number> {
+  if (HutchError.is(error)) {
+    const { commandNames, dropinNames } = await import('../options/names.ts')
+    const names = toolOptions ? dropinNames(toolOptions) : commandNames({})
+    writeStderr(`${name}: ${nameOptions(error, names).message}\n`)
+  } else if (error instanceof Error) writeStderr(`${name}: ${error.stack ?? error.message}\n`)
+  else throw error
   return statusOf(error, failure)
 }
 

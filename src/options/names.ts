@@ -2,7 +2,7 @@
 // Returns how the user of a front end writes an option, alone or with a value. Pure; derived from the option table.
 import type { OptionNames } from '../errors/remedy-text.ts'
 import { escapeText, shellWord } from '../text/quote.ts'
-import { optionRow } from './table.ts'
+import { limitRowOf, optionRow } from './table.ts'
 
 /** Front ends whose names for options are in the option table. */
 export type Frontend = 'library' | 'cli' | 'bwrap'
@@ -65,4 +65,17 @@ export function dropinNames(
     runOption: (key, value) => option(key, value) ?? `hutch run ${commandLineOption(key, value)}`,
     toolOptions,
   }
+}
+
+/**
+ * Makes the names for a command or tool with these flags. Other limits are named by their kernel file, and other options with
+ * `hutch run` before them.
+ */
+export function commandNames(flags: { readonly [flag: string]: unknown }): OptionNames {
+  return dropinNames({}, (key, value) => {
+    const row = optionRow(key) ?? optionRow(key.split('.')[0]!)
+    if (row && Object.hasOwn(flags, row.flag)) return commandLineOption(key, value)
+    const file = Object.values(limitRowOf).find((limit) => limit.key === key)?.file
+    return file === undefined || value === undefined ? file : `${file}=${shellWord(value)}`
+  })
 }

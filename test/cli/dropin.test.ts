@@ -230,3 +230,21 @@ test.for(Object.keys(dropins))(
     expect(await hutch([name, '--no-such-option'])).toMatchObject({ status, stdout: '' })
   },
 )
+
+test.runIf(v1)('v1: each front end names the missing memory limit as its user sets it', async (context) => {
+  requires(context, 'root')
+  const path = `${directory}/names.conf`
+  writeFileSync(path, `group ${group} {\n  memory {\n    memory.swap.max = 10M;\n  }\n}\n`)
+  expect((await hutch(['cgcreate', '-g', `memory:${group}`])).status).toBe(0)
+  const calls: [remedy: string, ...args: string[]][] = [
+    ['memory.max', 'cgset', '-r', 'memory.swap.max=10M', group],
+    ['memory.max', 'cgconfigparser', '-l', path],
+    ['memory.max', 'cgroup', 'set', `/${group}`, 'memory.swap.max=10M'],
+    ['--memory', 'cgroup', 'create', `/${group}/a`, '--swap', '10M'],
+    ['--memory', 'run', '--swap', '10M', 'true'],
+  ]
+  for (const [option, ...args] of calls) {
+    const { stderr } = await hutch(args)
+    expect([args[0], stderr]).toEqual([args[0], expect.stringContaining(`\n  remedy: give ${option} too\n`)])
+  }
+})

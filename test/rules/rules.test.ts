@@ -130,6 +130,16 @@ test('a compiled file is the same on both sides', () => {
   expect(header).toContain(`#define LEAF_NAME "${leafName}"`)
 })
 
+test('what prints an error puts in the names of its own options', () => {
+  const printers = sources.filter((path) => /^src\/(cli|dropin|ui|rules|monitor\/exporter|cgroup\/actions)/.test(path))
+  const lines = printers.flatMap((path) => read(path).split('\n'))
+  // an error that is not hutch's own names no option
+  const foreign = /\.stack\b|instanceof Error|: error\.message|error\.message\.split/
+  const own = lines.filter((line) => /\b(error|failure|refusal)\.(message|remedy)\b/.test(line) && !foreign.test(line))
+  expect(own.filter((line) => !line.includes('nameOptions('))).toEqual([])
+  expect(own.length + lines.filter((line) => line.includes('nameOptions(')).length).toBeGreaterThan(8)
+})
+
 test('docs/errors.md has every code, and no other', () => {
   expect([...read('docs/errors.md').matchAll(/^## (\w+)$/gm)].map(([, code]) => code)).toEqual(codes)
 })

@@ -133,7 +133,7 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       file: 'memory.memsw.limit_in_bytes',
       origin: swap.origin,
       why: 'cgroup v1 limits memory and swap together, and no memory limit is given',
-      remedy: text`give ${optionOfRun('limits.memory')} too (memory.max)`,
+      remedy: text`give ${optionOfRun('limits.memory')} too`,
     })
   const own = parseSize(swap.value)
   // an invalid size is written unchanged, so that the kernel refuses it

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup exec: joins a group in all its hierarchies and executes the command. Exit status 126 or 127 if that fails, as in a shell.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { fail } from '../../errors/errors.ts'
+import { fail, nameOptions } from '../../errors/errors.ts'
 import { execInGroups } from '../../run/exec-in-group.ts'
 import { writeStderr } from '../../system/stderr.ts'
 import type { Command } from '../command.ts'
@@ -17,7 +17,8 @@ export const command: Command = {
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
     const { error, failed } = await execInGroups(directories, argv)
     if (failed === 'join') throw error
-    writeStderr(`hutch: ${error.message}\n`)
+    const { commandNames } = await import('../../options/names.ts')
+    writeStderr(`hutch: ${nameOptions(error, commandNames({})).message}\n`)
     return failed === 'not-found' ? 127 : 126
   },
 }

@@ -4,6 +4,7 @@
 import { isIP } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { readHost } from '../../host/host.ts'
+import { commandNames } from '../../options/names.ts'
 import { writeStderr } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { openDashboard, type Page } from '../../ui/dashboard/server.ts'
@@ -43,6 +44,7 @@ async function main({ values }: Parsed): Promise<number> {
     port,
     allowChanges: values['allow-changes'] !== undefined,
     page: DASHBOARD_PAGE,
+    names: commandNames({}),
   })
   print(`${dashboard.url}\n`)
   if (!isLoopback(host))

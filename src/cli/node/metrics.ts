@@ -8,6 +8,7 @@ import { formatMetrics } from '../../monitor/exporter/prometheus-text.ts'
 import { openPush } from '../../monitor/exporter/push.ts'
 import { serve } from '../../monitor/exporter/serve.ts'
 import { openSampler } from '../../monitor/sampler.ts'
+import { commandNames } from '../../options/names.ts'
 import { print } from '../../system/stdout.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
@@ -73,7 +74,7 @@ async function main({ values }: Parsed): Promise<number> {
     const ended = new Promise<number>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
     })
-    const server = push && !listens ? undefined : await serve(takeSample, listen)
+    const server = push && !listens ? undefined : await serve(takeSample, listen, commandNames({}))
     push?.start(interval)
     const status = await ended
     server?.close()

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top: shows all groups and their current use on the whole screen.
-import { freeze, holdsMyself, kill, setLimit } from '../../cgroup/actions.ts'
+import { holdsMyself, makeActions } from '../../cgroup/actions.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { findGroup, readDockerNames } from '../../monitor/docker-name.ts'
 import { rates } from '../../monitor/rates.ts'
 import { openSampler, type Sampler } from '../../monitor/sampler.ts'
+import { commandNames } from '../../options/names.ts'
 import { checkTerminal } from '../../ui/terminal/screen.ts'
 import { makeTopHistory } from '../../ui/top/history.ts'
 import { runLoop } from '../../ui/top/loop.ts'
@@ -52,9 +53,7 @@ function show(survey: Sampler, state: State, every: number, host: Host): Promise
   const source = { shown: () => ({ before, now, history }), tick: () => takeSample(), every, first: 250 }
   return runLoop(state, source, (loop) => ({
     holdsMyself: (path) => holdsMyself(host, path),
-    freeze,
-    kill,
-    setLimit,
+    ...makeActions(commandNames({})),
     run(act) {
       act()
         .then(({ said }) => {

@@ -49,7 +49,7 @@ async function run(parsed: ParsedOptions): Promise<number> {
 
 async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 | 2 | undefined): Promise<number> {
   if (!/^\d{1,10}$/.test(word)) {
-    complain(
+    await complain(
       name,
       fail('OPTION_INVALID', {
         name: 'a process',
@@ -77,7 +77,7 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
     if (flags !== undefined) await reportSticky({ pid: Number(word), flags })
     return 0
   } catch (error) {
-    complain(name, error)
+    await complain(name, error)
     return moveFailed
   }
 }

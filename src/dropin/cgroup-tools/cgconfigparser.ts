@@ -24,7 +24,7 @@ export const main = toolMain({
     L: { long: ['load-directory'], value: 'DIRECTORY', help: 'load its *.conf files, in order of their names' },
     ...permissionOptions,
   },
-  run(parsed: ParsedOptions) {
+  async run(parsed: ParsedOptions) {
     const sources = parsed.options.filter(([key]) => key === 'l' || key === 'L')
     const extra = parsed.words[0]
     if (extra !== undefined || sources.length === 0)
@@ -35,16 +35,16 @@ export const main = toolMain({
     for (const [key, path] of sources) {
       try {
         const files = key === 'l' ? [path] : listConfigurations(path, noDirectory)
-        for (const file of files) status = load(file, defaults) || status
+        for (const file of files) status = (await load(file, defaults)) || status
       } catch (error) {
-        status = complain(name, error)
+        status = await complain(name, error)
       }
     }
     return status
   },
 })
 
-function load(path: string, defaults: Permissions): number {
+async function load(path: string, defaults: Permissions): Promise<number> {
   try {
     const text = readText(path, statuses.refused)
     loadConfiguration(

@@ -22,7 +22,7 @@ export const main = toolMain({
     r: { long: ['recursive'], help: 'the groups below it, too' },
     ...ignoreDelegated,
   },
-  run(parsed: ParsedOptions) {
+  async run(parsed: ParsedOptions) {
     const specs = [...valuesOf(parsed, 'g'), ...parsed.words].map((text) => parseGroupSpec(text, 'the group'))
     if (specs.length === 0) throw fail('WORDS_MISSING', { usage: 'cgdelete CONTROLLERS:PATH, such as memory:demo' })
     const host = readHost()
@@ -37,7 +37,7 @@ export const main = toolMain({
       try {
         remove(host, spec, hierarchies, valuesOf(parsed, 'r').length > 0, gone)
       } catch (error) {
-        status = complain(name, error)
+        status = await complain(name, error)
       }
     }
     return status

@@ -13,7 +13,7 @@ import { readEnvironment } from '../../run/environment.ts'
 import { endAs, runProgram, type Signals } from '../../run/ungrouped.ts'
 import { systemConstants } from '../../system/constants.ts'
 import type { OptionTable } from '../getopt.ts'
-import { complain, loadNames } from '../tool.ts'
+import { complain } from '../tool.ts'
 
 /** Exit status for an error of unshare or nsenter itself. */
 export const failure = 1
@@ -56,7 +56,7 @@ export async function launchAs(
 ): Promise<number> {
   const ending = await runProgram(program, signals)
   if ('error' in ending) {
-    complain(name, ending.error, undefined, await loadNames(toolOptions))
+    await complain(name, ending.error, { toolOptions })
     return ending.notFound ? 127 : 126
   }
   return endAs(ending)

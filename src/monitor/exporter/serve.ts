@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { HutchError, nameOptions } from '../../errors/errors.ts'
+import type { OptionNames } from '../../errors/remedy-text.ts'
 import { writeStderr } from '../../system/stderr.ts'
 import { namesMachine } from './auth.ts'
 import type { MetricsSample } from './collect.ts'
@@ -16,9 +18,15 @@ const silentMs = 10_000
 
 const compress = promisify(gzip)
 
-/** Starts the HTTP server for the metrics. `sample` takes a sample. @throws FILE_REFUSED */
-export async function serve(sample: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
-  const answer = makeAnswers(sample, host)
+/** Starts the HTTP server for the metrics. `sample` takes a sample; `names` are the option names in errors. @throws FILE_REFUSED */
+export async function serve(
+  sample: () => MetricsSample,
+  [host, port]: [string, number],
+  names: OptionNames,
+): Promise<Server> {
+  const answer = makeAnswers(sample, host, (error) =>
+    HutchError.is(error) ? nameOptions(error, names).message : error.message,
+  )
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     void answer(request, response)
   })
@@ -31,7 +39,7 @@ export async function serve(sample: () => MetricsSample, [host, port]: [string, 
 
 type Answer = [status: number, body: string | Buffer, headers?: { [name: string]: string }]
 
-function makeAnswers(sample: () => MetricsSample, listening: string) {
+function makeAnswers(sample: () => MetricsSample, listening: string, describe: (error: Error) => string) {
   const textOf = makeTexts()
   const choose = async ({ method, url, headers, socket }: IncomingMessage): Promise<Answer> => {
     if (!mayAsk(headers.host, socket.localAddress ?? '', listening))
@@ -53,7 +61,7 @@ function makeAnswers(sample: () => MetricsSample, listening: string) {
     ]
   }
   return async (request: IncomingMessage, response: ServerResponse) => {
-    const [status, body, headers] = await choose(request).catch((error): Answer => [500, `${error.message}\n`])
+    const [status, body, headers] = await choose(request).catch((error): Answer => [500, `${describe(error)}\n`])
     response
       .writeHead(status, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body), ...headers })
       .end(request.method === 'HEAD' ? '' : body)

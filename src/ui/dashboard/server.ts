@@ -2,8 +2,9 @@
 // Serves the dashboard by HTTP: the page, the stream of changes, a group's history and processes and, if allowed,
 // changes to groups.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type ActionResult, freeze, holdsMyself, kill, limits, setLimit } from '../../cgroup/actions.ts'
-import { HutchError } from '../../errors/errors.ts'
+import { type ActionResult, type GroupActions, holdsMyself, limits, makeActions } from '../../cgroup/actions.ts'
+import { HutchError, nameOptions } from '../../errors/errors.ts'
+import type { OptionNames } from '../../errors/remedy-text.ts'
 import type { Host } from '../../host/host.ts'
 import { type Gate, makeGate } from '../../monitor/exporter/auth.ts'
 import { listen } from '../../monitor/exporter/listen.ts'
@@ -26,6 +27,8 @@ interface DashboardOptions {
   /** True if users of the page may change limits, and freeze and kill groups. */
   allowChanges: boolean
   page: Page
+  /** Names of options in errors. */
+  names: OptionNames
 }
 
 interface Dashboard {
@@ -63,7 +66,8 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
     (count) => feed.watched(count > 0),
   )
   const feed = openFeed(host, options.allowChanges, (change) => streams.send(change))
-  const { page, allowChanges } = options
+  const { page, allowChanges, names } = options
+  const actions = makeActions(names)
   const files: { [path: string]: [type: string, text: string] } = {
     '/': ['text/html; charset=utf-8', page.html],
     '/page.css': ['text/css; charset=utf-8', page.css],
@@ -93,7 +97,7 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
         return reply(response, 403, { said: 'start hutch dashboard with --allow-changes to change groups' })
       const wish = parseWish(await readJson(request))
       if (!wish) return reply(response, 400, { said: 'unknown change' })
-      const outcome = await change(host, wish)
+      const outcome = await change(host, actions, wish)
       reply(response, outcome.done ? 200 : 409, outcome)
       if (outcome.done) feed.refresh()
       return
@@ -111,7 +115,7 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
   }
   answer = (request, response) => {
     route(request, response).catch((error: unknown) => {
-      const said = HutchError.is(error) ? error.message : 'hutch cannot answer this request'
+      const said = HutchError.is(error) ? nameOptions(error, names).message : 'hutch cannot answer this request'
       if (response.headersSent) response.destroy()
       else reply(response, HutchError.is(error) ? 409 : 500, { said })
     })
@@ -165,12 +169,12 @@ function parseWish(body: unknown): ActionRequest | undefined {
   return { action, group, file: file as string, value: value.trim() }
 }
 
-async function change(host: Host, wish: ActionRequest): Promise<ActionResult> {
+async function change(host: Host, actions: GroupActions, wish: ActionRequest): Promise<ActionResult> {
   const { action, group } = wish
-  if (action === 'limit') return setLimit(group, wish.file, wish.value)
+  if (action === 'limit') return actions.setLimit(group, wish.file, wish.value)
   if (action !== 'thaw' && holdsMyself(host, group))
     return { done: false, said: `hutch dashboard itself is in ${group}, or it is the root` }
-  return action === 'kill' ? kill(group) : freeze(group, action === 'freeze')
+  return action === 'kill' ? actions.kill(group) : actions.freeze(group, action === 'freeze')
 }
 
 /** Returns the processes of a group and its descendants that use the most memory. */

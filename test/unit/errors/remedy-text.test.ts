@@ -16,7 +16,7 @@ import {
 } from '../../../src/errors/remedy-text.ts'
 import type { Op } from '../../../src/ops/ops.ts'
 import { stepParts } from '../../../src/ops/wire.ts'
-import { commandLineNames, dropinNames } from '../../../src/options/names.ts'
+import { commandLineNames, commandNames, dropinNames } from '../../../src/options/names.ts'
 import { optionRows } from '../../../src/options/table.ts'
 import { explainAlone } from '../../../src/run/op-errors.ts'
 import { hutch } from '../../cli/hutch.ts'
@@ -34,7 +34,7 @@ const frontends: [name: string, names: OptionNames, known: () => Promise<readonl
   ['bwrap', bwrapNames, () => helpOf('bwrap')],
   ['unshare', dropinNames(unshareOptions), () => helpOf('unshare')],
   ['nsenter', dropinNames(nsenterOptions), () => helpOf('nsenter')],
-  ['cgroup-tools', dropinNames({}), async () => []],
+  ['cgroup-tools', commandNames({}), async () => []],
 ]
 
 const base = { origin: 'x' }
@@ -97,6 +97,18 @@ test('one error has the names of each front end, in one process', () => {
   )
   expect(nameOptions(named, bwrapNames).remedy).toBe('name a group of type "domain" with hutch run --parent')
   expect(nameOptions(nameOptions(named, bwrapNames), libraryNames).message).toBe(error.message)
+})
+
+test('a command names its own options, other limits by their kernel file, and other options of hutch run', () => {
+  const names = commandNames({ parent: {}, 'cpu-time': {}, limit: {} })
+  expect(names.runOption('parent')).toBe('--parent')
+  expect(names.runOption('limits.memory')).toBe('memory.max')
+  expect(names.runOption('limits.memory', '64M')).toBe('memory.max=64M')
+  expect(names.runOption('evacuate')).toBe('hutch run --evacuate')
+  expect(names.runOption('limits.io.max', '8:0 rbps=1')).toBe("--limit 'io.max=8:0 rbps=1'")
+  const every = commandNames(Object.fromEntries(optionRows.map(({ flag }) => [flag, {}])))
+  for (const { key } of optionRows)
+    if (key !== undefined) expect(every.runOption(key, '1')).toBe(commandLineNames.runOption(key, '1'))
 })
 
 test('a text keeps references to options when it becomes part of another', () => {
