@@ -2,27 +2,14 @@
 // Kills, freezes or thaws a group and waits for the result (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). Called by cgroup.ts.
 
 import { fail } from '../errors/errors.ts'
-import { pause } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
-import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
+import { walkGroups, writeGroupFile } from './files.ts'
+import { planFreeze } from './freeze-writes.ts'
 import type { GroupPaths } from './group-paths.ts'
 import { describeProcesses, shortenList } from './group-state.ts'
-import { makeWrites } from './restore.ts'
-import { planFreeze } from './set-file.ts'
-
-/**
- * Waits at most 3 s until a check succeeds, in short steps first. Polls, because not every layout has a file that reports the end of
- * freezing or killing.
- */
-async function waitFor(done: () => boolean): Promise<boolean> {
-  for (let tries = 0; tries < 140; tries++) {
-    if (done()) return true
-    await pause(tries < 20 ? 1 : 25)
-  }
-  return done()
-}
+import { makeWrites, waitFor } from './restore.ts'
 
 function directoriesOf(paths: GroupPaths): string[] {
   return [...new Set(Object.values(paths.directories))]
@@ -75,8 +62,6 @@ function signalList(directory: string, file: string): number {
 
 /** Freezes or thaws a group and waits until the kernel confirms it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */
 export async function freezeGroup(paths: GroupPaths, frozen: boolean): Promise<void> {
-  const unified = paths.directories['']
-  const legacy = paths.directories.freezer
   const writes = planFreeze(paths, frozen)
   if (writes.length === 0)
     throw fail('CGROUP_FILE_MISSING', {
@@ -86,29 +71,12 @@ export async function freezeGroup(paths: GroupPaths, frozen: boolean): Promise<v
       remedy: 'create it with the controller freezer',
     })
   await makeWrites(writes)
-  const done = await waitFor(
-    () =>
-      (unified === undefined || isFrozen(unified) === frozen || isFrozenAbove(unified)) &&
-      (legacy === undefined || (readGroupFile(legacy, 'freezer.state') === 'FROZEN') === frozen),
-  )
-  if (!done)
-    throw fail('CGROUP_REFUSED', {
-      what: frozen ? 'freeze' : 'thaw',
-      path: unified ?? legacy!,
-      errno: 'EBUSY',
-      remedy: 'a process in uninterruptible sleep freezes when its kernel operation finishes; check ps -o stat,wchan',
-    })
-}
-
-function isFrozen(directory: string): boolean {
-  return /^frozen 1$/m.test(readGroupFile(directory, 'cgroup.events') ?? '')
-}
-
-/** Returns true if an ancestor of the group is frozen. Thawing the group has no effect then. */
-function isFrozenAbove(directory: string): boolean {
-  const above = directory.slice(0, directory.lastIndexOf('/'))
-  return (
-    readGroupFile(above, 'cgroup.freeze') === '1' ||
-    (readGroupFile(above, 'cgroup.type') !== undefined && isFrozenAbove(above))
-  )
+  for (const { directory, isDone } of writes)
+    if (!(await waitFor(isDone)))
+      throw fail('CGROUP_REFUSED', {
+        what: frozen ? 'freeze' : 'thaw',
+        path: directory,
+        errno: 'EBUSY',
+        remedy: 'a process in uninterruptible sleep freezes when its kernel operation finishes; check ps -o stat,wchan',
+      })
 }

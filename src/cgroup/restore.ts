@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes several files of groups, all or none: after a refusal, restores what was written before. Called by set-file.ts and freeze-kill.ts.
 import { fail, HutchError, remedyOf } from '../errors/errors.ts'
+import { pause } from '../system/clock.ts'
 import { readGroupFile, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import type { FileWrite } from './set-file.ts'
 import { explainWrite } from './write-errors.ts'
@@ -18,12 +19,27 @@ interface Made extends FileWrite {
 export type Journal = Made[]
 
 /**
- * Writes files one after the other, and records their previous texts.
+ * Waits at most 3 s until a check succeeds, in short steps first. Polls, because not every layout has a file that reports the end of
+ * freezing or killing.
+ */
+export async function waitFor(done: () => boolean): Promise<boolean> {
+  for (let tries = 0; tries < 140; tries++) {
+    if (done()) return true
+    await pause(tries < 20 ? 1 : 25)
+  }
+  return done()
+}
+
+/**
+ * Writes files one after the other, and records their previous texts. Waits until the kernel has done what a write requests before the next
+ * write, if the write has `isDone`.
  * @throws CGROUP_WRITE_REFUSED at the first write that the kernel refuses
  */
 export async function makeWrites(writes: readonly FileWrite[], journal: Journal = []): Promise<void> {
-  for (const write of writes) {
+  for (const [i, write] of writes.entries()) {
     const { directory, file, value } = write
+    const isPreviousDone = writes[i - 1]?.isDone
+    if (isPreviousDone) await waitFor(isPreviousDone)
     const before = actions.test(file) ? undefined : readGroupFile(directory, file)
     const errno = await writeGroupFileAsync(directory, file, value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })

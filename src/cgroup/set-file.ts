@@ -7,6 +7,7 @@ import { checkMayEnable, isPopulated } from './create.ts'
 import { evacuate } from './evacuate.ts'
 import { readGroupFile, readWords, tryRead } from './files.ts'
 import { formatFile } from './format-file.ts'
+import { planFreeze } from './freeze-writes.ts'
 import type { GroupPaths } from './group-paths.ts'
 import { parseFileName } from './path.ts'
 import { type Journal, makeWrites, orNone } from './restore.ts'
@@ -27,6 +28,8 @@ export interface FileWrite {
   directory: string
   file: string
   value: string
+  /** Returns true when the kernel has done what the write requests. Absent if it does so at once. */
+  isDone?: () => boolean
 }
 
 /**
@@ -110,17 +113,6 @@ function missing(paths: GroupPaths, file: string) {
 /** Returns true if v1 has a file with the same meaning under another name. */
 function isOnLegacy(file: string): boolean {
   return describeFile(file, 'v2')?.v1 !== undefined
-}
-
-/** Returns the writes that freeze or thaw a group, in each hierarchy that can freeze. Returns an empty list if none can. */
-export function planFreeze({ directories }: GroupPaths, frozen: boolean): FileWrite[] {
-  const { '': unified, freezer } = directories
-  return [
-    ...(unified === undefined ? [] : [{ directory: unified, file: 'cgroup.freeze', value: frozen ? '1' : '0' }]),
-    ...(freezer === undefined
-      ? []
-      : [{ directory: freezer, file: 'freezer.state', value: frozen ? 'FROZEN' : 'THAWED' }]),
-  ]
 }
 
 /**

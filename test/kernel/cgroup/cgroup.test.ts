@@ -84,14 +84,18 @@ test("cgroup.freeze is one file, also for a group in v1's freezer", async (conte
   await group.freeze()
   expect(seen()).toEqual([true, true, 'FROZEN'])
   await group.set('cgroup.freeze', false)
-  await vi.waitFor(() => expect(seen()).toEqual([false, false, 'THAWED']))
+  await vi.waitFor(() => expect(seen()).toEqual([false, false, 'THAWED']), 30_000)
   await group.set('cgroup.freeze', true)
-  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']), 30_000)
   await group.thaw()
   expect(seen()).toEqual([false, false, 'THAWED'])
   await group.set('freezer.state', 'FROZEN')
-  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']), 30_000)
+  // tasks that v1 has frozen never freeze in v2
+  await group.freeze()
+  expect(seen()).toEqual([true, true, 'FROZEN'])
   await group.thaw()
+  expect(seen()).toEqual([false, false, 'THAWED'])
 })
 
 test('a group that is not empty stays, and the error says what is in it', async () => {
