@@ -6,6 +6,7 @@ import { readHost } from '../host/host.ts'
 import { commandLineNames } from '../options/names.ts'
 import { print } from '../system/stdout.ts'
 import { findSystemdParent, inspectSystemd } from '../systemd/doctor.ts'
+import { paint } from '../text/paint.ts'
 import { formatJson } from '../text/quote.ts'
 import { wantsColor } from '../verdict/format-result.ts'
 import type { Command } from './command.ts'
@@ -43,7 +44,7 @@ async function main({ values }: Parsed): Promise<number> {
 }
 
 function format({ title, state, found, remedy }: Finding, color: boolean): string {
-  const paint = { ok: '32', note: '33', missing: '31' }[state]
-  const word = color ? `\x1b[${paint}m${state.padEnd(7)}\x1b[0m` : state.padEnd(7)
+  const style = ({ ok: 'green', note: 'yellow', missing: 'red' } as const)[state]
+  const word = paint(style, state.padEnd(7), color)
   return `${title.padEnd(12)} ${word}  ${found}\n${remedy ? `${' '.repeat(22)}remedy: ${remedy}\n` : ''}`
 }

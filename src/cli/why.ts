@@ -8,6 +8,7 @@ import { defaultFile } from '../monitor/recording/file.ts'
 import { findRecorded, type RecordedGroup, recordedLines, total } from '../monitor/recording/query.ts'
 import { existsSync } from '../system/files.ts'
 import { print } from '../system/stdout.ts'
+import { paint } from '../text/paint.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
 import { wantsColor } from '../verdict/format-result.ts'
 import type { Explanation, WhyCause } from '../why/explanation.ts'
@@ -166,9 +167,8 @@ function formatCause(
 ): string {
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
   const width = Math.max(11, ...lines.map(([label]) => label.length))
-  const paint = (code: string, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text)
   const rows = lines.map(
-    ([label, text]) => `  ${paint('2', escapeUnsafe(label).padEnd(width))}  ${escapeUnsafe(text)}\n`,
+    ([label, text]) => `  ${paint('dim', escapeUnsafe(label).padEnd(width), color)}  ${escapeUnsafe(text)}\n`,
   )
-  return `${paint('1', escapeUnsafe(headline))}\n${rows.join('')}`
+  return `${paint('bold', escapeUnsafe(headline), color)}\n${rows.join('')}`
 }

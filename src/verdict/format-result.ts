@@ -2,14 +2,11 @@
 // Formats results as text for people. Called by the command line; pure. Uses colours only if requested.
 import { leafName } from '../host/host.ts'
 import type { ExplainedStep } from '../ops/explain.ts'
+import { paint } from '../text/paint.ts'
 import { shellWord } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import { limitForPeak, sizeText } from './memory-need.ts'
 import type { Result } from './result.ts'
-
-const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` : text)
-const red = (text: string, color: boolean) => (color ? `\x1b[1;31m${text}\x1b[0m` : text)
-const dim = (text: string, color: boolean) => (color ? `\x1b[2m${text}\x1b[0m` : text)
 
 /** Formats a verdict: the headline, the kernel's figures, and the remedy. */
 export function formatVerdict(result: Result, { color, verbose }: { color: boolean; verbose: boolean }): string {
@@ -21,12 +18,12 @@ export function formatVerdict(result: Result, { color, verbose }: { color: boole
     ...(remedy ? [['remedy', remedy] as [string, string]] : []),
   ]
   const title = `hutch: ${headline}`
-  return `${stopped ? red(title, color) : bold(title, color)}\n${formatLines(lines, color)}`
+  return `${paint(stopped ? 'boldRed' : 'bold', title, color)}\n${formatLines(lines, color)}`
 }
 
 /** Formats lines of a label and a text, indented below a headline. */
 export function formatLines(lines: readonly [string, string][], color: boolean): string {
-  return lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')
+  return lines.map(([label, text]) => `  ${paint('dim', label.padEnd(11), color)}  ${text}\n`).join('')
 }
 
 /** Returns the line that tells how much memory a successful run needed, as a value for --memory. */
@@ -61,7 +58,7 @@ function usageLines(result: Result): [string, string][] {
  */
 export function formatSteps(steps: ExplainedStep[], { color, home }: { color: boolean; home?: string }): string {
   const part = (section: ExplainedStep['section'], title: string) => [
-    bold(title, color),
+    paint('bold', title, color),
     ...steps
       .filter((step) => step.section === section)
       .map(({ step, op, words }) => `  ${String(step).padStart(2)}  ${op.padEnd(15)} ${words}`),
@@ -71,8 +68,9 @@ export function formatSteps(steps: ExplainedStep[], { color, home }: { color: bo
   const outer = steps.filter((step) => step.section === 'outer')
   const shell = [...outer.slice(0, wait), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
   const scope = home === undefined ? { words: [], shell: [] } : scopeLines(home)
-  const before = scope.words.length > 0 ? [bold('first', color), ...scope.words.map((line) => `   ${line}`), ''] : []
-  return `${[...before, ...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...[...scope.shell, ...shell].map((line) => `  ${line}`)].join('\n')}\n`
+  const before =
+    scope.words.length > 0 ? [paint('bold', 'first', color), ...scope.words.map((line) => `   ${line}`), ''] : []
+  return `${[...before, ...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', paint('bold', 'the same by hand', color), ...[...scope.shell, ...shell].map((line) => `  ${line}`)].join('\n')}\n`
 }
 
 function scopeLines(home: string): { words: string[]; shell: string[] } {

@@ -7,6 +7,7 @@ import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
+import { paint } from '../../text/paint.ts'
 import { formatJson } from '../../text/quote.ts'
 import { formatDuration, formatSize } from '../../text/units.ts'
 import { wantsColor } from '../../verdict/format-result.ts'
@@ -106,14 +107,13 @@ export function drawTree(root: Node, color: boolean): string {
   }
   draw({ ...root, name: root.path }, '', '')
   const widths = header.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
-  const dim = (text: string) => (color ? `\x1b[2m${text}\x1b[0m` : text)
   return rows
     .map((row, n) => {
       const line = row
         .map((cell, i) => cell.padEnd(widths[i]!))
         .join('  ')
         .trimEnd()
-      return `${n === 0 ? dim(line) : line}\n`
+      return `${n === 0 ? paint('dim', line, color) : line}\n`
     })
     .join('')
 }

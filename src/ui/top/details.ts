@@ -5,6 +5,7 @@ import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../
 import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import { type GroupSample, isFrozen } from '../../monitor/sample.ts'
+import { paint } from '../../text/paint.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shortenPath } from '../../text/terminal-text.ts'
 import { formatDuration, formatSize, type Limit } from '../../text/units.ts'
@@ -31,7 +32,7 @@ export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const title = `${escapeUnsafe(name)}${sample === undefined ? '  (gone)' : isFrozen(sample) ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
   const first = pad(shortenPath(title, frame.columns), frame.columns)
-  return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
+  return [paint('bold', first, frame.color), ...['', ...body].map((line) => pad(line, frame.columns))]
 }
 
 const memoryRow = figures.find(({ name }) => name === 'memory')!

@@ -2,6 +2,7 @@
 // Draws the list of groups in hutch top as lines of text. Escapes untrusted names with `printable`. Pure.
 
 import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
+import { paint } from '../../text/paint.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shortenPath } from '../../text/terminal-text.ts'
 import { type ColumnName, chooseColumns, columns, percent, shortSize } from './columns.ts'
@@ -32,13 +33,6 @@ export function listHeight(frame: Frame): number {
   return Math.max(1, frame.rows - 3)
 }
 
-const paint = (codes: string) => (text: string, color: boolean) => (color ? `\x1b[${codes}m${text}\x1b[0m` : text)
-const bold = paint('1')
-const dim = paint('2')
-const reverse = paint('7')
-const red = paint('31')
-const yellow = paint('33')
-
 /** Draws all lines of the screen except the last. */
 export function drawList(view: ListView, frame: Frame): string[] {
   const { list, selected, offset, choice } = view
@@ -56,12 +50,12 @@ export function drawList(view: ListView, frame: Frame): string[] {
       return i + offset === selected ? cell : paintCell(name, row, cell, frame.color)
     })
     const text = line(cells, nameOf(row, choice, nameWidth))
-    if (i + offset === selected) return frame.color ? reverse(text, true) : `\x1b[7m${text}`
-    return isFrozen(row.sample) ? dim(text, frame.color) : text
+    if (i + offset === selected) return paint('reverse', text, true)
+    return paint('dim', text, frame.color && isFrozen(row.sample))
   })
   return [
     pad(summary(view), frame.columns),
-    bold(line(titles, `GROUP${choice.sort === 'name' ? (choice.reverse ? '▴' : '▾') : ''}`), frame.color),
+    paint('bold', line(titles, `GROUP${choice.sort === 'name' ? (choice.reverse ? '▴' : '▾') : ''}`), frame.color),
     ...shown,
   ]
 }
@@ -76,7 +70,7 @@ function nameOf(row: TopRow, choice: Choice, width: number): string {
 /** Colours a cell whose figure is close to its limit or has just risen. */
 function paintCell(name: ColumnName, row: TopRow, text: string, color: boolean): string {
   const found = columns[name]!.color?.(row)
-  return found === 'high' ? red(text, color) : found === 'near' ? yellow(text, color) : text
+  return found === undefined ? text : paint(found === 'high' ? 'red' : 'yellow', text, color)
 }
 
 function summary({ now, list, choice, title }: ListView): string {

@@ -166,7 +166,7 @@ test('every frame has the size of its terminal, whatever groups are called', () 
         const frame = draw()
         expect(frame.length).toBe(rows)
         for (const line of frame) {
-          const text = line.replace('\x1b[7m', '')
+          const text = line.replace('\x1b[7m', '').replace('\x1b[0m', '')
           expect(text).not.toMatch(/\p{C}/u)
           expect(widthOf(text)).toBeLessThanOrEqual(width)
         }
