@@ -67,7 +67,7 @@ function autoMap(own: number, subordinate: readonly { start: number; count: numb
 export function explainBadMap(extents: readonly Extent[]): string | undefined {
   if (extents.length === 0) return 'it maps no ids'
   if (extents.length > extentsAtMost)
-    return `it has ${extents.length} parts, and the kernel accepts at most ${extentsAtMost}`
+    return `the map has ${extents.length} parts, and the kernel accepts at most ${extentsAtMost}`
   for (const side of ['inside', 'outside'] as const) {
     const sorted = [...extents].sort((a, b) => a[side] - b[side])
     const clash = sorted.find((extent, i) => i > 0 && sorted[i - 1]![side] + sorted[i - 1]!.count > extent[side])

@@ -126,7 +126,7 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
   throw fail('NETWORK_REFUSED', {
     what: 'connect a private network',
     by: tool,
-    evidence: outcome === 'silent' ? [`it was not ready within ${patienceMs / 1000} s`, ...lines] : lines,
+    evidence: outcome === 'silent' ? [`the tool was not ready within ${patienceMs / 1000} s`, ...lines] : lines,
     remedy: remedyFor(said()),
   })
 }

@@ -29,7 +29,7 @@ export const groupOps = {
     code: 3,
     call: 'read',
     fields: { path: 'string' },
-    explain: (op) => ({ words: `read ${fileName(op.path)} if it is there`, shell: `cat ${shellWord(op.path)}` }),
+    explain: (op) => ({ words: `read ${fileName(op.path)} if the file exists`, shell: `cat ${shellWord(op.path)}` }),
   }),
   readIfFailed: row({
     code: 31,
@@ -53,7 +53,7 @@ export const groupOps = {
     fields: { group: 'string', kill: 'string' },
     what: 'watch the group for out-of-memory situations',
     explain: (op) => ({
-      words: `be notified when ${op.group} is out of memory${op.kill ? ', and then kill all of it' : ''}`,
+      words: `be notified when ${op.group} is out of memory${op.kill ? ', and then kill all its processes' : ''}`,
       shell: '',
     }),
   }),
@@ -63,7 +63,7 @@ export const groupOps = {
     fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' },
     what: 'limit the CPU time',
     explain: (op) => ({
-      words: `look at ${fileName(op.file)}, and kill all of it when it has used ${op.limitMs + op.extraMs} ms of CPU time`,
+      words: `read ${fileName(op.file)} repeatedly, and kill the job when it has used ${op.limitMs + op.extraMs} ms of CPU time`,
       shell: `while sleep 0.01; do cat ${shellWord(op.file)}; done &`,
     }),
   }),
@@ -73,10 +73,10 @@ export const groupOps = {
     fields: { group: 'string', program: 'numbers' },
     what: 'limit its devices',
     explain: (op) => ({
-      words: `let ${fileName(op.group)} use the devices of its list alone (a BPF program)`,
+      words: `let ${fileName(op.group)} use only the devices of a list (a BPF program)`,
       shell: '',
     }),
-    right: 'it needs CAP_SYS_ADMIN in the initial user namespace',
+    right: 'this needs CAP_SYS_ADMIN in the initial user namespace',
   }),
   joinGroup: row({
     code: 32,

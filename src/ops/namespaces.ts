@@ -34,7 +34,8 @@ export const namespaceOps = {
         shell: `nsenter ${kinds.map((kind, i) => `--${kind}=${op.paths[i]}`).join(' ')} …`,
       }
     },
-    right: 'it needs CAP_SYS_ADMIN in the user namespace that owns it, and the right to inspect its process',
+    right:
+      'entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and the right to inspect the process in it',
     ways: () => [
       withToolOption('also enter the user namespace that owns it: %', 'userNamespace'),
       withToolOption('run without it: %', 'userParent'),
@@ -54,7 +55,8 @@ export const namespaceOps = {
       words: `enter the ${kindsIn(op.kind)[0]} namespace that descriptor ${op.descriptor} holds`,
       shell: `nsenter --${kindsIn(op.kind)[0]}=/dev/fd/${op.descriptor} …`,
     }),
-    right: 'it needs CAP_SYS_ADMIN there, which the creator of a user namespace below this one has',
+    right:
+      'entering a user namespace needs CAP_SYS_ADMIN in it, which the creator of a user namespace below this one has',
     remedy: ({ descriptor }) => `open the file of such a namespace as descriptor ${descriptor}`,
   }),
   stayOutside: row({

@@ -53,7 +53,7 @@ export function parseBudgets(
   if (extraTimeMs > 0 && cpuTimeMs === 0)
     throw fail('OPTION_CONFLICT', {
       name: nameOf('extraTime'),
-      why: 'it extends a CPU time limit, and none is given',
+      why: 'this option extends a CPU time limit, and no such limit is given',
       remedy: `give ${nameOf('cpuTime')}, too`,
     })
   const maxOutput = options.maxOutput === undefined ? 'max' : parseSize(options.maxOutput)

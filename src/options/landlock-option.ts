@@ -35,7 +35,7 @@ export function parseLandlock(
   if (newPrivileges)
     throw fail('OPTION_CONFLICT', {
       name,
-      why: `${nameOf('newPrivileges')} would apply it to set-user-ID programs, which the kernel refuses`,
+      why: `${nameOf('newPrivileges')} would apply Landlock to set-user-ID programs, which the kernel refuses`,
       remedy: 'give one of them',
     })
   if (!Array.isArray(value)) throw invalid(value)

@@ -115,7 +115,11 @@ function isolateFor(kind: string, namespaces: NamespaceSpec, requested: unknown,
   // hutch connects the network from outside and so needs the namespace directly after the clone; in a joined user
   // namespace it is created later
   if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
-    throw conflict(nameOf('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
+    throw conflict(
+      nameOf('network'),
+      'the user namespace is one that is joined',
+      'omit one of the two options, or use --network none',
+    )
   if (!isolate.includes('net')) isolate.push('net')
 }
 

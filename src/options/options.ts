@@ -277,7 +277,7 @@ function parseRoot(
     throw fail('OPTION_CONFLICT', {
       name: optionName('unmask', frontend),
       why: 'nothing below /proc and /sys is masked without a separate root file system',
-      remedy: `leave it out, or add ${optionName('rootfs', frontend)} or ${optionName('sandbox', frontend)}`,
+      remedy: `leave this option out, or add ${optionName('rootfs', frontend)} or ${optionName('sandbox', frontend)}`,
     })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {

@@ -119,7 +119,7 @@ function parseLearn(requested: SeccompOptions, readOption: ReadOption, nameOf: N
   if (requested.seccomp !== undefined && requested.seccomp !== 'none')
     throw fail('OPTION_CONFLICT', {
       name: nameOf('learn'),
-      why: `it refuses no system call, so ${nameOf('seccomp')} would have no effect`,
+      why: `a run with this option refuses no system call, so ${nameOf('seccomp')} would have no effect`,
       remedy: `leave out ${nameOf('seccomp')}, and use it with the learnt profile`,
     })
   return true

@@ -354,7 +354,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     throw fail('OPTION_CONFLICT', {
       name: twice,
       why: 'the options of the sandboxes are also given in plan',
-      remedy: 'give all of them in plan, or all of them beside size',
+      remedy: 'give all options in plan, or all of them next to size',
     })
   const plan = inside ?? beside
   const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan))

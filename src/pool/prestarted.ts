@@ -180,6 +180,6 @@ function refused(errno: string): HutchError {
     remedy:
       errno === 'EBADF'
         ? 'give descriptors in stdio that are open'
-        : 'see whether net.core.wmem_default is 212992 or more, and how many descriptors are in flight (ulimit -n)',
+        : 'check that net.core.wmem_default is at least 212992, and that not too many descriptors are being sent at once (ulimit -n)',
   })
 }

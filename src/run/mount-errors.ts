@@ -88,7 +88,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
       return [
         'the file system does not accept these options, or its layers cannot be combined',
-        `see what ${origin} asks for: upper and work are on one file system, not overlay itself, and in no layer of another`,
+        `check what ${origin} requires: upper and work are on one file system, not overlay itself, and in no layer of another`,
       ]
     if (errno === 'EPERM')
       return [

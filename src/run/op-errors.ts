@@ -130,7 +130,7 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
       operation: 'seccomp',
       origin: originWord(telling, plan),
       errno,
-      remedy: `another program listens to a filter around this process, and the kernel allows one listener: leave out ${originWord(telling, plan)}`,
+      remedy: `a filter around this process already has a listener, and the kernel allows only one: leave out ${originWord(telling, plan)}`,
     })
   return fail('STEP_REFUSED', {
     what: 'install the system call filter',
@@ -347,7 +347,7 @@ const spawnReasons = (): { [errno: string]: [string, RemedyText] } => ({
       'leave it out; hutch doctor lists the available ones',
     ),
   ],
-  ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
+  ENOMEM: ['the kernel has no memory for a new process, or the pid namespace is ending', 'free memory'],
   ENOENT: [
     'this process is in a cgroup namespace, and the group is outside of it',
     'start the outer job without a cgroup namespace: hutch run --isolate pid,mount,ipc,uts …',

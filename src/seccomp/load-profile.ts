@@ -43,7 +43,7 @@ function readProfile(path: string, origin: string): string {
         at: 'it',
         value: undefined,
         why: found.isFile()
-          ? `it has ${found.size} bytes, and no profile has more than ${maxProfileBytes}`
+          ? `the file has ${found.size} bytes, and a profile has at most ${maxProfileBytes}`
           : 'not a regular file',
         accepted: 'default, strict, none, or a file with a profile in JSON',
       })

@@ -34,7 +34,7 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
   if (uid !== 0 && own !== undefined)
     tried.push(
       ownIsDelegated
-        ? `user ${uid} may make groups in ${own}, but its processes prevent it`
+        ? `user ${uid} may create groups in ${own}, but the processes in it prevent this`
         : `user ${uid} may not make groups in ${own} either`,
     )
   return fail('SYSTEMD_UNREACHABLE', {

@@ -56,7 +56,7 @@ function missingInterpreter(facts: ExecFacts, report: ProgramReport, subject: st
     return {
       ...base,
       why: `the first line of ${subject === 'it' ? 'the script' : subject} ends in a carriage return (\\r), so its interpreter is not found`,
-      fix: { shell: `sed -i 's/\\r$//' ${file}`, reason: 'it has line ends of Windows; convert them' },
+      fix: { shell: `sed -i 's/\\r$//' ${file}`, reason: 'the script has line ends of Windows; convert them' },
     }
   if (kind.kind === 'script')
     return {
@@ -81,9 +81,12 @@ const loaders: readonly (readonly [pattern: RegExp, hint: string])[] = [
     /\/ld-linux\.so\.2$/,
     'install the 32-bit C library: dpkg --add-architecture i386 && apt-get update && apt-get install libc6:i386',
   ],
-  [/\/ld-musl-[\w]+\.so\.1$/, 'it was built for musl (Alpine): apt-get install musl'],
-  [/\/ld-linux-(armhf|aarch64|riscv)/, 'it is for another machine: install its C library, such as libc6:arm64'],
-  [/\/nix\/store\//, 'it was built by Nix, and its C library is gone: build it again'],
+  [/\/ld-musl-[\w]+\.so\.1$/, 'the program was built for musl (Alpine): apt-get install musl'],
+  [
+    /\/ld-linux-(armhf|aarch64|riscv)/,
+    'the program is for another machine: install its C library, such as libc6:arm64',
+  ],
+  [/\/nix\/store\//, 'the program was built by Nix, and its C library was removed: build the program again'],
 ]
 
 function loaderHint(loader: string, ownRoot: boolean): string {
@@ -176,7 +179,7 @@ function barredInterpreter(_facts: ExecFacts, report: ProgramReport, subject: st
   return {
     why: `the interpreter that ${subject} names cannot be reached by user ${report.user}`,
     evidence: [['interpreter', quote(report.loader)]],
-    hint: `see which directory forbids it: namei -l ${pasteable(report.loader)}`,
+    hint: `find the directory that denies access: namei -l ${pasteable(report.loader)}`,
   }
 }
 
@@ -203,7 +206,7 @@ function badFormat(facts: ExecFacts, report: ProgramReport, subject: string): Ex
       if (kind.interpreter === '')
         return {
           why: `${subject} names no interpreter after "#!"`,
-          ...scriptFix(report, 'write it after "#!" in the first line'),
+          ...scriptFix(report, 'write the path of the interpreter after "#!" in the first line'),
         }
       return undefined
     case 'text':
@@ -214,7 +217,7 @@ function badFormat(facts: ExecFacts, report: ProgramReport, subject: string): Ex
     case 'elf':
       return {
         why: `${subject} is ${describeFileKind(kind)}${machineWords(facts, kind)}`,
-        hint: 'build it for this machine, or copy it again if it is cut off (cmp tells); qemu-user runs programs of other machines',
+        hint: 'build the program for this machine, or copy it again if the file is cut off (compare with cmp); qemu-user runs programs of other machines',
       }
     case 'foreign':
       return {

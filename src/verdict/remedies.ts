@@ -117,8 +117,8 @@ const slowedRemedies: { [file: string]: Maker } = {
   ],
   'io.max': () => [measure('limits.ioMax', 'how fast it is without this limit')],
   'cpuset.cpus': () => [
-    measure('limits.cpusetCpus', 'how fast it is on all CPUs'),
-    { reason: 'use as many threads as it has CPUs' },
+    measure('limits.cpusetCpus', 'how fast the job is on all CPUs'),
+    { reason: 'use only as many threads as the job has CPUs' },
   ],
   'memory.pressure': () => [{ reason: 'free memory on this host, or check the limits of the groups above' }],
   'io.pressure': () => [{ reason: 'check what else uses the disk' }, measure('timeout', 'how long it takes')],
@@ -257,15 +257,18 @@ const denialRemedies: { [D in Exclude<Denier, 'volume'>]: Remedy } = {
     option: { name: 'landlock', without: true },
     reason: 'to see whether a refused file caused it, run it once',
   },
-  root: { option: { name: 'mounts.volume', value: 'PATH:PATH:ro' }, reason: 'if it lacks a file of the host, run it' },
-  network: { option: { name: 'network', value: 'private' }, reason: 'if it needs a network, run it' },
+  root: {
+    option: { name: 'mounts.volume', value: 'PATH:PATH:ro' },
+    reason: 'if the program lacks a file of the host, run it',
+  },
+  network: { option: { name: 'network', value: 'private' }, reason: 'if the program needs a network, run it' },
 }
 
 function possibleDenials({ evidence }: Cause): Remedy[] {
   return evidence.flatMap((entry) => {
     if (entry.figure !== 'denied') return []
     if (entry.by !== 'volume') return [denialRemedies[entry.by]]
-    const reason = `if it writes below ${entry.value}, run it`
+    const reason = `if the program writes below ${entry.value}, run it`
     return [
       entry.owner === undefined
         ? { option: { name: 'seccomp' as const, value: 'strict' }, reason }

@@ -348,7 +348,7 @@ function sideLines({ kind, sideEvents }: Cause): EvidenceLine[] {
       return [
         [
           'meanwhile',
-          `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused below ${quote(limit?.group)} by its pids.max; it is unknown whether the job made them`,
+          `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused below ${quote(limit?.group)} by its pids.max; it is unknown whether the job wanted to fork`,
         ],
       ]
     if (kind === 'exited' || kind === 'timeout') return []

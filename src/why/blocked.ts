@@ -116,7 +116,7 @@ export function blockedCauses(
       },
       {
         remedy:
-          'check what it waits for, usually a disk, a network file system, or a device (dmesg, cat /proc/PID/stack)',
+          'check what the process waits for, usually a disk, a network file system, or a device (dmesg, cat /proc/PID/stack)',
         why: 'state D in two samples 100 ms apart, without CPU time between them',
       },
     ),

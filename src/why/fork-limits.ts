@@ -94,7 +94,7 @@ export function refusedAbove(facts: TaskFacts): WhyCause[] {
       whose: 'ancestor',
       group: path,
       count: deniedHere,
-      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; it is unknown which group made them`,
+      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; it is unknown which group wanted to fork`,
       evidence: [pidsLine(level.max ?? 'max', { ...level, denied: deniedHere })],
     }))
 }
@@ -152,7 +152,7 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
         pidsLine(max, { current, peak }),
         [
           'last',
-          `${formatTime(lastRefusedBelow)}, according to the kernel's log; the group that wanted to fork may be gone`,
+          `${formatTime(lastRefusedBelow)}, according to the kernel's log; the group that wanted to fork may have been removed`,
         ],
       ],
       remedy: `raise it: ${raise(path, 'pids.max', String(Math.max(Number(max) * 2, Number(max) + 8)))}; processes and threads count`,

@@ -21,8 +21,8 @@ export function diskCauses(name: string, pid: number, full: readonly Fullness[])
       ],
       remedy:
         type === 'tmpfs'
-          ? `give it more: --tmpfs ${shellWord(`${directory}:size=${mib}M`)}, or mount -o remount,size=${mib}M ${shellWord(directory)} inside; its files count as memory of the group`
-          : 'remove files there, or give it another place to write',
+          ? `make the file system larger: --tmpfs ${shellWord(`${directory}:size=${mib}M`)}, or mount -o remount,size=${mib}M ${shellWord(directory)} inside; its files count as memory of the group`
+          : 'remove files there, or let the program write elsewhere',
     }
   })
 }

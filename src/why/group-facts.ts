@@ -140,12 +140,12 @@ function unreadOf({ memory, pids }: Ancestors, log: LogFacts, paths: GroupPaths)
     ...(memory.every(({ kills }) => kills === undefined)
       ? ['whether there was an OOM kill: this group has no memory controller']
       : memory[0]?.ooms === undefined
-        ? lacking.map((why) => `whether something was killed in a group below that is gone: ${why}`)
+        ? lacking.map((why) => `whether a process was killed in a group below that was removed: ${why}`)
         : []),
     ...(pids.length === 0
       ? ['whether forks were refused: this group has no pids controller']
       : limited
-        ? lacking.map((why) => `whether forks were refused to a group below that is gone: ${why}`)
+        ? lacking.map((why) => `whether forks were refused in a group below that was removed: ${why}`)
         : []),
   ]
 }

@@ -154,7 +154,7 @@ function makeCause(
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
       ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
       ...(last?.byHand
-        ? [['by hand', 'it was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as EvidenceLine]
+        ? [['by hand', 'the kill was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as EvidenceLine]
         : []),
       ...victimLines(kills, counted),
     ],
@@ -229,7 +229,7 @@ function remedyOf(
   max: string | undefined,
   there: boolean,
 ): string {
-  if (!level) return 'ask about its group, if it still exists: its counters tell more'
+  if (!level) return 'ask about its group, if it still exists, because its counters tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit other groups'
   const group = level.whose === 'own' ? path : level.directory!
   const enough = max === undefined ? undefined : measuringLimit(Number(max), spareMemory())
@@ -238,7 +238,7 @@ function remedyOf(
   if (!there)
     return ownJob.test(group)
       ? `measure how much it needs: run it once with hutch run${enough === undefined ? '' : ` --memory ${sizeText(enough)}`} --verbose`
-      : `give it more when it is made again${enough === undefined ? '' : `, to measure: memory.max=${sizeText(enough)}`}`
+      : `create the group with a higher memory.max${enough === undefined ? '' : `, to measure: memory.max=${sizeText(enough)}`}`
   const set = max === undefined ? raise(group, 'memory.max', 'SIZE') : measure(group, 'memory.max', Number(max))
   if (level.whose === 'ancestor') return `${set}; or run it in another group`
   return `${set}; or check what uses the memory: hutch cgroup show ${shellWord(group)} memory.stat`

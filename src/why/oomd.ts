@@ -55,6 +55,6 @@ export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
       ['noted by', 'systemd-oomd, or another user with write access to the group'],
     ],
     remedy:
-      'check when and why it acted: journalctl -u systemd-oomd; to prevent it: ManagedOOMPreference=avoid in its unit, or more memory or swap',
+      'check when and why systemd-oomd acted: journalctl -u systemd-oomd; to prevent such kills: ManagedOOMPreference=avoid in its unit, or more memory or swap',
   }))
 }

@@ -208,14 +208,14 @@ function explainGone(host: Host, name: string): ExplanationDraft {
     causes.push({
       kind: 'fork-refused',
       confidence: 'unknown',
-      wouldTell: 'pids.max of the group, which is gone, and of those above it',
+      wouldTell: 'pids.max of the group, which was removed, and of the groups above it',
       cause: 'pids',
       limit: 'pids.max',
       group: found,
       last: new Date(refused.at).toISOString(),
       headline: `forks were refused in ${quote(found)}, by its pids.max or that of a group above it`,
       evidence: [['first', formatTime(refused.at)]],
-      remedy: 'create it with a higher pids.max: processes and threads count',
+      remedy: 'create the group with a higher pids.max: processes and threads count',
     })
   return {
     target: { kind: 'group', name, there: false, path: found },

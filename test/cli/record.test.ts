@@ -315,10 +315,10 @@ test('a file that is no recording, damaged or hostile is refused by words, and n
     [`${place}/nowhere`, /cannot read .*nowhere: ENOENT/],
     [place, /not a regular file/],
     [`${place}/pipe`, /not a regular file/],
-    [file('empty', ''), /it is a database, but not a recording/],
+    [file('empty', ''), /the file is a database, but not a recording/],
     [file('text', 'no database at all\n'.repeat(400)), /file is not a database/],
     [file('half', bytes.subarray(0, bytes.length >> 1)), /malformed|damaged/],
-    [sql('other', 'PRAGMA application_id=7'), /it is a database, but not a recording/],
+    [sql('other', 'PRAGMA application_id=7'), /the file is a database, but not a recording/],
     [sql('newer', 'PRAGMA user_version=2'), /its format is 2, this hutch reads 1/],
     [
       sql(

@@ -106,7 +106,7 @@ export function makeRecording(db: Database, path: string): Recording {
   }
   const decode = (found: unknown, count: number, span: Span, budget: Budget) => {
     const samples = decodeBlock(bytes(found), count, budget)
-    if (budget.figures < 0) throw invalid(`it has more than ${maxFigures} figures to be read at once`)
+    if (budget.figures < 0) throw invalid(`the recording has more than ${maxFigures} figures to be read at once`)
     if (!samples) throw invalid(`a block of span ${span.id} is damaged`)
     return samples
   }

@@ -60,7 +60,7 @@ export function checkTables(db: Database, path: string): void {
   guard(path, () => {
     db.exec('PRAGMA trusted_schema=off; PRAGMA cell_size_check=on')
     const [id, format] = ['application_id', 'user_version'].map((name) => db.get(`PRAGMA ${name}`)?.[name])
-    if (id !== applicationId) throw fail('RECORD_INVALID', { path, why: 'it is a database, but not a recording' })
+    if (id !== applicationId) throw fail('RECORD_INVALID', { path, why: 'the file is a database, but not a recording' })
     if (format !== version)
       throw fail('RECORD_INVALID', { path, why: `its format is ${format}, this hutch reads ${version}` })
     const found = db.all("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL OR type <> 'index'").map(({ sql }) => sql)

@@ -24,7 +24,7 @@ export const foreignLimits: { readonly [word: string]: readonly [key: string, no
   mem: ['memory'],
   memorylimit: ['memory'],
   memorymax: ['memory'],
-  memoryswap: ['swap', 'Docker counts memory and swap together, and hutch swap alone'],
+  memoryswap: ['swap', 'Docker counts memory and swap together, and hutch only swap'],
   memoryreservation: ['memoryLow'],
   memoryhigh: ['memoryHigh'],
   memorylow: ['memoryLow'],

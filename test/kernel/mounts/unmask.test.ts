@@ -42,7 +42,7 @@ test.each([[[]], [['/proc/sys']], [['/proc/keys', '/proc/irq']], [['all']]])(
 test.each([
   [['--sandbox', '--unmask', '/proc/version'], /for --unmask.*\n {2}remedy: give all, or \/proc\/acpi/],
   [['--sandbox', '--unmask', 'all', '--unmask', '/proc/sys'], /for --unmask/],
-  [['--unmask', 'all'], /cannot use --unmask: .*\n {2}remedy: leave it out, or add --rootfs or --sandbox/],
+  [['--unmask', 'all'], /cannot use --unmask: .*\n {2}remedy: leave this option out, or add --rootfs or --sandbox/],
 ])('hutch run %j is refused', async (words, message) => {
   expect(await hutch(['run', ...words, '--', 'true'])).toEqual({
     status: 125,

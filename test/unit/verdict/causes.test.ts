@@ -453,7 +453,7 @@ test('a fork that was refused to a neighbour is not the job’s, with the kernel
   })
   expect([blind.reason, blind.verdict.evidence.at(-1)]).toEqual([
     'exit',
-    ['meanwhile', '3 forks were refused below /cg/a by its pids.max; it is unknown whether the job made them'],
+    ['meanwhile', '3 forks were refused below /cg/a by its pids.max; it is unknown whether the job wanted to fork'],
   ])
   // the log names the group that wanted to fork
   const own = end({ ...made, log: { refusedFork: true }, late: { '/cg/a/pids.max': '14\n' } }).cause

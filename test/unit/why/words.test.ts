@@ -22,7 +22,7 @@ type State = { [K in keyof GroupReadings]?: unknown }
 function readings({ memory, tasks, ancestors, ...more }: State): GroupReadings {
   const none = { name: '/web', path: '/web', levels: [], below: [], kills: [] }
   return {
-    place: { path: '/web', directories: { '': '/sys/fs/cgroup/web' } },
+    paths: { path: '/web', directories: { '': '/sys/fs/cgroup/web' } },
     ancestors: {
       memory: [],
       pids: [],
@@ -46,7 +46,7 @@ const kill = {
 }
 const full = { max: String(50 * MiB), current: 50 * MiB, peak: 50 * MiB }
 const cpu = { quota: 50_000, period: 100_000, periods: 100, throttledPeriods: 90, throttledUsec: 9e6, cpuUsec: 5e6 }
-const lost = 'whether something was killed in a group below that is gone: the log cannot be read'
+const lost = 'whether a process was killed in a group below that was removed: the log cannot be read'
 
 const states: [title: string, state: State][] = [
   ['nothing stops it', {}],
