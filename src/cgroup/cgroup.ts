@@ -34,7 +34,7 @@ import { explainWrite } from './write-errors.ts'
 export interface CreateOptions {
   /** Controllers by v2 name. The default is cpu, io, memory and pids, as far as the host has them. Controllers of `limits` and `files` are added. */
   controllers?: readonly string[]
-  /** Limits to set, in the words of `run`, such as `{ memory: '50M', cpus: 0.5 }`. */
+  /** Limits to set, named as in the options of `run`, such as `{ memory: '50M', cpus: 0.5 }`. */
   limits?: Limits
   /** Files to set, under v2 names, such as `{ 'memory.max': '50M' }`. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
@@ -120,7 +120,7 @@ export class Cgroup {
 
   /**
    * Returns a file's value, typed for every v2 file, also on v1. Bytes and counts are numbers or `'max'`; keyed files are objects. An
-   * unknown file is returned as text. A limit also has the word of `run`: `get('memory')` is `get('memory.max')`, and `get('cpus')` is a
+   * unknown file is returned as text. A limit can also be named as in the options of `run`: `get('memory')` is `get('memory.max')`, and `get('cpus')` is a
    * number of CPUs.
    * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED
    */
@@ -142,7 +142,7 @@ export class Cgroup {
 
   /**
    * Writes a file. Unless `force` is true, refuses a memory.max below the current use, and controllers for the children of a group that
-   * contains processes. With `evacuate`, first moves those processes to a leaf of the group. A limit also has the word of `run`:
+   * contains processes. With `evacuate`, first moves those processes to a leaf of the group. A limit can also be named as in the options of `run`:
    * `set('memory', '50M')`. `set({ memory: '50M', pids: 10 })` sets several limits, or none if one is refused.
    *
    * @throws CGROUP_FILE_INVALID, OPTION_UNKNOWN, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,

@@ -25,7 +25,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['limits.memory', '1G', 'contains a memory bomb'],
   ['limits.swap', '0', 'keeps a memory bomb from filling the swap'],
   ['limits.pids', 512, 'contains a fork bomb'],
-  ['limits.cpus', 1, 'one CPU; the others stay free'],
+  ['limits.cpus', 1, 'one CPU; the other CPUs stay free'],
   ['timeout', '60s', 'ends a program that hangs'],
   ['maxOutput', '16M', 'for output that the library reads; streams given by the caller are not cut'],
   ['oomScoreAdj', 500, 'killed first if the host itself runs out of memory'],

@@ -14,10 +14,10 @@ export const differences = {
     'bubblewrap 0.8 does not know --argv0, --level-prefix, the overlays and --not-a-security-boundary; hutch has them, as 0.13 does',
   'older paths':
     'bubblewrap 0.8 follows links at the end of a destination and out of the new root, accepts empty paths, and keeps existing links. hutch follows 0.13',
-  labels: '--exec-label and --file-label are refused, also where SELinux is on',
+  labels: 'hutch refuses --exec-label and --file-label, even if SELinux is enabled',
   'descriptors 40 and 41':
     "hutch uses descriptors 40 and 41 itself, so it opens the caller's descriptor again under another number; a socket cannot be opened again",
-  bounds: 'at most 32 filters, and 10 layers of an overlay',
+  bounds: 'hutch accepts at most 32 system call filters, and 10 layers of an overlay',
   'tmp-overlay':
     'changes to a --tmp-overlay are stored in a separate tmpfs, and the overlay is mounted with the option volatile',
 } as const

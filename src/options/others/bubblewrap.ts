@@ -39,7 +39,7 @@ export const rows: readonly OtherRow[] = [
   [
     '`--dir DEST`, `--symlink SRC DEST`, `--chmod OCTAL PATH`',
     '–',
-    'hutch creates mount points; prepare the image for the rest',
+    'hutch creates only mount points; create other files in the image',
   ],
   ['`--file FD DEST`, `--bind-data FD DEST`, `--ro-bind-data FD DEST`', '`--volume FILE:DEST`'],
   ['`--exec-label LABEL`, `--file-label LABEL`', '–', 'SELinux labels are not supported'],

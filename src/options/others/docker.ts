@@ -55,7 +55,7 @@ export const rows: readonly OtherRow[] = [
     '`--network cni:NAME`',
     'configure this in the CNI network',
   ],
-  ['`--ipc host`, `--uts host`, `--pid host`', '`--isolate` with only the other namespaces'],
+  ['`--ipc host`, `--uts host`, `--pid host`', '`--isolate` without this kind of namespace'],
   ['`--ipc container:ID`, `--pid container:ID`', '`--join ipc=PID`, `--join pid=PID`'],
   ['`--kernel-memory`, `--memory-swappiness`', '`--limit memory.swappiness=N`', 'only on cgroup v1'],
   ['`--log-driver`, `--log-opt`', '–', 'redirect the output of hutch'],

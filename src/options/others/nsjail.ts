@@ -33,7 +33,7 @@ export const rows: readonly OtherRow[] = [
   ['`--rlimit_as` and the other nine', '`--ulimit NAME=SOFT:HARD`', 'in bytes, not MB'],
   ['`--disable_rlimits`', 'default'],
   ['`--persona_…`', '–', 'use `setarch` before the command'],
-  ['`--disable_clone_newnet` and the others', '`--isolate` with only the other namespaces'],
+  ['`--disable_clone_newnet` and the others', '`--isolate` without this kind of namespace'],
   ['`--enable_clone_newtime`', '`--isolate time`'],
   ['`--bindmount_ro SRC:DST`, `--bindmount SRC:DST`', '`--volume SRC:DST:ro`, `--volume SRC:DST`'],
   ['`--tmpfsmount DST`', '`--tmpfs DST`'],
