@@ -172,10 +172,9 @@ u64 run_due(const struct run *run);
 
 /* caller/start-child.c: a child by clone3, or by older calls */
 
-#define FIRST_FREE 3	/* first descriptor number after stdin, stdout and stderr */
 struct clone_args;
-long lift(int fd);
-long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg);
+long lift(int fd, int first_free);
+long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg, int first_free);
 
 /* caller/spawn.c: clone3 into hutch-init */
 

@@ -25,12 +25,6 @@ struct child {
 	u32 session;
 };
 
-/* Moves a descriptor away from the numbers of the streams, which a server may have closed. */
-static long lift(int fd, int first_free)
-{
-	return fd < 0 || fd >= first_free ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, first_free);
-}
-
 /* Returns true if the number is that of one of hutch's own descriptors, so the caller cannot have meant it. */
 static int is_own(const struct child *c, u32 number)
 {
@@ -98,7 +92,7 @@ static int child_main(void *arg, int socket)
 	struct child *c = arg;
 	char report[DIGITS], program[DIGITS], streams[DIGITS];
 	const char *argv[] = { "hutch-init", NULL, NULL, NULL, NULL };
-	long err = place_descriptors(c);
+	long err;
 
 	c->socket = socket;
 	err = place_descriptors(c);
@@ -160,7 +154,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (u64)group_fd;
 	}
-	err = pid = start_child(&args, child_main, &child);
+	err = pid = start_child(&args, child_main, &child, (int)files->stream_count);
 	if (group_fd >= 0)
 		sys(__NR_close, group_fd);
 	if (pid > 0) {
@@ -213,7 +207,7 @@ int run_tool(const char *const *argv)
 		.stack = (u64)(uintptr_t)stack,
 		.stack_size = sizeof stack,
 	};
-	long pid = start_child(&args, tool_main, (void *)(uintptr_t)argv), got;
+	long pid = start_child(&args, tool_main, (void *)(uintptr_t)argv, STANDARD_STREAMS), got;
 	int status = 0;
 
 	if (pid < 0)

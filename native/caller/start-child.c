@@ -35,6 +35,7 @@ struct child {
 	int procs_fd;	/* descriptor of the cgroup.procs of the child's group, or -1 */
 	int resets;
 	int socket, parent_socket;
+	int first_free;	/* the child places descriptors below this number, so the socket is above */
 };
 
 /* A message of the child: the pid of the first process in its new pid namespace, or the error that ended the child. */
@@ -45,12 +46,12 @@ struct message {
 };
 
 /*
- * Duplicates a descriptor numbered 0 to 2 to a higher number. hutch's own descriptors get such
- * numbers if the caller has closed its standard streams.
+ * Duplicates a descriptor with the number of a stream to a higher number. hutch's own descriptors
+ * get such numbers if the caller has closed its standard streams, or passes on more streams.
  */
-long lift(int fd)
+long lift(int fd, int first_free)
 {
-	return fd < 0 || fd >= FIRST_FREE ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE);
+	return fd < 0 || fd >= first_free ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, first_free);
 }
 
 static void newest_main(void *arg)
@@ -188,7 +189,7 @@ static long open_files(struct child *child, const struct clone_args *args)
 	if (err < 0)
 		return err;
 	child->parent_socket = pair[0];
-	err = child->socket = (int)lift(pair[1]);
+	err = child->socket = (int)lift(pair[1], child->first_free);
 	if (err != pair[1])
 		sys(__NR_close, pair[1]);
 	/*
@@ -266,9 +267,9 @@ static long clone_older(struct child *child, const struct clone_args *args, int 
 }
 
 /* Tries one way. *ran: the error is that of fn. */
-static long start_by(enum way way, struct clone_args *args, int (*fn)(void *, int), void *arg, int *ran)
+static long start_by(enum way way, struct clone_args *args, int (*fn)(void *, int), void *arg, int first_free, int *ran)
 {
-	struct child child = { .fn = fn, .arg = arg, .way = way };
+	struct child child = { .fn = fn, .arg = arg, .way = way, .first_free = first_free };
 	long pid;
 
 	if (way != BY_CLONE3) {
@@ -298,22 +299,22 @@ static int try_older(long err)
 }
 
 /*
- * Starts a child that runs fn(arg, socket) on the stack in args. fn returns an error, or never;
- * `socket` is a descriptor that it must keep until its exec, or -1. Returns the pid once the child
- * has executed its program, or an error with nothing left behind. Without a way, the error is that
- * of clone(2) with the namespaces.
+ * Starts a child that runs fn(arg, socket) on the stack in args. fn returns an error, or never. It
+ * must keep `socket` until its exec: a descriptor with a number of at least `first_free`, or -1.
+ * Returns the pid once the child has executed its program, or an error with nothing left behind.
+ * Without a way, the error is that of clone(2) with the namespaces.
  */
-long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg)
+long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg, int first_free)
 {
 	static enum way known;	/* what works here */
 	enum way way = __atomic_load_n(&known, __ATOMIC_RELAXED);
 	int ran = 0;
-	long pid = start_by(way, args, fn, arg, &ran), err = pid;
+	long pid = start_by(way, args, fn, arg, first_free, &ran), err = pid;
 
 	while (pid < 0 && !ran && try_older(pid) && ++way < WAYS) {
 		if (way == BY_UNSHARE && !(args->flags & NAMESPACES))
 			way = BY_FORK;
-		pid = start_by(way, args, fn, arg, &ran);
+		pid = start_by(way, args, fn, arg, first_free, &ran);
 		if (way == BY_CLONE)
 			err = pid;
 	}
