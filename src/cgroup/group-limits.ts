@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the limits of many groups at once, in v2's terms. Called by `hutch cgroup tree`.
+import type { GroupFigure } from './controllers/figure.ts'
+import { figures, legacySource } from './controllers/figures.ts'
 import { readMany } from './files.ts'
 import type { GroupPaths } from './group-paths.ts'
 import { type FileTexts, parseNumber } from './stats.ts'
 import { readLegacy } from './v1/read.ts'
+import { controllerOf } from './v1/translate.ts'
 
 /** The limits of a group, in bytes and tasks. A limit is absent if the group lacks the controller. */
 export interface GroupLimits {
@@ -15,26 +18,28 @@ export interface GroupLimits {
   cpus?: number | 'max'
 }
 
-const unifiedFiles = ['memory.max', 'memory.high', 'memory.swap.max', 'pids.max', 'cpu.max']
-const legacyFiles: { [controller: string]: string[] } = {
-  memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
-  pids: ['pids.max'],
-  cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
+const limitRows = figures.filter(({ kind }) => kind === 'limit')
+/** The files of all limits: those of v2, and those of v1, of which several can make one limit. */
+const unifiedFiles = limitRows.flatMap(({ v2 }) => v2?.file ?? [])
+const legacyFiles = [...new Set(limitRows.flatMap(legacyFilesOf))]
+
+function legacyFilesOf(row: GroupFigure): readonly string[] {
+  const source = legacySource(row)
+  return source === undefined ? [] : 'files' in source ? source.files : [source.file]
 }
 
 /** Returns the limits, in the order of `groups`. */
 export function readLimits(groups: readonly GroupPaths[]): GroupLimits[] {
-  const figures = new Map<string, FileTexts>()
+  const texts = new Map<string, FileTexts>()
   for (const key of new Set(groups.flatMap((paths) => Object.keys(paths.directories)))) {
-    const files = key === '' ? unifiedFiles : legacyFiles[key]
-    const directories = files ? groups.flatMap((paths) => paths.directories[key] ?? []) : []
-    for (const [i, figure] of readMany(directories, files ?? []).entries())
-      figures.set(`${key}\0${directories[i]}`, figure)
+    const files = key === '' ? unifiedFiles : legacyFiles.filter((file) => controllerOf(file) === key)
+    const directories = files.length > 0 ? groups.flatMap((paths) => paths.directories[key] ?? []) : []
+    for (const [i, text] of readMany(directories, files).entries()) texts.set(`${key}\0${directories[i]}`, text)
   }
   return groups.map((paths) => {
     const at = (key: string, file: string) => {
       const directory = paths.directories[key]
-      return directory === undefined ? undefined : figures.get(`${key}\0${directory}`)?.(file)?.trimEnd()
+      return directory === undefined ? undefined : texts.get(`${key}\0${directory}`)?.(file)?.trimEnd()
     }
     return parseLimits((file) => at('', file) ?? readLegacy(file, at))
   })

@@ -63,7 +63,7 @@ function describe(
     ...(sample.memory === undefined
       ? []
       : [
-          section('memory', shortSize(sample.memory), 'memory', number(sample.memoryMax)),
+          section('memory', shortSize(sample.memory), 'memory', number(sample[limitOf(memoryRow)!.name])),
           ...known([
             ['  limit', limitLine(sample, memoryRow)],
             ...figureLines('memory', sample),
