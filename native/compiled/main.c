@@ -229,7 +229,7 @@ static int start(const struct compiled *c, const struct call *call, const char *
 		return refuse_call(file, "memory", (long)program);
 	size = fill_program(c->program, c->program_length, call, program, room);
 	if (size < 0)
-		return refuse(file, "its program cannot be read", "compile it again");
+		return refuse(file, "its program cannot be read", "compile the file again");
 	if (!(c->flags & QUIET))
 		warn_of_outer_limits();
 	signals = hold_signals();
@@ -289,11 +289,11 @@ static int run(int argc, char **argv, char **environment)
 		return refuse_call(file, "opening /proc/self/exe", err);
 	err = open_compiled(bytes, size, &c);
 	if (err == -ENOEXEC)
-		return refuse(file, "no program stands at its end: it was cut short or stripped", "copy it again, or compile it again");
+		return refuse(file, "the compiled program at the end of this file is missing: the file was truncated or stripped", "copy or compile the file again");
 	if (err == -EILSEQ)
-		return refuse(file, "it is damaged: its bytes are not those that were written", "copy it again, or compile it again");
+		return refuse(file, "it is damaged: its bytes are not those that were written", "copy or compile the file again");
 	if (err)
-		return refuse(file, "its program is of another version of hutch", "compile it again");
+		return refuse(file, "its program is of another version of hutch", "compile the file again");
 	call.flags = c.flags;
 	if (argc == 2 && same(argv[1], "--hutch-explain")) {
 		print(1, c.explained);

@@ -33,7 +33,7 @@ void say_word(const struct story *s, enum word word, const char *first, const ch
 	say_values(s, word, (const char *const[SLOTS]){ first, second, ending, "", "" });
 }
 
-/* Describes how the program ended. `when` precedes this after an event that did not cause the end. */
+/* Sets end->words to a description of the end, such as "sh exited with status 1". `when` is put before it. */
 static void describe_end(const struct story *s, struct end *end, const char *when)
 {
 	char room[32];

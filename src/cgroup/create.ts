@@ -155,7 +155,7 @@ export function enableControllers(
 
 /**
  * Returns true if the group contains processes, which prevent enabling controllers. Returns false for the real root of a v2 tree, which may
- * have both.
+ * have processes and controlled children.
  */
 export function isPopulated(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.type') !== undefined && readWords(directory, 'cgroup.procs').length > 0

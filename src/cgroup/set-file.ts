@@ -130,7 +130,7 @@ export function planWrites(paths: GroupPaths, file: string, value: string): File
   const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
-  // v1 limits memory, and memory and swap together: setting one limit of v2 must keep the other
+  // v1 has no limit of swap alone: the present memory.max is needed to compute that of memory and swap, but is not written
   const kept = 'memory.max as it is'
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
   const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)

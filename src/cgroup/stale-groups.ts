@@ -15,7 +15,7 @@ export function isJobGroup(path: string): boolean {
 
 /**
  * Returns true if a directory is in the group of a running job that root started. The name proves nothing, because any user can choose it.
- * But only root can hold a lock as root.
+ * But the lock belongs to the user who holds it, and only root can hold it as root.
  */
 export function isRootsJobGroup(directory: string): boolean {
   const parts = directory.split('/')

@@ -44,7 +44,10 @@ export const flags: FlagTable = {
     help: 'The executable to write. An existing file is replaced.',
     complete: 'file',
   },
-  'pass-args': { common: true, help: 'Pass arguments of the call on to the command, after its own.' },
+  'pass-args': {
+    common: true,
+    help: 'Pass the arguments of each start on to the command, after the command’s own arguments.',
+  },
   ...Object.fromEntries(Object.entries(runFlags).filter(([name]) => !Object.hasOwn(live, name))),
   json: { common: true, help: 'Print the file and its size as one line of JSON.' },
 }

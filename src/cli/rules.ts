@@ -29,7 +29,7 @@ const file: FlagTable = {
 
 const verbs: { [verb: string]: [summary: string, command: Command] } = {
   apply: [
-    'Move the processes that run now, or those named, once',
+    'Move the running processes, or those that are named, once',
     {
       words: '[PID…]',
       flags: {

@@ -305,7 +305,10 @@ function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
   return Object.fromEntries(Object.entries(found).filter(([, limit]) => limit !== undefined))
 }
 
-/** Returns the words for a program that exists on the host but not in the job's root; the slot is its path on the host. */
+/**
+ * Returns the words for a program that exists on the host but not in the job's root. A slot in them stands for the program's path on the
+ * host.
+ */
 function notInside({ argv, spec }: Plan): string {
   const path = `/${groupPlaceholder}`
   const { headline, remedy } = explainExecFailure({

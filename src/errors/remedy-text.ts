@@ -55,22 +55,22 @@ export function text(strings: TemplateStringsArray, ...inner: readonly RemedyTex
   })
 }
 
-/** Returns a way that only front ends with this option of a run offer. */
+/** Returns a way to solve a problem that only front ends with this option of a run offer. */
 export function withOption(words: string, option: string, value?: string): Way {
   return { words, option, value }
 }
 
-/** Returns a way that only drop-in commands with this option offer. */
+/** Returns a way to solve a problem that only drop-in commands with this option offer. */
 export function withToolOption(words: string, option: string): Way {
   return { words, option, ofTool: true }
 }
 
-/** Returns the words of a way that requires root, or undefined if this process is already root. */
+/** Returns the words of a solution that requires root, or undefined if this process is already root. */
 export function asRoot(words = 'run as root'): string | undefined {
   return process.geteuid?.() === 0 ? undefined : words
 }
 
-/** Joins the ways that a front end offers. If it offers none of them, only the last text is used. */
+/** Joins the ways to solve a problem that a front end offers. If it offers none of them, only the last text is used. */
 export function oneOf(ways: readonly Way[], otherwise: string): RemedyText {
   return [{ ways, otherwise }]
 }

@@ -221,7 +221,7 @@ test('a damaged file says so', async () => {
     truncateSync(broken, bytes.length - less)
     const { status, stderr } = await collect(broken, [])
     expect(status).toBe(125)
-    expect(stderr).toContain('it was cut short or stripped')
+    expect(stderr).toContain('the file was truncated or stripped')
   }
 })
 

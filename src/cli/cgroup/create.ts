@@ -41,12 +41,14 @@ export const command: Command = {
       help: 'Controllers to enable.',
       default: 'cpu,io,memory,pids, if the host has them',
     },
-    parent: { value: 'GROUP', help: 'Create the group below this one.' },
+    parent: { value: 'GROUP', help: 'Create the group below this group.' },
     owner: {
       value: 'USER[:GROUP]',
       help: 'Delegate the group to this user, who can then create groups below it but not change its limits.',
     },
-    evacuate: { help: 'Move the processes of a group above to a leaf group there.' },
+    evacuate: {
+      help: 'If processes in an ancestor prevent the creation, move them to a child group of that ancestor.',
+    },
     json: { help: 'Print the group as JSON: its path and its directories.' },
     'exist-ok': { help: 'If the group exists, set its limits instead of failing.' },
   },

@@ -9,7 +9,7 @@ import { parseSetting } from './assignment.ts'
 
 export const command: Command = {
   flags: {
-    evacuate: { help: 'For cgroup.subtree_control: move processes of the group itself to a leaf group below it.' },
+    evacuate: { help: 'For cgroup.subtree_control: move processes of the group itself to a new child group.' },
     force: { short: 'f', help: 'Allow memory.max below the memory in use, which kills processes.' },
   },
   words: 'GROUP FILE=VALUE…',

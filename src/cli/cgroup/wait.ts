@@ -13,7 +13,7 @@ const interval = 50
 export const command: Command = {
   flags: { timeout: { value: 'TIME', help: 'Stop waiting after this time (10s).' } },
   words: 'GROUP…',
-  details: 'A group that is removed while the command waits counts as empty.',
+  details: 'A group that is removed while hutch waits counts as empty.',
   minWords: 1,
   examples: [['hutch cgroup wait jobs && hutch cgroup rm jobs', 'Remove a group after its last process has ended']],
   statuses: [

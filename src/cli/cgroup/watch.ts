@@ -12,7 +12,7 @@ import type { Command } from '../command.ts'
 
 export const command: Command = {
   flags: {
-    recursive: { short: 'r', help: 'Include the groups below, also those that are created later.' },
+    recursive: { short: 'r', help: 'Include the groups below, also groups that are created later.' },
     pressure: {
       value: 'TRIGGER',
       repeat: true,

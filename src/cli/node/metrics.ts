@@ -19,10 +19,10 @@ const address = '127.0.0.1:9753'
 const flags: FlagTable = {
   listen: {
     value: 'ADDRESS:PORT',
-    help: 'Address for Prometheus, at /metrics; port 0 selects a free port.',
+    help: 'Address at which Prometheus can read /metrics; port 0 selects a free port.',
     default: address,
   },
-  once: { help: 'Print the metrics and end; with --otlp: push them once.' },
+  once: { help: 'Print the metrics and end; with --otlp: push the metrics once.' },
   'open-metrics': { help: 'With --once: print the OpenMetrics format.' },
   otlp: {
     value: 'URL|env',

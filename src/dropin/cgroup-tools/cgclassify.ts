@@ -23,9 +23,9 @@ export const main = toolMain({
   options: {
     g: {
       value: 'CONTROLLERS:PATH',
-      help: 'the group to move them to; can be repeated; /etc/cgrules.conf by default',
+      help: 'the group to move the processes to; can be repeated; /etc/cgrules.conf by default',
     },
-    sticky: { help: 'hutch rules, or cgrulesengd, does not move it from now on' },
+    sticky: { help: 'hutch rules, or cgrulesengd, does not move the process from now on' },
     'cancel-sticky': { help: 'and no longer' },
     ...ignoreDelegated,
     r: { help: 'accepted, without effect: there is no idle process of a scope' },

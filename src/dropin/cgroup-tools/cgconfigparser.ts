@@ -18,10 +18,14 @@ const noDirectory = 1
 export const main = toolMain({
   name,
   usage: ['[OPTIONS] -l FILE | -L DIRECTORY …'],
-  purpose: 'Makes and sets the groups of cgconfig.conf files.',
+  purpose: 'Creates and configures the groups of cgconfig.conf files.',
   options: {
     l: { long: ['load'], value: 'FILE', help: 'load this file; may be repeated' },
-    L: { long: ['load-directory'], value: 'DIRECTORY', help: 'load its *.conf files, in order of their names' },
+    L: {
+      long: ['load-directory'],
+      value: 'DIRECTORY',
+      help: 'load the *.conf files of this directory, in order of their names',
+    },
     ...permissionOptions,
   },
   async run(parsed: ParsedOptions) {

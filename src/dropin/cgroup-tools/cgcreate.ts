@@ -39,7 +39,10 @@ export const main = toolMain({
   usage: ['[OPTIONS] -g CONTROLLERS:PATH [-g …]'],
   purpose: 'Makes control groups.',
   options: {
-    g: { value: 'CONTROLLERS:PATH', help: 'the group, in these hierarchies; can be repeated' },
+    g: {
+      value: 'CONTROLLERS:PATH',
+      help: 'the group to create, in the hierarchies of these controllers; can be repeated',
+    },
     ...permissionOptions,
     ...ignoreDelegated,
     c: { long: ['scope'], help: 'not supported: hutch run creates systemd scopes' },

@@ -18,7 +18,7 @@ export const main = toolMain({
     'Runs a command in control groups. The command replaces cgexec, so process id, signals and status are its own.',
   options: {
     g: { value: 'CONTROLLERS:PATH', help: 'the group to join; can be repeated; /etc/cgrules.conf by default' },
-    sticky: { help: 'hutch rules, or cgrulesengd, does not move its children either' },
+    sticky: { help: 'hutch rules, or cgrulesengd, does not move the command’s children either' },
     ...ignoreDelegated,
     r: { help: 'not supported: there is no idle process of a scope to replace' },
   },

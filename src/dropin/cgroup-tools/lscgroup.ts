@@ -13,7 +13,7 @@ import { choose, directoryIn, type Mounted, mountedHierarchies, parseGroupSpec }
 export const main = toolMain({
   name: 'lscgroup',
   usage: ['[[-g] CONTROLLERS:PATH …]'],
-  purpose: 'Lists control groups: all, or those below the ones named.',
+  purpose: 'Lists control groups: all, or the named ones and those below them.',
   options: { g: { value: 'CONTROLLERS:PATH', help: 'the group to begin at; -g may be left out' }, ...ignoreDelegated },
   run(parsed: ParsedOptions) {
     const all = mountedHierarchies(readHost())

@@ -13,10 +13,10 @@ import { type Mounted, mountedHierarchies } from './group-spec.ts'
 export const main = toolMain({
   name: 'lssubsys',
   usage: ['[-imM] [CONTROLLER…]', '-a [-imM]'],
-  purpose: 'Lists controllers: the mounted ones, or those of these names.',
+  purpose: 'Lists controllers: the mounted ones, or those that are named.',
   options: {
-    a: { long: ['all'], help: 'those that are not mounted, too' },
-    i: { long: ['hierarchies'], help: "with the hierarchy's number; v2 is 0" },
+    a: { long: ['all'], help: 'also list controllers that are not mounted' },
+    i: { long: ['hierarchies'], help: 'also print the number of the hierarchy; v2 has 0' },
     m: { long: ['mount-points'], help: 'with the directory where it is mounted' },
     M: { long: ['all-mount-points'], help: 'with all directories where it is mounted' },
   },
