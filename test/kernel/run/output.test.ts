@@ -127,6 +127,19 @@ test('jobs are connected as in a shell', async () => {
   expect(() => endless.pipe(first)).toThrow(expect.objectContaining({ code: 'OPTION_CONFLICT' }))
 })
 
+test('arbitrary bytes pass through a pipe of jobs', { timeout: 120_000 }, async () => {
+  await assert(
+    asyncProperty(chunks, async (pieces) => {
+      const first = await start('cat', { input: Readable.from(pieces), isolate: 'none' })
+      const second = first.pipe(await start('cat', { isolate: 'none' }))
+      const got = []
+      for await (const chunk of second.stdout!) got.push(chunk)
+      expect(Buffer.concat(got)).toEqual(Buffer.concat(pieces))
+    }),
+    { numRuns: Math.ceil(runs / 3) },
+  )
+})
+
 test('the lines of a job come as they are written, also those of both streams', async () => {
   const lines = []
   const job = await start('sh', ['-c', 'printf "a\\n\\nb\\303\\251\\377\\r\\nlast"'])
