@@ -302,16 +302,14 @@ static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 
 	if (!self)
 		return NULL;
-	if (!err)
-		err = open_instance(env, self);
-	if (!err)
-		err = trigger_open(&self->reactor, where, file, argument, &id);
+	err = err ?: open_instance(env, self);
+	err = err ?: trigger_open(&self->reactor, where, file, argument, &id);
 	if (!err && self->active++ == 0)
 		napi_ref_threadsafe_function(env, self->reactor.post);
 	return to_number(env, err ? err : (double)id);
 }
 
-/* watchPipe(fd, writes): returns an id or -errno; closeTrigger(id) also closes the descriptor */
+/* watchPipe(fd, writes): returns an id or -errno; closeTrigger(id) of an armed pipe also closes the descriptor */
 static napi_value export_watch_pipe(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -321,25 +319,25 @@ static napi_value export_watch_pipe(napi_env env, napi_callback_info info)
 
 	if (!self)
 		return NULL;
-	if (!err)
-		err = open_instance(env, self);
-	if (!err)
-		err = trigger_watch(&self->reactor, fd, writes, &id);
-	if (!err && self->active++ == 0)
-		napi_ref_threadsafe_function(env, self->reactor.post);
+	err = err ?: open_instance(env, self);
+	err = err ?: trigger_watch(&self->reactor, fd, writes, &id);
 	return to_number(env, err ? err : (double)id);
 }
 
-/* armPipe(id): returns 0 or -errno; when the pipe is ready, one event TRIGGERED follows */
+/* armPipe(id, waits): while something waits, keeps the process alive; when the pipe is ready, one event TRIGGERED follows */
 static napi_value export_arm_pipe(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
+	bool waits;
 	u32 id;
-	int err = read_arguments(env, info, "u", &id);
 
-	if (!self)
-		return NULL;
-	return to_number(env, err ? err : self->opened ? trigger_arm(&self->reactor, id) : -ESRCH);
+	if (!self || read_arguments(env, info, "ub", &id, &waits) || !self->opened)
+		return self ? to_number(env, -ESRCH) : NULL;
+	if (waits && self->active++ == 0)
+		napi_ref_threadsafe_function(env, self->reactor.post);
+	if (!waits && --self->active == 0)
+		napi_unref_threadsafe_function(env, self->reactor.post);
+	return to_number(env, waits ? trigger_arm(&self->reactor, id) : 0);
 }
 
 static napi_value export_close_trigger(napi_env env, napi_callback_info info)

@@ -136,11 +136,14 @@ export interface Native {
   closeTrigger(id: number): number
   /**
    * Watches this process's end of a pipe, and makes it non-blocking; `closeTrigger` also closes it. Returns an id, or
-   * -errno. Until it is closed, it keeps this process running.
+   * -errno.
    */
   watchPipe(fd: number, writes: boolean): number
-  /** Requests one event when the pipe can be read or written, or when its other end is closed. Returns 0 or -errno. */
-  armPipe(id: number): number
+  /**
+   * Requests one event when the pipe can be read or written, or when its other end is closed, and keeps this process
+   * running. Without `waits`, does so no longer. Returns 0 or -errno.
+   */
+  armPipe(id: number, waits: boolean): number
   /** Reads bytes from a descriptor. Returns their number, 0 at the end of the data; or -errno. */
   readSome(fd: number, bytes: Uint8Array): number
   /** Writes bytes to a descriptor. Returns their number; or -errno. */

@@ -90,15 +90,20 @@ function watchPipe(fd: number, writes: boolean) {
   // an event can come without a request, when the other end of the pipe is closed
   watchJob(id, () => {
     const call = ready
+    if (!call) return
     ready = undefined
-    call?.()
+    addon.armPipe(id, false)
+    call()
   })
   return {
+    // like Node's, a pipe keeps the process alive only while a read or a write waits for it
     whenReady(call: () => void): void {
       ready = call
-      addon.armPipe(id)
+      addon.armPipe(id, true)
     },
     close(error: Error | null, done: (error: Error | null) => void): void {
+      // closeTrigger expects a pipe that keeps the process alive
+      if (!ready) addon.armPipe(id, true)
       ready = undefined
       unwatchJob(id)
       addon.closeTrigger(id)

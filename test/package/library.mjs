@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every runtime must do with the installed package: node library.mjs [COUNT]. Each check is a line of the output; an error ends it with 1.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { isMainThread, Worker } from 'node:worker_threads'
 import { Cgroup, createPool, HutchError, run, start } from 'hutch'
@@ -43,6 +44,12 @@ const checks = {
     const job = await start('yes')
     job.stdout.destroy()
     assert.equal((await job.result).signal, 'SIGPIPE')
+  },
+  async 'open streams of a job that has ended do not keep the process running'() {
+    const script = "import('hutch').then(async ({ start }) => (await start('true')).result)"
+    const { deno } = process.versions
+    const { status } = spawnSync(process.execPath, [...(deno ? ['eval'] : ['-e']), script], { timeout: 20_000 })
+    assert.equal(status, 0)
   },
   async 'writing to a job that has ended is an error of the stream'() {
     const job = await start('true')

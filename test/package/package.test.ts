@@ -61,6 +61,9 @@ test('npx hutch tour passes without a compiler', () => {
   expect([status, output.match(/^.*✗.*$/gm)]).toEqual([0, null])
 })
 
+/** The output of library.mjs. */
+const allChecks = /^(ok: .*\n){14}$/
+
 const runtimes: readonly (Runtime | 'node 20')[] = process.env.RUNTIMES
   ? ['node 22', 'node 26', 'bun 1.4', 'deno 2']
   : ['node 20', 'node 24']
@@ -69,7 +72,7 @@ test.for(runtimes)('import and require: %s', (name) => {
   const program = name === 'node 20' ? process.execPath : fetchRuntime(name)
   const start = name === 'deno 2' ? ['run', '-A'] : []
   const imported = installed.call(program, [...start, 'library.mjs', process.env.RUNTIMES ? '200' : '10'])
-  expect(imported).toEqual({ status: 0, output: expect.stringMatching(/^(ok: .*\n){13}$/) })
+  expect(imported).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
   const script = `const { run } = require('hutch')
 import('hutch').then(async (library) => console.log(library.run === run, (await run('echo', ['required'])).stdout))`
   writeFileSync(`${installed.folder}/require.cjs`, script)
@@ -155,12 +158,22 @@ run('sh', ['-c', 'echo $$; hutch hog 10M; exit 3'], { limits }).then(look)
   ])
 })
 
-test('musl: the addon finds all of its functions in a process with musl', () => {
-  const addon = `${root()}/prebuilt/linux-x64/hutch.node`
-  const names = execFileSync('nm', ['-D', '-u', addon], { encoding: 'utf8' }).match(/\bnapi_\w+/g) ?? []
-  expect(names.length).toBeGreaterThan(20)
-  writeFileSync(`${installed.folder}/stubs.c`, names.map((name) => `void ${name}(void) {}`).join('\n'))
-  const host = `${installed.folder}/musl-host`
-  execFileSync('musl-gcc', ['-rdynamic', '-o', host, 'test/package/musl-host.c', `${installed.folder}/stubs.c`])
-  expect(installed.call(host, [addon])).toEqual({ status: 0, output: 'loaded\n' })
+/** Makes the folder of libraries that Bun for musl needs. */
+function linkMuslLibraries(): string {
+  const folder = `${installed.folder}/musl`
+  mkdirSync(folder)
+  symlinkSync('/lib/ld-musl-x86_64.so.1', `${folder}/libc.musl-x86_64.so.1`)
+  for (const name of ['libstdc++.so.6', 'libgcc_s.so.1'])
+    symlinkSync(`/usr/lib/x86_64-linux-gnu/${name}`, `${folder}/${name}`)
+  const shim = ['-shared', '-fPIC', '-o', `${folder}/ld-linux-x86-64.so.2`, 'test/package/musl-shim.c']
+  execFileSync('musl-gcc', shim)
+  return folder
+}
+
+test('musl: the library runs in Bun for musl', () => {
+  const bun = fetchRuntime('bun 1.4 for musl')
+  const interpreter = execFileSync('readelf', ['-l', bun], { encoding: 'utf8' })
+  expect(interpreter).toContain('interpreter: /lib/ld-musl-x86_64.so.1')
+  const args = [`LD_LIBRARY_PATH=${linkMuslLibraries()}`, bun, 'library.mjs', '10']
+  expect(installed.call('env', args)).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
 })

