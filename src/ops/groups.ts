@@ -3,7 +3,7 @@
 import { shellWord } from '../text/quote.ts'
 import { fileName, row } from './row.ts'
 
-/** How long a group lives; native/wire/program.h describes each value. */
+/** How long a group exists: values of a field of the operation that creates it. native/wire/program.h describes each value. */
 export const lifetimes = { job: 0, shared: 1, container: 2 } as const
 
 export const groupOps = {

@@ -68,8 +68,8 @@ export function dropinNames(
 }
 
 /**
- * Makes the names for a command or tool with these flags. Other limits are named by their kernel file, and other options with
- * `hutch run` before them.
+ * Returns the names of options for a command or tool that has these flags. A limit without a flag is named by its
+ * kernel file. Any other option is named with `hutch run` before it.
  */
 export function commandNames(flags: { readonly [flag: string]: unknown }): OptionNames {
   return dropinNames({}, (key, value) => {

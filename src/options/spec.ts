@@ -15,7 +15,7 @@ import type { Sysctl } from './sysctl-option.ts'
 /** The front end that produced the Spec; errors use its names for options. */
 export type SpecFrontendName = 'cli' | 'library'
 
-/** A group outside of the job's own lifetime, in one hierarchy. */
+/** A control group in one hierarchy. The job uses it but does not own it. */
 export interface GroupPlace {
   /** Controller of a v1 hierarchy, or '' for the v2 tree. */
   controller: string
@@ -23,8 +23,9 @@ export interface GroupPlace {
 }
 
 /**
- * The groups of a run that hutch does not name itself. A named group of lifetime `container` stays after the command's end, and no clean-up
- * removes it. `enter` names existing groups, which keep their limits, and outlive the command.
+ * Control groups whose names the caller chooses. With the lifetime `container`, the group stays after the command's
+ * end, and no clean-up removes it. `enter` lists existing groups for the command to enter. They keep their limits and
+ * also stay.
  */
 type JobGroup = { name: string; lifetime: 'job' | 'container' } | { enter: readonly GroupPlace[] }
 
@@ -71,13 +72,13 @@ export interface Spec extends NamespaceSpec, BudgetSpec {
   killAfterMs: number
   /** Number of the signal that is sent at the timeout, before SIGKILL. */
   stopSignal: number
-  /** The job's group. By default hutch names it, and removes it at the end. */
+  /** The control group of the job. By default hutch chooses its name, and removes it at the job's end. */
   group?: JobGroup
-  /** False if the command lives on when its parent ends. True by default. */
+  /** False if the command continues to run when its parent process ends. True by default. */
   dieWithParent?: false
   /**
-   * `'nobody'` if no operation follows the start in this process: another process runs the program of compileRest. By default this process
-   * runs them.
+   * `'nobody'` if this process runs no operations after the start. Another process then runs the program that
+   * compileRest returns. By default this process runs them.
    */
   rest?: 'nobody'
   /** Control group below which the job's group is created, relative to the cgroup mount. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plan → what follows the start: watches, the wait, figures, removal. Also compiles these as the program of another process. Pure.
+// Compiles the operations of a Plan that follow the command's start: watches, the wait, reading figures, and removing
+// groups. Can also compile them as a program for another process. Pure.
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
 import { pidsLevelFile } from '../cgroup/pids.ts'
@@ -17,8 +18,9 @@ interface RunningProcess {
 }
 
 /**
- * Compiles the rest of a plan whose `rest` is `'nobody'`, for another process. That process takes over the command, waits for its end and
- * reads the figures. `removes` ends what is left in the groups, and removes them; otherwise a container's group stays.
+ * Compiles a program for another process, from a plan whose `rest` is `'nobody'`. That process takes over the command,
+ * waits for its end and reads the figures. With `removes`, it also kills the processes left in the groups and removes
+ * the groups. Otherwise the groups stay, as for a container.
  */
 export function compileRest(plan: Plan, process: RunningProcess, removes = !keepsGroup(plan.spec)): Program {
   const adopt: Op = { op: 'adopt', ...process, origin: 'run' }
@@ -26,14 +28,15 @@ export function compileRest(plan: Plan, process: RunningProcess, removes = !keep
   return { outer: [adopt, ...watches, ...waitOps(plan), ...endOps(plan, removes)], inner: [] }
 }
 
-/** Returns true if the job's group stays at its end. */
+/** Returns true if the job's group stays after the job's end. */
 export function keepsGroup({ group }: Spec): boolean {
   return group !== undefined && 'name' in group && group.lifetime === 'container'
 }
 
 /**
- * Returns the reads of memory events above the job's groups, before and after the run. An increase shows which group
- * reached its limit. v1 has no such events, so the figures of its ancestors are read only if a kill must be explained.
+ * Returns the operations that read the memory events of the groups above the job's, before and after the run. An
+ * increase shows which group reached its limit. v1 has no such events, so its figures are read only if a kill must be
+ * explained.
  */
 export function levelReads({ layout, groups, ancestors }: Plan): Op[] {
   if (layout === 'v2') return ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
@@ -41,7 +44,10 @@ export function levelReads({ layout, groups, ancestors }: Plan): Op[] {
   return ancestors.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
 }
 
-/** Returns the operations up to the wait. The child is already running, and does not wait for them. */
+/**
+ * Returns the operations from the start of the child up to the wait for its end. The child runs already, and does not
+ * wait for them.
+ */
 export function waitOps(plan: Plan): Op[] {
   const { groups, spec } = plan
   const limit: Op[] =
@@ -72,7 +78,10 @@ export function waitOps(plan: Plan): Op[] {
   ]
 }
 
-/** Returns the operations after the command's end. `removes` ends what is left in the groups, and removes them. */
+/**
+ * Returns the operations after the command's end. With `removes`, they kill the processes left in the job's groups and
+ * remove the groups.
+ */
 export function endOps(plan: Plan, removes: boolean): Op[] {
   const { groups, layout } = plan
   const ops: Op[] = []

@@ -42,7 +42,10 @@ export interface PlannedGroup {
   inherit?: { [file: string]: string }
 }
 
-/** Groups of a run: those to create, existing ones to enter, and limits above. */
+/**
+ * The control groups of a run: groups to create, existing groups to enter, and limits of groups that contain the caller
+ * but not the job.
+ */
 export interface Groups {
   groups: PlannedGroup[]
   entered: readonly GroupPlace[]
@@ -58,7 +61,7 @@ export function groupName(host: Host, serial: number): string {
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
 }
 
-/** Plans the groups of a run. @throws CGROUP_*, OPTION_CONFLICT */
+/** Plans which groups a run creates or enters. @throws CGROUP_*, OPTION_CONFLICT */
 export function planGroups(spec: Spec, facts: PlanFacts, devices: readonly LegacyWrite[]): Groups {
   if (spec.group && 'enter' in spec.group)
     return { groups: [], entered: enteredGroups(spec, spec.group.enter), outer: [] }
@@ -67,22 +70,22 @@ export function planGroups(spec: Spec, facts: PlanFacts, devices: readonly Legac
   return { ...planned, entered: [] }
 }
 
-/** Returns existing groups to enter. They keep their limits and devices. */
+/** Returns the existing groups for the command to enter. Their limits and devices are not changed. */
 function enteredGroups(spec: Spec, places: readonly GroupPlace[]): readonly GroupPlace[] {
   const needs = needsOf(spec) || (limitsDevices(spec) && originOf(spec))
   if (!needs) return places
   throw fail('OPTION_CONFLICT', {
     name: needs,
-    why: 'an existing group, which other processes share, is entered',
+    why: 'the command enters an existing group, which other processes may share',
     remedy: `leave it out, or change the group: hutch cgroup set ${shellWord(places[0]?.directory ?? '')} FILE=VALUE`,
   })
 }
 
-/** Returns the directory of the job's group below a parent. */
+/** Returns the directory of the job's group, which is below `parent`. */
 function groupDirectory({ group }: Spec, { directory }: Parent, { host, serial }: PlanFacts): string {
   if (!group || !('name' in group)) return `${directory}/${groupName(host, serial)}`
   const { name } = group
-  // the clean-up decides by the shape of the name which groups it may remove
+  // refuse a name of the form that the clean-up of stale groups uses to decide what it may remove
   const why = /[/\0\n]|^\.{0,2}$/.test(name)
     ? 'not a file name'
     : isJobGroup(name)

@@ -185,8 +185,9 @@ function deviceMeans({ host, parents, mayFilter }: PlanFacts): 'v1' | 'v2' | 'no
 }
 
 /**
- * Refuses a command that nobody watches if it would end with this process. A job's group does not keep it. The lock of the group is free
- * when this process has ended, so a clean-up ends what is in the group.
+ * Refuses a command that this process does not watch, if the command would end with this process. A job's own group is
+ * not kept: its lock is free once this process has ended. The clean-up of a later hutch then kills the processes in the
+ * group.
  */
 function refuseLoose(
   { rest, group, dieWithParent, seccompReport, learn }: Spec,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides which namespaces a start clones, and which processes of hutch-init stay. Used by the compilers of a plan; pure.
+// Decides which namespaces clone3 creates, and whether hutch-init keeps running. Used by the compilers of a plan; pure.
 import { isKernelFrom } from '../host/host.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import { specFrontends } from '../options/frontends.ts'

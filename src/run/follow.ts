@@ -29,7 +29,7 @@ export interface Following {
   reads?: true
   /** The whole standard input of the job. */
   input?: Input | undefined
-  /** What is written to descriptors 3, 4, … of the command, by number. */
+  /** The inputs that are written to descriptors 3, 4, … of the command, by number. */
   inputs?: readonly (Input | undefined)[]
   /** Starts to connect the job's network. Calls `failed` with the reason if that fails. */
   connect?: (failed: (error: unknown) => void) => Connecting | undefined

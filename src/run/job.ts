@@ -46,7 +46,10 @@ export class Job {
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
-  /** All streams by number: `stdin`, `stdout`, `stderr`, then those of descriptors 3, 4, … in the option `stdio`. Null for no pipe. */
+  /**
+   * All streams of the job by number: `stdin`, `stdout`, `stderr`, then descriptors 3, 4, … in the option `stdio`. Null
+   * for a stream that is not a pipe.
+   */
   readonly stdio: readonly (Writable | Readable | Duplex | null)[]
   /** Resolves when all processes of the job have ended and its groups are removed. Rejects only if hutch itself failed. */
   readonly result: Promise<Result>
@@ -370,7 +373,7 @@ export function visible(
   }
 }
 
-/** Ends the streams to a job to which no caller can write: stdin, and descriptors 3, 4, … */
+/** Ends those input streams of the job (stdin, and descriptors 3, 4, …) that no caller can write to. */
 export function endWriting({ stdin, stdio }: Job): void {
   stdin?.end()
   for (const stream of stdio.slice(3)) if (stream && 'end' in stream) stream.end()

@@ -118,8 +118,8 @@ export interface LaunchHooks {
 }
 
 /**
- * Starts the job. `stdio` are descriptors, at least three; -1 means /dev/null, or closed above the standard streams.
- * @throws HutchError, with nothing left behind
+ * Starts the job. `stdio` lists at least three descriptors. -1 means /dev/null for stdin, stdout and stderr, and a
+ * closed descriptor for 3, 4 and so on. @throws HutchError, with nothing left behind
  */
 export function launch(requested: Spec, stdio: readonly number[], { recompile, filter }: LaunchHooks = {}): Launched {
   const addon = watchedNative()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the rest of a program that another process started (plan/compile-rest.ts): waits for the command, reads the figures, removes groups.
+// Runs the operations that follow the start of a command that another process started (plan/compile-rest.ts). Waits for
+// the command, reads the figures and removes groups.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { type Op, type Program, rowOf } from '../ops/ops.ts'
@@ -7,23 +8,23 @@ import { decodeFigures, encodeProgram } from '../ops/wire.ts'
 import { decodeRefusal, endStatus } from '../system/events.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 
-/** The end of a command that another process started. */
+/** How a command ended that another process started. */
 interface RestEnd {
-  /** Wait status; undefined if this process is not the command's parent. */
+  /** The command's wait status; undefined if this process is not the command's parent. */
   status: number | undefined
-  /** The files that were read, by the step of the program. */
+  /** Contents of the files that the program read, by the index of its operation. */
   figures: Map<number, string>
 }
 
-/** A command that this process has taken over. */
+/** A running command that this process has taken over from the process that started it. */
 interface Adopted {
-  /** Resolves after the last operation of the program. */
+  /** Resolves when the last operation of the program has run. */
   end: Promise<RestEnd>
-  /** Sends a signal to all its processes. Returns false if it has ended. */
+  /** Sends a signal to all processes of the command. Returns false if the command has ended. */
   signal: (number: number) => boolean
 }
 
-/** Takes over a command, by a program of compileRest. @throws STEP_REFUSED, also if the command has ended already */
+/** Takes over a running command with a program from compileRest. @throws STEP_REFUSED, also if the command has already ended */
 export function runRest(program: Program): Adopted {
   const addon = watchedNative()
   const [job, step, errno = 0] = addon.launch(encodeProgram(program), Int32Array.of(-1, -1, -1))

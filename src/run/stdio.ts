@@ -15,16 +15,16 @@ import { type Duplex, promisify, Readable, type Writable } from '../system/strea
  */
 export type StreamEnd = 'pipe' | 'input' | 'output' | 'inherit' | 'ignore' | number
 
-/** Number of a stream: standard streams come first. */
+/** Number of the standard streams: stdin, stdout and stderr. They precede the streams for descriptors 3 and above. */
 const standard = 3
 
 /** The descriptors of a job's standard streams. */
 export interface Ends {
   /** This process's ends of the pipes; -1 for a stream that has no pipe. */
   ours: number[]
-  /** The command's streams; -1 means /dev/null, or closed above the standard streams. */
+  /** The command's descriptors. -1 means /dev/null for stdin, stdout and stderr, and a closed descriptor for 3, 4 and so on. */
   theirs: number[]
-  /** The request for each stream. */
+  /** What the caller requested for each stream. */
   kinds: readonly StreamEnd[]
   /** Descriptors that the command inherits, and that this process must close after the start. */
   opened: number[]
@@ -95,7 +95,7 @@ export interface Streams {
   stdin: Writable | null
   stdout: Readable | null
   stderr: Readable | null
-  /** Streams 3, 4, …: null for a stream without a pipe. */
+  /** The streams for descriptors 3, 4 and so on; null for a descriptor that is not a pipe. */
   more: (Duplex | Readable | Writable | null)[]
   /** Resolves when all output has been written to its destination. Rejects if a write failed. */
   poured: Promise<unknown> | undefined

@@ -202,11 +202,11 @@ export interface Native {
   callName(number: number): string
   /** Creates a pipe. Returns [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
-  /** Returns both ends of a connection, close-on-exec; or [-errno]. */
+  /** Creates a connection (socketpair). Returns its two ends, both close-on-exec; or [-errno]. */
   socketPair(): [number, number?]
-  /** Returns another close-on-exec descriptor of the same file, or -errno. */
+  /** Duplicates a descriptor. Returns the new descriptor, which is close-on-exec; or -errno. */
   duplicate(fd: number): number
-  /** Tells the other end of a connection that no more data follows. Returns 0 or -errno. */
+  /** Ends writing to a connection: the other end then reads an end of file. Returns 0 or -errno. */
   endWriting(fd: number): number
 }
 

@@ -46,15 +46,16 @@ export function writePipe(fd: number): Writable {
   }
   return new Writable({
     write: (chunk, _encoding, done) => write(chunk, done),
-    // refused for a pipe, whose reader sees the end when it is closed
+    // this fails for a pipe, whose reader sees the end when the pipe is closed
     final: (done) => (native().endWriting(fd), done()),
     destroy: pipe.close,
   })
 }
 
 /**
- * Returns a stream that reads from and writes to our end of a connection, and owns it. Reading and writing have a descriptor each: a
- * command that reads no more does not end what it has written. As with stdin, what it does not read is discarded.
+ * Returns a stream that reads from and writes to this process's end of a connection, and closes it at the end. Reading
+ * and writing use separate descriptors, so that output is complete even if the command stops reading. Data that the
+ * command does not read is discarded, as for stdin.
  */
 export function connectionStream(fd: number): Duplex {
   const copy = native().duplicate(fd)
@@ -73,7 +74,7 @@ export function connectionStream(fd: number): Duplex {
   })
   input.on('data', (chunk) => stream.push(chunk) || input.pause())
   input.once('end', () => stream.push(null))
-  // ECONNRESET: the command ended before it had read everything
+  // ECONNRESET means that the command ended before it had read everything
   input.once('error', (error: NodeJS.ErrnoException) =>
     error.code === 'ECONNRESET' ? stream.push(null) : stream.destroy(error),
   )

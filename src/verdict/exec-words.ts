@@ -66,9 +66,9 @@ export const allow = {
     ({ cli: ['--seccomp', 'default'], library: ["seccomp: 'default'"], bwrap: [], tool: [] })[frontend],
   /** A user can pass on only capabilities that hutch itself has. */
   capabilities: {
-    cli: 'allow them with --cap-add, if hutch has them itself; or ',
-    bwrap: 'allow them with --cap-add, if hutch has them itself; or ',
-    library: 'allow them with capAdd, if this process has them itself; or ',
+    cli: 'allow the capabilities with --cap-add, if hutch has them; or ',
+    bwrap: 'allow the capabilities with --cap-add, if hutch has them; or ',
+    library: 'allow the capabilities with capAdd, if this process has them; or ',
     tool: '',
   },
   stack: (frontend: Frontend, size: number): string[] =>

@@ -14,7 +14,7 @@ export function spareMemory(): number {
 
 /** Share of the available memory to use as the limit; the rest is left for other programs. */
 const share = 0.5
-/** Share of an ancestor's limit to use as the limit; the rest is left for the other groups below that ancestor. */
+/** Share of an ancestor's limit that the job's new limit may take. The rest is left for the other groups below that ancestor. */
 const belowAbove = 0.9
 /** Minimum ratio of the new limit to the old limit; a smaller increase would not help. */
 const minRatio = 1.25

@@ -49,7 +49,7 @@ export interface StreamCounts {
   stdout?: number
   stderr?: number
   all?: number
-  /** Descriptor 3 is `fd3`. */
+  /** Number of descriptor 3, and so on with further names of this form. */
   [descriptor: `fd${number}`]: number
 }
 

@@ -27,7 +27,7 @@ interface DashboardOptions {
   /** True if users of the page may change limits, and freeze and kill groups. */
   allowChanges: boolean
   page: Page
-  /** Names of options in errors. */
+  /** How errors name options. */
   names: OptionNames
 }
 

@@ -19,7 +19,10 @@ interface Part {
   y1: number
 }
 
-/** A divided rectangle. d3-hierarchy stores the arrangement of the parts in it, and uses that again. */
+/**
+ * A rectangle divided into parts. d3-hierarchy stores the arrangement of the parts in this object, and keeps it when
+ * their sizes change.
+ */
 interface Division {
   children: Part[]
   value: number
@@ -56,7 +59,7 @@ export function makeTreemap(): Treemap {
   }
 }
 
-/** Heavier parts come first. Equal weights are sorted by name. */
+/** Creates the parts of a group. Heavier parts come first, and parts of equal weight are sorted by name. */
 function makeDivision(weights: ReadonlyMap<string, number>, rest: number): Division {
   const part = (name: string | undefined, value: number) => ({ name, value, x0: 0, y0: 0, x1: 0, y1: 0 })
   const children = [...weights]
