@@ -26,7 +26,9 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 	int fd, err;
 
 	note_target(target);
-	err = attach_new_name(mount_fd, target, directory);
+	err = in_part(PART_ATTRIBUTES, propagate(mount_fd));
+	if (err >= 0)
+		err = attach_new_name(mount_fd, target, directory);
 	if (err <= 0) {
 		sys(__NR_close, mount_fd);
 		return err;

@@ -94,6 +94,11 @@ void keep(int mount_fd, const char *path, int holds);
 int op_open_root(struct cursor *c);
 int op_pivot_root(struct cursor *c);
 
+/* init/propagation.c: mounts that are exchanged with others */
+
+int propagate(int mount_fd);
+int op_set_propagation(struct cursor *c);
+
 /* init/attach.c: mounts attached to the root */
 
 int copy_tree(const char *source, u32 recursive);

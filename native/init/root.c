@@ -316,6 +316,8 @@ int op_open_root(struct cursor *c)
 	if (err <= 0)
 		return in_part(PART_SOURCE, err < 0 ? err : -ENOTDIR);
 	err = set_attributes(fd, attributes, 1);
+	if (err >= 0)
+		err = propagate(fd);
 	if (err < 0)
 		return in_part(PART_ATTRIBUTES, err);
 	err = sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);

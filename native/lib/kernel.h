@@ -63,6 +63,8 @@
 
 /* mount.h, statvfs.h, magic.h */
 #define K_MS_BIND 0x1000
+#define K_MS_PRIVATE 0x40000
+#define K_MS_SHARED 0x100000
 #define K_MNT_DETACH 2
 #define K_ST_NOEXEC 8
 #define K_PROC_SUPER_MAGIC 0x9fa0

@@ -64,6 +64,7 @@
 	X(46, coverPath, op_cover_path, "path:string readOnly:u32") \
 	X(47, pivotRoot, op_pivot_root, "stays:u32") \
 	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
+	X(48, setPropagation, op_set_propagation, "type:u32 recursive:u32") \
 	X(64, awaitMaps, op_await_maps, "") \
 	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
 	X(66, stayOutside, op_stay_outside, "signal:u32") \

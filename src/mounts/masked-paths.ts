@@ -47,8 +47,20 @@ export const deviceLinks: readonly [name: string, to: string][] = [
   ['stderr', '/proc/self/fd/2'],
 ]
 
-/** Paths that a job cannot see or write by default. The option `unmask` makes one accessible, as the kernel provides it. */
-export const coveredPaths: readonly string[] = [
-  ...[...maskedProc, ...readOnlyProc].map(([path]) => `/proc/${path}`),
-  ...maskedSys.map(([path]) => `/sys/${path}`),
+const below = (directory: string, list: typeof maskedProc) => list.map(([path]) => ({ path: `${directory}/${path}` }))
+
+/** Paths that are hidden by default from a job with its own root. */
+export const defaultMaskedPaths: readonly { path: string }[] = [
+  ...below('/proc', maskedProc),
+  ...below('/sys', maskedSys),
 ]
+
+/** Paths that are read-only by default. */
+export const defaultReadonlyPaths: readonly { path: string }[] = below('/proc', readOnlyProc)
+
+/** Paths that `unmask` can leave as the kernel shows them. */
+export const coveredPaths: readonly string[] = [
+  ...below('/proc', maskedProc),
+  ...defaultReadonlyPaths,
+  ...below('/sys', maskedSys),
+].map(({ path }) => path)

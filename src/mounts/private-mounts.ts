@@ -5,15 +5,15 @@ import type { Op } from '../ops/ops.ts'
 
 /**
  * Returns the operation that stops mount events between the job and the host, in both directions (mount_namespaces(7),
- * propagation). It must be the first mount operation.
+ * propagation). With `receives`, mounts of the host still reach the job. It must be the first mount operation.
  */
-export function privatePropagation(origin: string): Op {
+export function privatePropagation(origin: string, receives = false): Op {
   return {
     op: 'mount',
     source: '',
     target: '/',
     type: '',
-    flags: mountFlags.rec + mountFlags.private,
+    flags: mountFlags.rec + (receives ? mountFlags.slave : mountFlags.private),
     data: '',
     origin,
   }

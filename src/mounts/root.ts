@@ -3,36 +3,66 @@
 // comments give the reason for each position. Pure.
 
 import type { NamespaceKind } from '../namespaces/namespace.ts'
-import { mountAttributes } from '../ops/mount-flags.ts'
+import { mountAttributes, mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
-import { deviceLinks, devices, maskedProc, maskedSys, readOnlyProc } from './masked-paths.ts'
+import { isBelow } from '../text/paths.ts'
+import { defaultMaskedPaths, defaultReadonlyPaths, deviceLinks, devices } from './masked-paths.ts'
 
-/**
- * A requested mount. The source is a path on the host, the target a path in the job. `typed` is the option's value as
- * the user typed it. `absent` are attributes that the source's mount must not have.
- */
-export type Mount = { target: string; attributes: number; origin: string; typed?: string } & (
-  | {
-      kind: 'volume'
-      source: string
-      recursive: boolean
-      absent?: number
-      /**
-       * Whether the volume's ids are mapped: true if the option requests it, 'sandbox' for the writable volumes of a
-       * sandbox started by root.
-       */
-      idmap?: true | 'sandbox'
-      ifThere?: boolean
-      /**
-       * Why the command in a sandbox started by root cannot write the volume. 'owner': another user owns it. 'filter':
-       * the seccomp filter is not the sandbox's own.
-       */
-      closed?: 'owner' | 'filter'
-      owner?: number
-    }
-  | { kind: 'tmpfs'; options: string[] }
-  | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
-)
+type PropagationType = 'private' | 'slave' | 'shared' | 'unbindable'
+type Propagation = PropagationType | `r${PropagationType}`
+
+/** A mount in the job's root. Mounts are made in the order of their list; options for mounts are parsed to this form. */
+export interface Mount {
+  /** `bind` for a copy of a tree of the host; otherwise a type of file system, such as tmpfs, overlay or proc. */
+  type: string
+  /** Path on the host for `bind`; otherwise ''. */
+  source: string
+  /**
+   * Path in the job, resolved inside its root. A target without a leading "/" is relative to the new file system that
+   * was mounted last at an absolute target.
+   */
+  target: string
+  /** Attributes of mount_setattr(2), see ops/mount-flags.ts. */
+  flags: number
+  /**
+   * Options of the file system, as `KEY=VALUE` or `KEY`. An overlay has `lowerdir=` once for each layer, the top layer
+   * first. With `volatile`, its changes are discarded.
+   */
+  data: string[]
+  /**
+   * Exchange of later mounts with the host, see mount_namespaces(7); `r` includes the mounts below. `private` by
+   * default. A `shared` mount gets a peer group of its own.
+   */
+  propagation?: Propagation
+  origin: string
+  /** The option's value as the user typed it. */
+  typed?: string
+  /** False if the target must not lead through a symbolic link of the image. Only for new file systems. */
+  links?: false
+  /** For `bind`: true if the mounts below the source are copied too. */
+  recursive?: boolean
+  /** For `bind`: attributes that the source's mount must not have. */
+  absent?: number
+  /**
+   * Whether the ids of a `bind` mount are mapped: true if the option requests it. 'sandbox' stands for the writable
+   * volumes of a sandbox started by root.
+   */
+  idmap?: true | 'sandbox'
+  /** True if the mount is left out when its source does not exist. */
+  ifThere?: boolean
+  /**
+   * Why the command in a sandbox started by root cannot write the volume. 'owner': another user owns it. 'filter': the
+   * seccomp filter is not the sandbox's own.
+   */
+  closed?: 'owner' | 'filter'
+  owner?: number
+}
+
+/** An absolute path in the job, and the option that masks it; the option of its mount by default. */
+export interface MaskedPath {
+  path: string
+  origin?: string
+}
 
 /** The root directory that a job requests. Without `directory`, the job uses the host's root. */
 export interface Root {
@@ -44,10 +74,14 @@ export interface Root {
   mounts: Mount[]
   /** Read-only files with a text from hutch, which are mounted last. */
   texts?: { target: string; text: string; origin: string; required?: boolean }[]
-  /** Paths in the job to hide, if the mounts contain them. */
-  hides?: { path: string; origin: string }[]
-  /** Paths below /proc and /sys that the job may use as on the host; each is one of `coveredPaths`. */
-  unmask?: readonly string[]
+  /** False if `mounts` is complete: hutch adds no /proc, /sys and /dev, and keeps the order of the list. */
+  standard?: false
+  /**
+   * Paths to hide, and paths to make read-only; missing ones are ignored. By default the lists of masked-paths.ts. A
+   * path in a proc or sysfs of the list is masked right after that mount, so later mounts can be on top.
+   */
+  maskedPaths?: readonly MaskedPath[]
+  readonlyPaths?: readonly MaskedPath[]
   /** Devices that are mounted, each with the requested access. */
   devices: { path: string; access: string; origin: string }[]
 }
@@ -60,13 +94,12 @@ const { ro, nosuid, nodev, noexec } = mountAttributes
  */
 export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): Op[] {
   const own = root.directory !== undefined
-  const dev = root.dev || own
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   // true if the root starts as an empty tmpfs that only this job uses
-  const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.kind === 'tmpfs')
-  const late = root.mounts.filter((mount) => isLate(mount.target))
-  const isCovered = (path: string) => !root.unmask?.includes(path)
+  const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.type === 'tmpfs')
   return [
+    // copies of the host's mounts are slaves then, as they are
+    ...(receivesMounts(root) ? [setPropagation('rprivate', origin)] : []),
     // the root becomes read-only first, so that volumes mounted later keep their own mode
     {
       op: 'openRoot',
@@ -76,16 +109,9 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
       makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
       origin,
     },
-    ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
-    ...(root.hides ?? []).map(({ path, origin }): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
-    // after the user's mounts, so that a symbolic link in the image cannot make one of them cover the real /proc or /sys
-    ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
-      ? procOps(own ? 'rootfs' : 'isolate', isCovered)
-      : []),
-    ...(own ? sysOps(isolate, 'rootfs', isCovered) : []),
-    ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
-    // mounts that the user requested inside /proc, /sys and /dev
-    ...late.map(mountOp),
+    ...arrangeSteps(root, isolate, joinsPid).flatMap((step) =>
+      'op' in step ? [step] : [...propagated(step), ...masksIn(root, step)],
+    ),
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0, required: text.required ? 1 : 0 }),
     ),
@@ -94,98 +120,126 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
   ]
 }
 
+/** Returns true if mounts that the host makes later can appear in the job. */
+export function receivesMounts(root: Root | undefined): boolean {
+  return root?.mounts.some(({ propagation = '' }) => propagation.endsWith('slave')) ?? false
+}
+
+function setPropagation(propagation: Propagation, origin: string): Op {
+  const recursive = Number(/^r/.test(propagation))
+  const type = mountFlags[propagation.slice(recursive) as PropagationType]
+  return { op: 'setPropagation', type, recursive, origin }
+}
+
+/** Returns the operations of a mount. The next mounts are private again. */
+function propagated(mount: Mount): Op[] {
+  const { propagation, origin } = mount
+  if (!propagation) return [mountOp(mount)]
+  return [setPropagation(propagation, origin), mountOp(mount), setPropagation('rprivate', origin)]
+}
+
+/** Returns the mounts in their order, with the operations between them. */
+function arrangeSteps(root: Root, isolate: readonly NamespaceKind[], joinsPid: boolean): (Mount | Op)[] {
+  if (root.standard === false) return [...root.mounts, ...otherMasks(root, (path) => !isMountedBy(root, path))]
+  const own = root.directory !== undefined
+  const late = root.mounts.filter((mount) => isLate(mount.target))
+  return [
+    ...root.mounts.filter((mount) => !late.includes(mount)),
+    // those below /proc and /sys follow the mounts that hutch adds; without these, they would hide the host's
+    ...otherMasks(root, (path) => !/^\/(proc|sys)\//.test(path)),
+    // after the user's mounts, so that a symbolic link in the image cannot make one of them cover the real /proc or /sys
+    ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
+      ? [fileSystem('proc', '/proc', [], nosuid + nodev + noexec, own ? 'rootfs' : 'isolate')]
+      : []),
+    ...(own ? [sysMount(isolate, 'rootfs')] : []),
+    ...(root.dev || own ? deviceSteps(isolate, root.dev ? 'dev' : 'rootfs') : []),
+    // mounts that the user requested inside /proc, /sys and /dev
+    ...late,
+  ]
+}
+
 function isLate(target: string): boolean {
   return /^\/(proc|sys|dev)(\/|$)/.test(target)
 }
 
+/** Returns true for a mount of the kernel's files, in which the image has no links. */
+function isKernelMount({ type, target }: Mount): boolean {
+  return type === 'proc' || type === 'sysfs' || (type === 'bind' && target === '/sys')
+}
+
+function isMountedBy(root: Root, path: string): boolean {
+  return root.mounts.some((mount) => isKernelMount(mount) && isBelow(path, mount.target))
+}
+
+/** Returns the operations that mask paths in a mount. In a new file system the paths are relative to it, which is faster. */
+function masksIn(root: Root, mount: Mount): Op[] {
+  if (!isKernelMount(mount)) return []
+  const { target, type } = mount
+  const cover = (list: readonly MaskedPath[], readOnly: number) =>
+    list
+      .filter(({ path }) => path !== target && isBelow(path, target))
+      .map(
+        ({ path, origin = mount.origin }): Op => ({
+          op: 'coverPath',
+          path: type === 'bind' ? path : path.slice(target.length + 1),
+          readOnly,
+          origin,
+        }),
+      )
+  return [...cover(root.readonlyPaths ?? defaultReadonlyPaths, 1), ...cover(root.maskedPaths ?? defaultMaskedPaths, 0)]
+}
+
+/** Returns the operations that mask the paths for which `which` is true. */
+function otherMasks(root: Root, which: (path: string) => boolean): Op[] {
+  const cover = (list: readonly MaskedPath[] | undefined, readOnly: number) =>
+    (list ?? [])
+      .filter(({ path }) => which(path))
+      .map(({ path, origin = 'rootfs' }): Op => ({ op: 'coverPath', path, readOnly, origin }))
+  return [...cover(root.readonlyPaths, 1), ...cover(root.maskedPaths, 0)]
+}
+
 function mountOp(mount: Mount): Op {
-  const { target, attributes, origin } = mount
-  switch (mount.kind) {
-    case 'volume':
-      // a mount with mapped ids was made outside the namespace, because only there can ids be mapped
-      if (mount.idmap) return { op: 'attachSent', source: mount.source, target, origin }
-      return {
-        op: 'attachTree',
-        source: mount.source,
-        target,
-        attributes,
-        absent: mount.absent ?? 0,
-        recursive: mount.recursive ? 1 : 0,
-        origin,
-      }
-    case 'tmpfs':
-      return { op: 'attachNew', type: 'tmpfs', options: mount.options, target, attributes, links: 1, origin }
-    case 'overlay': {
-      const { lower, upper, work } = mount
-      return { op: 'attachOverlay', lower, upper, work, target, attributes, drops: mount.drops ? 1 : 0, origin }
-    }
+  const { type, source, target, flags: attributes, data, origin } = mount
+  // a mount with mapped ids was made outside the namespace, because only there can ids be mapped
+  if (type === 'bind' && mount.idmap) return { op: 'attachSent', source, target, origin }
+  if (type === 'bind') {
+    const [absent, recursive] = [mount.absent ?? 0, mount.recursive ? 1 : 0]
+    return { op: 'attachTree', source, target, attributes, absent, recursive, origin }
   }
+  if (type === 'overlay') return { op: 'attachOverlay', ...overlayLayers(data), target, attributes, origin }
+  return { op: 'attachNew', type, options: data, target, attributes, links: mount.links === false ? 0 : 1, origin }
 }
 
-/**
- * Returns the operations that mount /proc. The ones that hide paths in it follow directly, because their paths are
- * relative to the file system mounted last.
- */
-function procOps(origin: string, isCovered: (path: string) => boolean): Op[] {
-  const below = (list: typeof maskedProc) => list.filter(([path]) => isCovered(`/proc/${path}`))
-  return [
-    {
-      op: 'attachNew',
-      type: 'proc',
-      options: [],
-      target: '/proc',
-      attributes: nosuid + nodev + noexec,
-      links: 0,
-      origin,
-    },
-    ...below(readOnlyProc).map(([path]): Op => ({ op: 'coverPath', path, readOnly: 1, origin })),
-    ...below(maskedProc).map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
-  ]
+function overlayLayers(data: readonly string[]) {
+  const values = (key: string) =>
+    data.filter((option) => option.startsWith(`${key}=`)).map((option) => option.slice(key.length + 1))
+  const [[upper = ''], [work = '']] = [values('upperdir'), values('workdir')]
+  return { lower: values('lowerdir'), upper, work, drops: data.includes('volatile') ? 1 : 0 }
 }
 
-function sysOps(isolate: readonly string[], origin: string, isCovered: (path: string) => boolean): Op[] {
-  const masked = maskedSys.filter(([path]) => isCovered(`/sys/${path}`))
-  const attributes = ro + nosuid + nodev + noexec
+/** Returns a new file system whose target must not lead through a link of the image. */
+function fileSystem(type: string, target: string, data: string[], flags: number, origin: string): Mount {
+  return { type, source: '', target, data, flags, origin, links: false }
+}
+
+function sysMount(isolate: readonly string[], origin: string): Mount {
+  const flags = ro + nosuid + nodev + noexec
   // a new sysfs shows the current network namespace, and the kernel lets only that namespace's owner mount it
   if (isolate.includes('user') && !isolate.includes('net'))
-    return [
-      { op: 'attachTree', source: '/sys', target: '/sys', attributes, absent: 0, recursive: 1, origin },
-      ...masked.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
-    ]
-  return [
-    { op: 'attachNew', type: 'sysfs', options: [], target: '/sys', attributes, links: 0, origin },
-    ...masked.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
-  ]
+    return { type: 'bind', source: '/sys', target: '/sys', flags, data: [], recursive: true, origin }
+  return fileSystem('sysfs', '/sys', [], flags, origin)
 }
 
-function deviceOps(isolate: readonly NamespaceKind[], origin: string): Op[] {
-  const inside = (type: string, target: string, options: string[], attributes: number): Op => ({
-    op: 'attachNew',
-    type,
-    options,
-    target,
-    attributes,
-    links: 0,
-    origin,
-  })
+function deviceSteps(isolate: readonly NamespaceKind[], origin: string): (Mount | Op)[] {
+  const flags = nosuid + noexec
   return [
-    inside('tmpfs', '/dev', ['mode=0755', 'size=65536k'], nosuid + noexec),
-    ...devices.map(
-      (name): Op => ({
-        op: 'attachTree',
-        source: `/dev/${name}`,
-        target: name,
-        attributes: nosuid + noexec,
-        absent: 0,
-        recursive: 0,
-        origin,
-      }),
-    ),
+    fileSystem('tmpfs', '/dev', ['mode=0755', 'size=65536k'], flags, origin),
+    ...devices.map((name): Mount => ({ type: 'bind', source: `/dev/${name}`, target: name, flags, data: [], origin })),
     ...deviceLinks.map(([name, to]): Op => ({ op: 'makeLink', name, to, origin })),
-    { op: 'attachTerminal', target: 'console', attributes: nosuid + noexec, origin },
-    inside('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], nosuid + noexec),
-    inside('tmpfs', 'shm', ['mode=1777', 'size=64m'], nosuid + nodev + noexec),
+    { op: 'attachTerminal', target: 'console', attributes: flags, origin },
+    fileSystem('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], flags, origin),
+    fileSystem('tmpfs', 'shm', ['mode=1777', 'size=64m'], flags + nodev, origin),
     // message queues belong to the ipc namespace: without a new one, this would show the host's queues
-    ...(isolate.includes('ipc') ? [inside('mqueue', 'mqueue', [], nosuid + nodev + noexec)] : []),
+    ...(isolate.includes('ipc') ? [fileSystem('mqueue', 'mqueue', [], flags + nodev, origin)] : []),
   ]
 }

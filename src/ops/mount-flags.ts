@@ -7,7 +7,10 @@ export const mountFlags = {
   nodev: 0x4,
   noexec: 0x8,
   rec: 0x4000,
+  unbindable: 0x2_0000,
   private: 0x4_0000,
+  slave: 0x8_0000,
+  shared: 0x10_0000,
 } as const
 
 /** Attributes of a mount, with the kernel's values (MOUNT_ATTR_* of mount_setattr(2)). */

@@ -37,6 +37,15 @@ export const mountOps = {
     }),
     mount: {},
   }),
+  setPropagation: row({
+    code: 48,
+    call: 'mount_setattr',
+    fields: { type: 'u32', recursive: 'u32' },
+    explain: ({ type, recursive }) => {
+      const name = Object.entries(mountFlags).find(([, flag]) => flag === type)?.[0]
+      return { words: `make the next mounts ${name}${recursive ? ', with those below them' : ''}`, shell: '' }
+    },
+  }),
   attachTree: row({
     code: 42,
     call: 'move_mount',

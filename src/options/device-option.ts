@@ -45,13 +45,14 @@ function parseDevice(word: unknown, origin: string): Device {
  * replaced later, the new device is still refused, because it is not in the list of allowed devices.
  */
 export function deviceMount({ path, inside, origin }: Device): Mount {
-  const attributes = mountAttributes.nosuid + mountAttributes.noexec
+  const flags = mountAttributes.nosuid + mountAttributes.noexec
   return {
-    kind: 'volume',
+    type: 'bind',
     source: path,
     target: inside,
+    flags,
+    data: [],
     recursive: false,
-    attributes,
     absent: mountAttributes.nodev,
     origin,
   }

@@ -61,7 +61,13 @@ const kinds = {
     shape: 'LOWER[:LOWER…]:DST[:ro], or with :upper=DIR,work=DIR',
   },
 } as const
-type Kind = keyof typeof kinds
+/** Word of the option for a mount. */
+export type MountKind = keyof typeof kinds
+
+/** Returns the word of the option that makes a mount of this type. */
+export function optionOfMount({ type }: Mount): MountKind {
+  return type === 'bind' ? 'volume' : (type as MountKind)
+}
 
 /** Maximum number of layers: hutch passes the layers to overlayfs as one text, which must be shorter than 256 bytes. */
 const maxLayers = 10
@@ -73,11 +79,11 @@ export function parseMounts(list: unknown, frontend: 'cli' | 'library'): Mount[]
     const [kind = '', word, more] = typeof entry === 'object' && entry !== null ? Object.entries(entry).flat() : []
     if (!Object.hasOwn(kinds, kind) || more !== undefined)
       throw invalid(`mounts[${i}]`, entry, 'not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
-    return parseMount(kind as Kind, word, specFrontends[frontend].nameMount(kind, i))
+    return parseMount(kind as MountKind, word, specFrontends[frontend].nameMount(kind, i))
   })
 }
 
-function parseMount(kind: Kind, word: unknown, origin: string): Mount {
+function parseMount(kind: MountKind, word: unknown, origin: string): Mount {
   const refuse = (why: string) => invalid(origin, word, why, kinds[kind].shape)
   if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('not a string without NUL')
   const parts = splitPaths(word)
@@ -88,16 +94,25 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
   const { attributes, absent, values, flags } = readOptions(kind, words, origin)
-  const base = { target, attributes, origin, typed: word }
+  const base = { target, flags: attributes, origin, typed: word }
   if (kind === 'volume') {
     const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
-    return { ...base, kind, source: parts[0]!, recursive, ...(absent > 0 && { absent }), ...(idmap && { idmap }) }
+    return {
+      ...base,
+      type: 'bind',
+      source: parts[0]!,
+      data: [],
+      recursive,
+      ...(absent > 0 && { absent }),
+      ...(idmap && { idmap }),
+    }
   }
   if (kind === 'tmpfs')
     return {
       ...base,
-      kind,
-      options: [
+      type: 'tmpfs',
+      source: '',
+      data: [
         `mode=${values.mode ?? '1777'}`,
         ...['size', 'nr_inodes'].flatMap((key) => (values[key] ? [`${key}=${values[key]}`] : [])),
       ],
@@ -108,10 +123,15 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (parts.length > maxLayers) throw refuse(`these are more than ${maxLayers} layers`)
   const drops = upper === '' && !(attributes & ro)
   if (!drops && upper === '' && parts.length < 2) throw refuse('a read-only overlay needs two layers')
-  return { ...base, kind, lower: parts, upper, work, drops }
+  const data = [
+    ...parts.map((layer) => `lowerdir=${layer}`),
+    ...(upper === '' ? [] : [`upperdir=${upper}`, `workdir=${work}`]),
+    ...(drops ? ['volatile'] : []),
+  ]
+  return { ...base, type: 'overlay', source: '', data }
 }
 
-function readOptions(kind: Kind, words: string, origin: string) {
+function readOptions(kind: MountKind, words: string, origin: string) {
   // a tmpfs is noexec by default, as with Docker; the option exec changes that
   let attributes: number = nosuid + nodev + (kind === 'tmpfs' ? noexec : 0)
   let absent = 0
@@ -141,7 +161,7 @@ function readOptions(kind: Kind, words: string, origin: string) {
 }
 
 /** Returns the option's value with its target replaced. */
-export function withTarget(kind: Mount['kind'], typed: string, target: string): string {
+export function withTarget(kind: MountKind, typed: string, target: string): string {
   const parts = splitPaths(typed)
   const hasOptions = parts.length > (kind === 'tmpfs' ? 1 : 2) && !parts.at(-1)!.startsWith('/')
   const options = hasOptions ? [parts.pop()!] : []

@@ -4,8 +4,8 @@
 
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors/errors.ts'
-import { coveredPaths } from '../mounts/masked-paths.ts'
-import type { Root } from '../mounts/root.ts'
+import { coveredPaths, defaultMaskedPaths, defaultReadonlyPaths } from '../mounts/masked-paths.ts'
+import type { MaskedPath, Root } from '../mounts/root.ts'
 import { parseSignalWord } from '../system/signals.ts'
 import { parseDuration } from '../text/units.ts'
 import { resolveAliases } from './aliases.ts'
@@ -280,6 +280,8 @@ function parseRoot(
       remedy: `leave this option out, or add ${optionName('rootfs', frontend)} or ${optionName('sandbox', frontend)}`,
     })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
+  const { masked, texts } =
+    sandboxed?.hostname === undefined ? {} : hideHostName(sandboxed.hostname, preset, named, frontend)
   return {
     ...(directory !== undefined && { directory }),
     // with the sandbox preset, a tmpfs covers this directory and becomes read-only after the mounts in it
@@ -287,9 +289,18 @@ function parseRoot(
     readOnly,
     dev: dev || devices.length > 0,
     mounts: [...mounts, ...devices.map(deviceMount)],
-    ...(unmask && { unmask }),
+    ...maskPaths(unmask, masked),
     devices,
-    ...(sandboxed?.hostname !== undefined && hideHostName(sandboxed.hostname, preset, named, frontend)),
+    ...(texts && { texts }),
+  }
+}
+
+/** Returns the lists of paths to mask if they differ from the default ones: without those of `unmask`, and with `more`. */
+function maskPaths(unmask: readonly string[] = [], more: readonly MaskedPath[] = []): Partial<Root> {
+  const stays = ({ path }: MaskedPath) => !unmask.includes(path)
+  return {
+    ...(unmask.length + more.length > 0 && { maskedPaths: [...defaultMaskedPaths.filter(stays), ...more] }),
+    ...(unmask.length > 0 && { readonlyPaths: defaultReadonlyPaths.filter(stays) }),
   }
 }
 

@@ -3,7 +3,7 @@
 // preset's. Called by options.ts; pure.
 
 import { fail } from '../errors/errors.ts'
-import type { Mount, Root } from '../mounts/root.ts'
+import type { MaskedPath, Mount, Root } from '../mounts/root.ts'
 import { specFrontends } from './frontends.ts'
 import { parseMounts } from './mount-options.ts'
 import { optionName } from './names.ts'
@@ -124,7 +124,7 @@ function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[
   return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], frontend).map((mount) => ({
     ...mount,
     origin,
-    ...(mount.kind === 'volume' && { ifThere: true }),
+    ...(mount.type === 'bind' && { ifThere: true }),
   }))
 }
 
@@ -134,13 +134,13 @@ export function hideHostName(
   preset: Mount[],
   named: Mount[],
   frontend: SpecFrontendName,
-): Pick<Root, 'hides' | 'texts'> {
+): { masked?: MaskedPath[]; texts?: Root['texts'] } {
   if (!preset.some((mount) => mount.target === '/etc')) return {}
   const origin = optionName('sandbox', frontend)
   const { path, text } = sandboxHosts
   const free = (target: string) => !named.some((mount) => mount.target === target)
   return {
-    hides: sandboxHides.filter(free).map((hidden) => ({ path: hidden, origin })),
+    masked: sandboxHides.filter(free).map((hidden) => ({ path: hidden, origin })),
     texts: free(path) ? [{ target: path, text: text(hostname), origin }] : [],
   }
 }

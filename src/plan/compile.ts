@@ -2,7 +2,7 @@
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
 import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
-import { rootOps } from '../mounts/root.ts'
+import { receivesMounts, rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
 import { lifetimes } from '../ops/groups.ts'
@@ -138,11 +138,9 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
 function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
   return inner.flatMap((op): Op[] => {
     if (op.op !== 'attachSent') return []
-    const mount = spec.root!.mounts.find(
-      (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
-    )
-    if (mount?.kind !== 'volume') return []
-    const { source, attributes, absent = 0, recursive, origin } = mount
+    const mount = spec.root!.mounts.find((one) => one.idmap && one.source === op.source && one.target === op.target)
+    if (!mount) return []
+    const { source, flags: attributes, absent = 0, recursive, origin } = mount
     return [{ op: 'sendMapped', source, attributes, absent, recursive: Number(recursive), origin }]
   })
 }
@@ -183,7 +181,7 @@ function compileInner(plan: Plan): Op[] {
   if (connectsFirst) inner.push(...network)
   for (const { path, value } of spec.sysctls)
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
-  if (has('mount')) inner.push(privatePropagation('isolate'))
+  if (has('mount')) inner.push(privatePropagation('isolate', receivesMounts(spec.root)))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
   // the groups are joined before pivot_root, while their paths still refer to the host
   if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)

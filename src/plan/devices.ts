@@ -25,7 +25,7 @@ function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   const bounding = capabilities?.bounding
   if (root?.directory === undefined || root.devices.length > 0 || joins.length > 0 || bounding === undefined)
     return true
-  if (root.mounts.some(({ attributes }) => !(attributes & mountAttributes.nodev))) return true
+  if (root.mounts.some(({ flags }) => !(flags & mountAttributes.nodev))) return true
   return parseCapabilityMask(bounding.toString(16)).some((one) => !containedCapabilities.includes(one))
 }
 

@@ -143,7 +143,7 @@ export function makePlan(requested: Spec, facts: PlanFacts): Plan {
 
 function withoutAbsent(root: Root | undefined, absent: readonly string[] | undefined): Root | undefined {
   if (!root || !absent || absent.length === 0) return root
-  return { ...root, mounts: root.mounts.filter((mount) => mount.kind !== 'volume' || !isAbsent(mount, absent)) }
+  return { ...root, mounts: root.mounts.filter((mount) => !isAbsent(mount, absent)) }
 }
 
 function isAbsent(mount: { source: string; ifThere?: boolean }, absent: readonly string[]): boolean {
@@ -161,7 +161,7 @@ function keptCapabilities({ capabilities, ids }: Identity, privileges: Privilege
 
 /** Refuses a volume with the option idmap if the job has no new user namespace, or if hutch lacks the privilege for it. */
 function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
-  const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
+  const volume = spec.root?.mounts.find((mount) => mount.idmap)
   if (!volume) return
   const refuse = (why: string, remedy: string) =>
     fail('OPTION_CONFLICT', { name: `${volume.origin} …:idmap`, why, remedy })

@@ -16,8 +16,6 @@ export interface SourceFacts {
   mode: number
 }
 
-type Volume = Extract<Mount, { kind: 'volume' }>
-
 const { ro, nodev } = mountAttributes
 const writableByOthers = 0o002
 
@@ -25,11 +23,9 @@ const writableByOthers = 0o002
  * Returns true if a sandbox's command should be able to write this volume. Volumes with devices are excluded: their ids
  * are never mapped.
  */
-export function isWritableVolume(mount: Mount): mount is Volume {
-  const { attributes } = mount
-  return (
-    mount.kind === 'volume' && !mount.idmap && !mount.ifThere && (attributes & ro) === 0 && (attributes & nodev) !== 0
-  )
+export function isWritableVolume(mount: Mount): boolean {
+  const { flags } = mount
+  return mount.type === 'bind' && !mount.idmap && !mount.ifThere && (flags & ro) === 0 && (flags & nodev) !== 0
 }
 
 /**

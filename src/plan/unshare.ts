@@ -49,9 +49,9 @@ export interface UnshareRequest {
 }
 
 export const propagations = {
-  slave: mountFlags.rec + 0x8_0000,
+  slave: mountFlags.rec + mountFlags.slave,
   private: mountFlags.rec + mountFlags.private,
-  shared: mountFlags.rec + 0x10_0000,
+  shared: mountFlags.rec + mountFlags.shared,
   unchanged: 0,
 } as const
 

@@ -159,9 +159,7 @@ export function launch(requested: Spec, stdio: readonly number[], { recompile, f
 }
 
 function findAbsent({ root }: Spec): string[] {
-  return root!.mounts.flatMap((mount) =>
-    mount.kind === 'volume' && mount.ifThere && !existsSync(encodePath(mount.source)) ? [mount.source] : [],
-  )
+  return root!.mounts.flatMap((mount) => (mount.ifThere && !existsSync(encodePath(mount.source)) ? [mount.source] : []))
 }
 
 function findSources({ root }: Spec): Map<string, SourceFacts> {

@@ -5,7 +5,7 @@
 import { hostPath } from '../mounts/host-path.ts'
 import type { Mount } from '../mounts/root.ts'
 import type { Op } from '../ops/ops.ts'
-import { withTarget } from '../options/mount-options.ts'
+import { optionOfMount, withTarget } from '../options/mount-options.ts'
 import type { Plan } from '../plan/plan.ts'
 import { fileConstants, statSync } from '../system/files.ts'
 import { accessSync, errnoName } from '../system/native.ts'
@@ -290,7 +290,7 @@ export function targetWords(state: TargetState, context: TargetContext): Words |
       if (frontend === 'bwrap') return bwrapOption(op, origin, path)
       return typed?.typed === undefined
         ? undefined
-        : { kind: typed.kind, word: withTarget(typed.kind, typed.typed, path) }
+        : { kind: optionOfMount(typed), word: withTarget(optionOfMount(typed), typed.typed, path) }
     },
     outside,
     ownRoot: root?.op === 'openRoot' && root.source !== '/' && outside(parent) === hostPath([root], parent),

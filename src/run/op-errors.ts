@@ -105,7 +105,7 @@ function explain(
 
 function isMappedBySandbox(source: string, { spec }: Plan): boolean {
   const mounts = spec.root?.mounts ?? []
-  return mounts.some((mount) => mount.kind === 'volume' && mount.idmap === 'sandbox' && mount.source === source)
+  return mounts.some((mount) => mount.idmap === 'sandbox' && mount.source === source)
 }
 
 /** Explains why a sandbox started by root cannot write a volume: the file system does not support mapping the ids of its files. */

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Formats mount options for pasting, in the form of each front end. Called by run/mount-target.ts; pure.
 
-import type { Mount } from '../mounts/root.ts'
 import type { Op } from '../ops/ops.ts'
-import { escapePath } from '../options/mount-options.ts'
+import { escapePath, type MountKind } from '../options/mount-options.ts'
 import { pasteable } from './exec-words.ts'
 
 /** Front ends that have options for mounts in a job's root. */
 export type MountFrontend = 'cli' | 'library' | 'bwrap'
 
 /** A mount option: its kind and value, or the arguments of bwrap. */
-export type MountWords = { kind: Mount['kind']; word: string } | readonly string[]
+export type MountWords = { kind: MountKind; word: string } | readonly string[]
 
 /**
  * Formats the options in the given order, such as `--overlay /etc:/etc --volume data:/etc/data` or `mounts: [{ volume: 'data:/etc/data'

@@ -39,8 +39,8 @@ export function possibleFigures(ended: Ended): Figure[] {
 
 /** Returns the host paths that the job can write through a mount. */
 function writtenPaths(mount: Mount): string[] {
-  if (mount.kind === 'overlay') return [mount.upper]
-  return mount.kind === 'volume' && !(mount.attributes & mountAttributes.ro) ? [mount.source] : []
+  if (mount.type === 'overlay') return mount.data.flatMap((option) => /^upperdir=(.*)/s.exec(option)?.[1] ?? [])
+  return mount.type === 'bind' && !(mount.flags & mountAttributes.ro) ? [mount.source] : []
 }
 
 /**
@@ -65,7 +65,7 @@ export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
     ['network', isolate.includes('net') && !network],
   ]
   const volumes = (root?.mounts ?? []).flatMap((mount): Figure[] =>
-    mount.kind === 'volume' && mount.closed
+    mount.closed
       ? [
           {
             figure: 'denied',

@@ -20,53 +20,55 @@ const one = (option: unknown) => {
 }
 
 test.each<[MountOption, object]>([
-  [{ volume: '/a:/b' }, { kind: 'volume', source: '/a', target: '/b', attributes: nosuid + nodev, recursive: true }],
+  [{ volume: '/a:/b' }, { type: 'bind', data: [], source: '/a', target: '/b', flags: nosuid + nodev, recursive: true }],
   [
     { volume: 'a:/b/:ro,suid,dev,bind' },
-    { kind: 'volume', source: 'a', target: '/b', attributes: ro, absent: nosuid + nodev, recursive: false },
+    { type: 'bind', data: [], source: 'a', target: '/b', flags: ro, absent: nosuid + nodev, recursive: false },
   ],
   [
     { volume: '/a:/b:ro,rw,noexec' },
-    { kind: 'volume', source: '/a', target: '/b', attributes: nosuid + nodev + noexec, absent: ro, recursive: true },
+    { type: 'bind', data: [], source: '/a', target: '/b', flags: nosuid + nodev + noexec, absent: ro, recursive: true },
   ],
   [
     { volume: 'a\\:b\\c\\\\:/d:rw' },
-    { kind: 'volume', source: 'a:b\\c\\', target: '/d', attributes: nosuid + nodev, absent: ro, recursive: true },
+    { type: 'bind', data: [], source: 'a:b\\c\\', target: '/d', flags: nosuid + nodev, absent: ro, recursive: true },
   ],
   [
     { tmpfs: '//tmp/./x/' },
-    { kind: 'tmpfs', target: '/tmp/x', attributes: nosuid + nodev + noexec, options: ['mode=1777'] },
+    { type: 'tmpfs', source: '', target: '/tmp/x', flags: nosuid + nodev + noexec, data: ['mode=1777'] },
   ],
   [
     { tmpfs: '/tmp:size=1.5M,mode=700,nr_inodes=9,exec' },
-    { kind: 'tmpfs', target: '/tmp', attributes: nosuid + nodev, options: ['mode=700', 'size=1572864', 'nr_inodes=9'] },
+    {
+      type: 'tmpfs',
+      source: '',
+      target: '/tmp',
+      flags: nosuid + nodev,
+      data: ['mode=700', 'size=1572864', 'nr_inodes=9'],
+    },
   ],
   [
     { overlay: '/a:/b:/c' },
     {
-      kind: 'overlay',
-      lower: ['/a', '/b'],
-      upper: '',
-      work: '',
+      type: 'overlay',
+      source: '',
+      data: ['lowerdir=/a', 'lowerdir=/b', 'volatile'],
       target: '/c',
-      attributes: nosuid + nodev,
-      drops: true,
+      flags: nosuid + nodev,
     },
   ],
   [
     { overlay: '/a:/c:upper=u,work=w,suid' },
-    { kind: 'overlay', lower: ['/a'], upper: 'u', work: 'w', target: '/c', attributes: nodev, drops: false },
+    { type: 'overlay', source: '', data: ['lowerdir=/a', 'upperdir=u', 'workdir=w'], target: '/c', flags: nodev },
   ],
   [
     { overlay: '/a:/b:/:ro' },
     {
-      kind: 'overlay',
-      lower: ['/a', '/b'],
-      upper: '',
-      work: '',
+      type: 'overlay',
+      source: '',
+      data: ['lowerdir=/a', 'lowerdir=/b'],
       target: '/',
-      attributes: ro + nosuid + nodev,
-      drops: false,
+      flags: ro + nosuid + nodev,
     },
   ],
 ])('%j is read', (option, mount) => expect(one(option)).toEqual({ ...mount, typed: Object.values(option)[0] }))
