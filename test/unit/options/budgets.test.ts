@@ -4,43 +4,15 @@ import { expect, test } from 'vitest'
 import { explainProgram } from '../../../src/ops/explain.ts'
 import { parseOptions, type RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
-import { conclude } from '../../../src/verdict/conclude.ts'
 import { formatMeta, formatMetaOfFailure } from '../../../src/verdict/isolate-meta.ts'
 import type { Outcome } from '../../../src/verdict/outcome.ts'
 import type { Result } from '../../../src/verdict/result.ts'
+import { end as endOn } from '../ended-job.ts'
 import { hybrid, none, parent, plan, rootless, v1, v2 } from '../hosts.ts'
 
-/** Judges a made-up end on v2: `files` are the texts at the end. */
-function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<string, string> = {}): Result {
-  const made = plan(v2, options)
-  const program = compilePlan(made)
-  const figures = new Map<number, string>()
-  for (const [step, op] of program.outer.entries()) {
-    const key = op.op === 'readFile' ? Object.keys(files).find((name) => op.path.endsWith(name)) : undefined
-    if (key) figures.set(step, files[key]!)
-  }
-  const defaults: Outcome = {
-    durationMs: 1500,
-    commandStatus: 0,
-    ownStatus: 0,
-    killed: false,
-    oomNoticed: false,
-    sent: new Set(),
-    forwarded: new Set(),
-    readLate: () => undefined,
-    spareMemory: () => 8 * 2 ** 30,
-    hostCpus: () => 2,
-    userUsec: 3,
-    systemUsec: 4,
-    maxRss: 0,
-    voluntary: 7,
-    forced: 2,
-    figures,
-    events: [],
-    used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
-  }
-  return conclude(made, program, { ...defaults, ...outcome })
-}
+/** Returns the result of a job on v2. */
+const end = (options: RunOptions, outcome: Partial<Outcome>, files: Record<string, string> = {}): Result =>
+  endOn(v2, options, { voluntary: 7, forced: 2, ...outcome }, files)
 
 const used = (usec: number) => ({ 'cpu.stat': `usage_usec ${usec}\nuser_usec ${usec}\nsystem_usec 0\n` })
 const killed = { commandStatus: -1, ownStatus: 9, killed: true, events: [{ at: 1, kind: 'kill' as const }] }

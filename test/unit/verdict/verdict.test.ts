@@ -2,57 +2,14 @@
 // The verdict in words.
 import { expect, test } from 'vitest'
 import { codes, fail } from '../../../src/errors/errors.ts'
-import type { Host } from '../../../src/host/host.ts'
 import type { RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
 import { explainRefusal } from '../../../src/run/op-errors.ts'
-import { conclude } from '../../../src/verdict/conclude.ts'
 import { formatVerdict } from '../../../src/verdict/format-result.ts'
 import type { Outcome } from '../../../src/verdict/outcome.ts'
 import { isWorthTelling } from '../../../src/verdict/words.ts'
+import { end } from '../ended-job.ts'
 import { hybrid, plan, v1, v2 } from '../hosts.ts'
-
-/** Judges a made-up end: `files` are the texts at the end, `before` those before the start. */
-function end(
-  host: Host,
-  options: RunOptions,
-  outcome: Partial<Outcome>,
-  files: Record<string, string> = {},
-  before: Record<string, string> = {},
-  parent = {},
-) {
-  const made = plan(host, options, parent)
-  const program = compilePlan(made)
-  const spawn = program.outer.findIndex((op) => op.op === 'spawn')
-  const figures = new Map<number, string>()
-  for (const [step, op] of program.outer.entries()) {
-    if (op.op !== 'readFile') continue
-    const texts = step < spawn ? before : files
-    const key = Object.keys(texts).find((name) => op.path.endsWith(name))
-    if (key) figures.set(step, texts[key]!)
-  }
-  const defaults: Outcome = {
-    durationMs: 1500,
-    commandStatus: 0,
-    ownStatus: 0,
-    killed: false,
-    oomNoticed: false,
-    sent: new Set(),
-    forwarded: new Set(),
-    readLate: () => undefined,
-    spareMemory: () => 8 * 2 ** 30,
-    hostCpus: () => 2,
-    userUsec: 3,
-    systemUsec: 4,
-    maxRss: 0,
-    voluntary: 0,
-    forced: 0,
-    figures,
-    used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
-    events: [],
-  }
-  return conclude(made, program, { ...defaults, ...outcome })
-}
 
 const oomKilled = {
   'memory.peak': '52428800\n',
