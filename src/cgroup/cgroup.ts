@@ -22,7 +22,7 @@ import {
   present,
 } from './group-paths.ts'
 import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
-import { checkGroupOptions, fileOfLimit, filesOfLimits, type Limits, type LimitValues } from './limit-words.ts'
+import { checkOptions, fileOfLimit, filesOfLimits, type Limits, type LimitValues } from './limit-words.ts'
 import { parseFileName } from './path.ts'
 import { assignFiles, directoryOf, readFile, type SetOptions } from './set-file.ts'
 import { controllerOf } from './v1/translate.ts'
@@ -45,8 +45,6 @@ export interface CreateOptions {
   /** True if hutch may move processes of an ancestor to a leaf there when they prevent enabling controllers. False by default. */
   evacuate?: boolean
 }
-
-const createKeys: readonly string[] = ['controllers', 'limits', 'files', 'parent', 'mayExist', 'evacuate']
 
 /** Returns cpu.max as a number of CPUs. */
 function cpusOf({ quota, period }: FileValues['cpu.max']): Limit {
@@ -78,7 +76,7 @@ export class Cgroup {
    * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT for options and limits
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
-    checkGroupOptions(options, createKeys, 'Cgroup.create')
+    checkOptions('Cgroup.create', options)
     const host = readHost()
     if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `make the group ${name}` })
     const paths =
@@ -93,7 +91,7 @@ export class Cgroup {
         errno: 'EEXIST',
         remedy: 'open it, or say that it may exist (mayExist: true)',
       })
-    const files = [...filesOfLimits(options.limits ?? {}), ...Object.entries(options.files ?? {})]
+    const files = [...filesOfLimits(options.limits ?? {}, 'Cgroup.create'), ...Object.entries(options.files ?? {})]
     const needed = files
       .filter(([file]) => file.includes('.'))
       .map(([file]) => describeFile(file)?.controller ?? controllerOf(file))
@@ -155,10 +153,10 @@ export class Cgroup {
   async set(what: string | Limits, second?: unknown, third?: SetOptions): Promise<void> {
     const isObject = typeof what === 'object' && what !== null
     const options = (isObject ? (second as SetOptions) : third) ?? {}
-    checkGroupOptions(options, ['force', 'evacuate'], 'Cgroup.set')
+    checkOptions('Cgroup.set', options)
     const isWord = !isObject && fileOfLimit(what) !== what
     const files: [string, unknown][] =
-      isObject || isWord ? filesOfLimits(isObject ? what : { [what]: second }) : [[what, second]]
+      isObject || isWord ? filesOfLimits(isObject ? what : { [what]: second }, 'Cgroup.set') : [[what, second]]
     await assignFiles(this, files, options)
   }
 
@@ -181,7 +179,7 @@ export class Cgroup {
    * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
-    checkGroupOptions(options, ['recursive', 'pressure', 'signal'], 'Cgroup.events')
+    checkOptions('Cgroup.events', options)
     const source = new EventEmitter()
     const close = watchGroups(
       [this],
@@ -304,7 +302,7 @@ export class Cgroup {
    * @throws CGROUP_REFUSED
    */
   async remove(options: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
-    checkGroupOptions(options, ['recursive', 'kill'], 'Cgroup.remove')
+    checkOptions('Cgroup.remove', options)
     const { recursive = false, kill = false } = options
     if (kill) await this.kill()
     await removeGroup(this, recursive)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads statistics of groups, in the same form for v2 and v1. A figure that the host does not report is absent, never 0.
+
+import { fail } from '../errors/errors.ts'
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
 import type { GroupPaths } from './group-paths.ts'
+import { checkOptions } from './limit-words.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts'
@@ -69,7 +72,12 @@ export interface StatsReader {
 }
 
 /** Opens a reader of statistics. It keeps the files open if the process may open that many. */
-export function openStats(groups: readonly GroupPaths[]): StatsReader {
+export function openStats(groups: readonly GroupPaths[]): StatsReader
+export function openStats(groups: readonly GroupPaths[], options?: unknown): StatsReader {
+  if (typeof options === 'object' && options !== null) checkOptions('openStats', options)
+  if (!Array.isArray(groups)) checkOptions('openStats', groups as object)
+  if (!Array.isArray(groups) || !groups.every((group) => Object(group).directories))
+    throw fail('OPTION_INVALID', { name: 'the groups of openStats', value: groups, accepted: 'a list of Cgroups' })
   const parts = figureFiles(groups, statsFiles).map(({ key, members, directories, files }) => ({
     key,
     members,

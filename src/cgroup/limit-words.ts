@@ -49,17 +49,17 @@ export interface LimitValues {
   ioMax: FileValues['io.max']
 }
 
-/** Names of the functions of `Cgroup` that accept options, for errors. */
-type GroupCall = 'Cgroup.create' | 'Cgroup.set' | 'Cgroup.remove' | 'Cgroup.events'
+/** Functions of this room and of systemd/ that accept options, or refuse them. */
+type CheckedCall = 'Cgroup.create' | 'Cgroup.set' | 'Cgroup.remove' | 'Cgroup.events' | 'openStats' | 'enterScope'
 
 /** Functions of the option table that control groups need. */
 interface LimitTable {
   /** Returns the kernel file of a limit, such as memory.max for `memory`; undefined for other names. */
   fileOf(word: string): string | undefined
   /** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
-  parse(limits: object): [file: string, value: unknown][]
+  parse(limits: object, call: 'Cgroup.create' | 'Cgroup.set'): [file: string, value: unknown][]
   /** @throws OPTION_UNKNOWN */
-  refuseUnknown(options: object, known: readonly string[], call: GroupCall): void
+  refuseUnknown(call: CheckedCall, options: object): void
 }
 
 let table: LimitTable | undefined
@@ -75,11 +75,11 @@ export function fileOfLimit(name: string): string {
 }
 
 /** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
-export function filesOfLimits(limits: object): [file: string, value: unknown][] {
-  return table?.parse(limits) ?? Object.entries(limits)
+export function filesOfLimits(limits: object, call: 'Cgroup.create' | 'Cgroup.set'): [file: string, value: unknown][] {
+  return table?.parse(limits, call) ?? Object.entries(limits)
 }
 
-/** @throws OPTION_UNKNOWN */
-export function checkGroupOptions(options: object, known: readonly string[], call: GroupCall): void {
-  table?.refuseUnknown(options, known, call)
+/** Refuses options that the function does not have. @throws OPTION_UNKNOWN */
+export function checkOptions(call: CheckedCall, options: object): void {
+  table?.refuseUnknown(call, options)
 }

@@ -57,7 +57,7 @@ interface Hierarchy {
  */
 export function openSampler(host: Host = readHost()): Sampler {
   // check the type, because a caller may pass an object with options, such as an interval
-  if (typeof host !== 'object' || !('layout' in host)) refuseUnknown(host, [], '', 'option', 'openSampler')
+  if (typeof host !== 'object' || !('layout' in host)) refuseUnknown('openSampler', host)
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
   const hierarchies = findSources(host).map((source): Hierarchy => {
     const alone = openFollowed(source.files)

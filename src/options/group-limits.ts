@@ -9,6 +9,10 @@ import { refuseUnknown } from './unknown-option.ts'
 
 provideLimitTable({
   fileOf: (word) => (Object.hasOwn(limitRowOf, word) ? limitRowOf[word as LimitKey].file : undefined),
-  parse: (limits) => parseLimits(limits as Limits, 'library', formatFile).map(({ file, value }) => [file, value]),
-  refuseUnknown: (options, known, call) => refuseUnknown(options, known, '', 'option', call),
+  parse: (limits, call) => {
+    const name = call === 'Cgroup.set' ? '' : 'limits'
+    const writes = parseLimits(limits as Limits, 'library', formatFile, undefined, { call, name })
+    return writes.map(({ file, value }) => [file, value])
+  },
+  refuseUnknown,
 })

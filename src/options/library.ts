@@ -2,7 +2,6 @@
 // Lists the options that only the library has, about streams and results: one row for each, with type and parser. Pure.
 import { fail } from '../errors/errors.ts'
 import { parseSize } from '../text/units.ts'
-import { runOptionKeys } from './table.ts'
 
 /** The calls that start a job. */
 export type StartCall = 'run' | 'start' | 'pool.run'
@@ -105,16 +104,6 @@ export function splitArguments<O extends object>(
     value: second,
     accepted: `a list of arguments, then options: ${call}('ls', ['-l'], options)`,
   })
-}
-
-/** Returns the names of all options that `run` or `start` accepts. */
-export function callKeys(call: 'run' | 'start'): readonly string[] {
-  return keysOf[call]
-}
-
-const keysOf = {
-  run: [...runOptionKeys, ...ownKeys('run')],
-  start: [...runOptionKeys, ...ownKeys('start')],
 }
 
 /** Returns the names of the options that only this call of the library has, without the job's own options. */

@@ -6,6 +6,7 @@ import type { FileReader } from '../cgroup/format-file.ts'
 import type { Limits } from '../cgroup/limit-words.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
+import type { LibraryCall } from './calls.ts'
 import { specFrontends } from './frontends.ts'
 import { optionName } from './names.ts'
 import type { RunOptions } from './options.ts'
@@ -24,15 +25,22 @@ export function fileOf(word: string): string {
   return limitRowOf[word as LimitKey]?.file ?? word
 }
 
+/** Where limits are given: a function of the library, and their name in its options. */
+interface LimitsPlace {
+  call: LibraryCall
+  name: string
+}
+
 export function parseLimits(
   limits: Limits | 'none',
   frontend: SpecFrontendName,
   readFile?: FileReader,
   preset?: ReadonlySet<string>,
+  { call, name }: LimitsPlace = { call: 'run', name: 'limits' },
 ): LimitWrite[] {
   if (limits === 'none') return []
-  const words = Object.keys(limitRowOf)
-  refuseUnknown(limits, words, 'limits.', 'limit', 'limits', (key) => key.includes('.'))
+  const keys = Object.keys(limitRowOf)
+  refuseUnknown(call, limits, { name, keys, kind: 'limit', also: (key) => key.includes('.') })
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
     if (key.includes('.')) return parseRawLimit(key, value, frontend, readFile)

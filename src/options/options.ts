@@ -10,6 +10,7 @@ import { parseSignalWord } from '../system/signals.ts'
 import { parseDuration } from '../text/units.ts'
 import { resolveAliases } from './aliases.ts'
 import { type BudgetOptions, parseBudgets } from './budgets.ts'
+import type { LibraryCall } from './calls.ts'
 import { deviceMount, parseDevices } from './device-option.ts'
 import { parseEnvironment } from './environment-option.ts'
 import { specFrontends } from './frontends.ts'
@@ -124,7 +125,7 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
 
 /**
  * Parses the options of one front end into a Spec. `readFile` parses limits that are given as kernel files; run/job.ts
- * loads it only if needed.
+ * loads it only if needed. `call` is the function of the library that got the options, for errors.
  *
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
@@ -134,12 +135,13 @@ export function parseOptions(
   input: RunOptions,
   frontend: SpecFrontendName,
   readFile?: FileReader,
+  call: LibraryCall = 'run',
 ): Spec {
-  refuseUnknown(input, runOptionKeys, '', 'option', 'run')
+  refuseUnknown('run', input, { name: '', keys: runOptionKeys })
   const requested = resolveBoth(input)
   const nameOf = (key: keyof RunOptions) => optionName(key, frontend)
   const sandbox = givenOptions(requested, nameOf('sandbox'))
-  if (sandbox) refuseUnknown(sandbox, runOptionKeys, 'sandbox.', 'option', 'run')
+  if (sandbox) refuseUnknown(call, sandbox, { name: 'sandbox', keys: runOptionKeys })
   const sandboxed = sandbox && applySandbox(sandbox, fileOf, frontend)
   const options = sandboxed?.options ?? requested
   const rules = specFrontends[frontend]
@@ -163,7 +165,10 @@ export function parseOptions(
     frontend,
     command,
     args: rules.readArguments(args),
-    limits: parseLimits(options.limits === undefined ? {} : options.limits, frontend, readFile, sandboxed?.limits),
+    limits: parseLimits(options.limits === undefined ? {} : options.limits, frontend, readFile, sandboxed?.limits, {
+      call,
+      name: 'limits',
+    }),
     ...namespaces,
     privileges: parsePrivileges(options, nameOf, sandbox && (sandbox.ulimits ?? {})),
     ...parseBudgets(options, nameOf, frontend),

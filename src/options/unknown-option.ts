@@ -2,34 +2,42 @@
 // Refuses unknown option names, and texts that contain NUL. Pure.
 import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
-import { findInstead, type OptionPlace } from './others/library.ts'
+import { type LibraryCall, optionsOf } from './calls.ts'
+import { findInstead, type OptionObject } from './find-instead.ts'
+
+/** An object inside the options of a function. */
+export interface InnerObject extends Pick<OptionObject, 'name' | 'keys'> {
+  /** What its keys are: options by default. */
+  kind?: 'option' | 'limit'
+  /** Returns true for further keys that the object can have. */
+  also?: (key: string) => boolean
+}
 
 /**
- * Refuses options whose name is not in `known`. `place` is the call whose options these are. If the option belongs to
- * another library or call, the error says what to use instead.
+ * Refuses options that a function does not have. `inner` describes the object if it is inside the options. If the option
+ * belongs to another library, function or object, the error says what to use instead.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID if it is not an object
  */
 export function refuseUnknown(
+  call: LibraryCall,
   input: object,
-  known: readonly string[],
-  prefix: string,
-  kind: string,
-  place: OptionPlace,
-  also = (_key: string) => false,
+  { name, keys, kind = 'option', also = () => false }: InnerObject = { name: '', keys: optionsOf[call] },
 ): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     throw fail('OPTION_INVALID', {
-      name: `${kind}s${prefix && ` of ${prefix.slice(0, -1)}`}`,
+      name: `${kind}s${name && ` of ${name}`}`,
       value: input,
       why: 'not an object',
       accepted: 'an object',
     })
   for (const key of Object.keys(input)) {
-    if (known.includes(key) || also(key)) continue
+    if (keys.includes(key) || also(key)) continue
     throw fail('OPTION_UNKNOWN', {
-      name: `${prefix}${key}`,
-      nearest: nearest(key, known),
-      instead: findInstead(place, key),
-      known: `known ${kind}s: ${known.join(', ')}`,
+      name: name === '' ? key : `${name}.${key}`,
+      nearest: nearest(key, keys),
+      instead: findInstead({ call, name, keys }, key),
+      known: keys.length === 0 ? `leave it out: ${call} has no options` : `known ${kind}s: ${keys.join(', ')}`,
     })
   }
 }

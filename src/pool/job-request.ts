@@ -35,11 +35,6 @@ export interface OrderOptions {
 }
 
 const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
-/**
- * The options that a job of a pool shares with the sandbox: limits, times and so on. `pool.run` also has the library's
- * options for streams and results.
- */
-export const orderKeys = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'cwd'] as const
 const aTime = 'a time such as 10s, 500ms or 2m'
 
 /**
@@ -116,7 +111,7 @@ function nothingToLower(name: string) {
 }
 
 function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly LimitWrite[]): LimitWrite[] {
-  refuseUnknown(limits, [...lowerable], 'limits.', 'limit', 'limits')
+  refuseUnknown('pool.run', limits, { name: 'limits', keys: lowerable, kind: 'limit' })
   const lowered = new Map<string, LimitWrite>()
   for (const word of lowerable) {
     const value = limits[word]

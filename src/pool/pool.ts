@@ -3,7 +3,7 @@
 // is then replaced by a new one.
 
 import { fail, type HutchError } from '../errors/errors.ts'
-import { type OutputOptions, type OutputSpec, ownKeys, splitArguments } from '../options/library.ts'
+import { type OutputOptions, type OutputSpec, splitArguments } from '../options/library.ts'
 import { parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Input } from '../run/input.ts'
@@ -17,7 +17,7 @@ import { closeSync } from '../system/files.ts'
 import { availableParallelism } from '../system/machine.ts'
 import { concludeUnstarted } from '../verdict/conclude.ts'
 import type { Output, Result } from '../verdict/result.ts'
-import { makeOrder, type OrderOptions, orderKeys, parseOrder } from './job-request.ts'
+import { makeOrder, type OrderOptions, parseOrder } from './job-request.ts'
 import { type JobOrder, launchWaiting, orderJob, type WaitingSandbox } from './prestarted.ts'
 import { Stock } from './ready-queue.ts'
 
@@ -153,7 +153,7 @@ export class Pool {
   ): Promise<Result<Output>> {
     const { args, options } = splitArguments<JobOptions>('pool.run', second, third)
     const argv = typeof file === 'object' ? [...file, ...args] : [file, ...args]
-    const { output, callOptions, job: order } = readCallOptions('pool.run', jobKeys, options)
+    const { output, callOptions, job: order } = readCallOptions('pool.run', options)
     const spec = parseOrder(argv, order, this.#spec)
     const sources = openStdio(
       callOptions.stdio ?? [callOptions.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -330,8 +330,6 @@ interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent'> {
   input?: Input | undefined
 }
 
-const jobKeys = [...orderKeys, ...ownKeys('pool.run')]
-
 function nothing(): void {}
 
 /**
@@ -341,7 +339,8 @@ function nothing(): void {}
  * @throws HutchError for options that `run` would also refuse; nothing is left behind
  */
 export async function createPool(options: PoolOptions = {}): Promise<Pool> {
-  refuseUnknown(options, ['size', 'plan', ...runOptionKeys], '', 'option', 'createPool')
+  refuseUnknown('createPool', options)
+  if (options.plan !== undefined) refuseUnknown('createPool', options.plan, { name: 'plan', keys: runOptionKeys })
   const { size = Math.min(availableParallelism(), 1000), plan: inside, ...beside } = options
   if (!Number.isInteger(size) || size < 1 || size > 1000)
     throw fail('OPTION_INVALID', {
@@ -357,7 +356,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
       remedy: 'give all options in plan, or all of them next to size',
     })
   const plan = inside ?? beside
-  const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan))
+  const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan), 'createPool')
   if (spec.seccompReport || spec.learn)
     throw fail('OPTION_CONFLICT', {
       name: `${inside ? 'plan.' : ''}${spec.learn ? 'learn' : 'seccompReport'}`,

@@ -3,7 +3,7 @@
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail } from '../errors/errors.ts'
-import { callKeys, type OutputSpec, type StartCall, splitArguments } from '../options/library.ts'
+import { type OutputSpec, type StartCall, splitArguments } from '../options/library.ts'
 import { namesFiles, parseOptions, type RunOptions } from '../options/options.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Spec } from '../options/spec.ts'
@@ -256,8 +256,8 @@ async function readRequest(
   third: StartOptions | undefined,
 ): Promise<Request> {
   const { args, options } = splitArguments<StartOptions>(call, second, third)
-  const { output, callOptions, job } = readCallOptions(call, callKeys(call), options)
-  const spec = parseOptions(file, args, job, 'library', await loadFileReader(job))
+  const { output, callOptions, job } = readCallOptions(call, options)
+  const spec = parseOptions(file, args, job, 'library', await loadFileReader(job), call)
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before

@@ -51,15 +51,14 @@ export type OutputOf<E extends Encoding, L extends boolean> = L extends true
 export type CallWays = Pick<StartOptions, 'stdio' | 'signal' | 'onEvent' | 'input'>
 
 /**
- * Separates the options of a call from those of its job, and checks them. `keys` are the names of both.
+ * Separates the options of a call from those of its job, and checks them.
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
  */
 export function readCallOptions<O extends OutputOptions & CallWays>(
   call: StartCall,
-  keys: readonly string[],
   options: O,
 ): { output: OutputSpec; callOptions: CallWays; job: Omit<O, keyof OutputOptions | keyof CallWays> } {
-  refuseUnknown(options, keys, '', 'option', call)
+  refuseUnknown(call, options)
   const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...job } = options
   const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
   checkCallbacks(options)

@@ -3,6 +3,7 @@
 // "Control Group APIs and Delegation".
 
 import { writeGroupFile } from '../cgroup/files.ts'
+import { checkOptions } from '../cgroup/limit-words.ts'
 import { fail } from '../errors/errors.ts'
 import { type Host, leafName, readHost, readOwnGroup, setHome } from '../host/host.ts'
 import { existsSync, mkdirSync } from '../system/files.ts'
@@ -44,6 +45,7 @@ export function isSystemdTree({ layout, unified }: Host): boolean {
 }
 
 const noSystemd = 'systemd does not manage this machine, its groups are not v2, or this is a container'
+const managers: readonly unknown[] = [undefined, 'system', 'user']
 let entered: Promise<Scope> | undefined
 
 /**
@@ -51,8 +53,12 @@ let entered: Promise<Scope> | undefined
  * their groups there. systemd removes the scope when its last process has ended. A second call returns the same scope.
  *
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
+ * @throws OPTION_UNKNOWN, OPTION_INVALID for options
  */
-export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
+export async function enterScope(options: ScopeOptions = {}): Promise<Scope> {
+  checkOptions('enterScope', options)
+  if (!managers.includes(options.manager))
+    throw fail('OPTION_INVALID', { name: 'manager', value: options.manager, accepted: "'system' or 'user'" })
   return enterScopeTo('delegate a group', options)
 }
 

@@ -32,7 +32,9 @@ export type WhyTarget = number | string | Report
  *
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
-export function why(target: WhyTarget): Explanation {
+export function why(target: WhyTarget): Explanation
+export function why(target: WhyTarget, options?: unknown): Explanation {
+  if (typeof options === 'object' && options !== null) refuseUnknown('why', options)
   checkTarget(target)
   const found = explain(target)
   return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
@@ -48,7 +50,7 @@ function checkTarget(target: WhyTarget): void {
       accepted: 'a process id, the path or name of a group, or a result of run',
     })
   // a result of `run` has a command and a reason; refuse any other object, because it probably contains options, and `why` has none
-  if (!('command' in target) && !('reason' in target)) refuseUnknown(target, [], '', 'option', 'why')
+  if (!('command' in target) && !('reason' in target)) refuseUnknown('why', target)
 }
 
 function explain(target: WhyTarget): ExplanationDraft {

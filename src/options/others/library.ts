@@ -1,22 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds what to use instead of an option that hutch does not know. Covers options of execa, child_process and
-// dockerode, and options of hutch's other calls. Pure.
-
-import { runOptionKeys } from '../table.ts'
-
-/** Calls and objects of the library that take options. */
-export type OptionPlace =
-  | 'run'
-  | 'start'
-  | 'pool.run'
-  | 'createPool'
-  | 'limits'
-  | 'Cgroup.create'
-  | 'Cgroup.set'
-  | 'Cgroup.remove'
-  | 'Cgroup.events'
-  | 'openSampler'
-  | 'why'
+// Lists options of execa, child_process, dockerode and others, with what hutch has instead. Read by find-instead.ts. Pure.
+import type { LibraryCall } from '../calls.ts'
 
 /** Limits under the names of other libraries, in lower case. The value is the key in `limits`, and a note on what differs. */
 export const foreignLimits: { readonly [word: string]: readonly [key: string, note?: string] } = {
@@ -45,6 +29,13 @@ export const foreignLimits: { readonly [word: string]: readonly [key: string, no
   pids: ['pids'],
   pidslimit: ['pids'],
   tasksmax: ['pids'],
+  kernelmemory: ['memory', 'it includes memory of the kernel'],
+  kernelmemorytcp: ['memory', 'it includes memory of the kernel'],
+  cpurealtimeperiod: ['cpus', 'cgroup v2 has no groups of real-time processes'],
+  cpurealtimeruntime: ['cpus', 'cgroup v2 has no groups of real-time processes'],
+  cpupercent: ['cpus', '50 percent of one CPU is 0.5'],
+  iomaximumiops: ['ioMax', "'/dev/sda:riops=100'"],
+  iomaximumbandwidth: ['ioMax', "'/dev/sda:rbps=1M'"],
   blkioweight: ['io.weight'],
   iomax: ['ioMax'],
   blkiodevicereadbps: ['ioMax', "'/dev/sda:rbps=1M'"],
@@ -53,159 +44,164 @@ export const foreignLimits: { readonly [word: string]: readonly [key: string, no
   blkiodevicewriteiops: ['ioMax', "'/dev/sda:wiops=100'"],
 }
 
-/** Options of execa and child_process in lower case, with what to use instead in hutch. */
-export const foreignWords: { readonly [word: string]: string } = {
-  shell: "hutch uses no shell: give run('sh', ['-c', 'a | b'])",
-  preferlocal: "add the directory to PATH: env: { PATH: './node_modules/.bin:…' }",
-  localdir: "add the directory to PATH: env: { PATH: './node_modules/.bin:…' }",
-  node: 'give the command as process.execPath',
-  nodeoptions: 'give the options of Node as arguments of process.execPath',
-  nodepath: 'give the command as process.execPath',
-  execpath: 'give the command as process.execPath',
-  execargv: 'give the options of Node as arguments of process.execPath',
-  argv0: "hutch does not change the name of a program: use run('sh', ['-c', 'exec -a NAME PROGRAM'])",
-  inputfile: "give stdio: [{ file: 'PATH' }]",
-  stdin: 'give input, or the first of stdio',
-  stdout: 'give the second of stdio',
-  stderr: 'give the third of stdio',
-  silent: "give stdio: 'pipe'",
-  buffer: "use start, which does not collect output; encoding: 'buffer' returns bytes",
-  cancelsignal: 'give signal',
-  abortsignal: 'give signal',
-  gracefulcancel: 'give signal, and killAfter for the time from SIGTERM to SIGKILL',
-  forcekillafterdelay: 'give killAfter',
-  forcekillaftertimeout: 'give killAfter',
-  killsignal: 'give killSignal',
-  detached: 'leave it out: a job is in its own session, and ends with this process; use systemd for a service',
-  cleanup: 'leave it out: a job always ends with this process',
-  ipc: 'give a pipe: write messages to job.stdin, and read them from job.stdout',
-  ipcinput: 'give input',
-  serialization: 'give input, and parse stdout',
-  verbose: 'use onEvent, and print verdict of the result',
-  uid: "give user: '1000', or user: '1000:1000' with a group",
-  gid: "give group: '1000'",
-  username: 'give user',
-  windowshide: 'leave it out: hutch runs on Linux',
-  windowsverbatimarguments: 'leave it out: hutch runs on Linux',
+/** Options of execa, child_process and dockerode in lower case. */
+export const foreignWords: { readonly [word: string]: ForeignWord } = {
+  shell: ['', "hutch uses no shell: give run('sh', ['-c', 'a | b'])"],
+  preferlocal: ['env', "add the directory to PATH: env: { PATH: './node_modules/.bin:…' }"],
+  localdir: ['env', "add the directory to PATH: env: { PATH: './node_modules/.bin:…' }"],
+  node: ['', 'give the command as process.execPath'],
+  nodeoptions: ['', 'give the options of Node as arguments of process.execPath'],
+  nodepath: ['', 'give the command as process.execPath'],
+  execpath: ['', 'give the command as process.execPath'],
+  execargv: ['', 'give the options of Node as arguments of process.execPath'],
+  argv0: ['', "hutch does not change the name of a program: use run('sh', ['-c', 'exec -a NAME PROGRAM'])"],
+  inputfile: ['stdio', "give stdio: [{ file: 'PATH' }]"],
+  stdin: ['stdio', 'give input, or the first of stdio'],
+  stdout: ['stdio', 'give the second of stdio'],
+  stderr: ['stdio', 'give the third of stdio'],
+  silent: ['stdio', "give stdio: 'pipe'"],
+  buffer: ['encoding', "give encoding: 'buffer' for bytes; start does not collect output"],
+  cancelsignal: ['signal'],
+  abortsignal: ['signal'],
+  gracefulcancel: ['signal', 'give signal, and killAfter for the time from SIGTERM to SIGKILL'],
+  forcekillafterdelay: ['killAfter'],
+  forcekillaftertimeout: ['killAfter'],
+  killsignal: ['killSignal'],
+  detached: ['', 'leave it out: a job is in its own session, and ends with this process; use systemd for a service'],
+  cleanup: ['', 'leave it out: a job always ends with this process'],
+  ipc: ['', 'leave it out: after start, write messages to job.stdin, and read them from job.stdout'],
+  ipcinput: ['input'],
+  serialization: ['input', 'give input, and parse stdout'],
+  verbose: ['onEvent', 'give onEvent, and print verdict of the result'],
+  uid: ['user', "give user: '1000', or user: '1000:1000' with a group"],
+  gid: ['group', "give group: '1000'"],
+  username: ['user'],
+  windowshide: ['', 'leave it out: hutch runs on Linux'],
+  windowsverbatimarguments: ['', 'leave it out: hutch runs on Linux'],
   // from here: options of hutch in other spellings
-  envextend: 'give extendEnv',
-  workingdirectory: 'give cwd',
-  maxoutputsize: 'give maxOutput',
+  envextend: ['extendEnv'],
+  workingdirectory: ['cwd'],
+  maxoutputsize: ['maxOutput'],
   // dockerode
-  image: 'hutch has no images: give rootfs, a directory that is / inside',
-  cmd: 'give the command and its arguments as arguments of the call',
-  entrypoint: 'give the command and its arguments as arguments of the call',
-  workingdir: 'give cwd',
-  tty: "give stdio: 'inherit': the job uses the terminal of this process",
-  openstdin: "give input, or stdio: 'pipe'",
-  stdinonce: "give input, or stdio: 'pipe'",
-  attachstdin: 'give the first of stdio',
-  attachstdout: 'give the second of stdio',
-  attachstderr: 'give the third of stdio',
-  exposedports: "give publish: ['8080:80']",
-  portbindings: "give publish: ['8080:80']",
-  publishallports: "give publish: ['8080:80'], a port each",
-  labels: 'leave it out: a job has no labels, because nothing finds it later',
-  name: 'leave it out: a job has no name; pid and cgroup.path of the result say which it is',
-  stoptimeout: 'give killAfter, in milliseconds',
-  networkdisabled: "give network: 'none'",
-  networkmode: "give network: 'none', 'host' or 'private'",
-  networkingconfig: "give network: 'cni:NAME'",
-  macaddress: "give network: 'cni:NAME', and configure the address there",
-  volumes: "give mounts: [{ volume: 'SOURCE:TARGET' }]",
-  binds: "give mounts: [{ volume: 'SOURCE:TARGET' }]",
-  volumesfrom: "give mounts: [{ volume: 'SOURCE:TARGET' }]",
-  tmpfs: "give mounts: [{ tmpfs: '/tmp:size=64M' }]",
-  shmsize: "give mounts: [{ tmpfs: '/dev/shm:size=64M' }]",
-  readonlyrootfs: 'give readOnly',
-  hostconfig: 'give its fields as options of their own, such as limits and mounts',
-  healthcheck: 'leave it out: use a service manager',
-  restartpolicy: 'leave it out: use a service manager, or call run again',
-  autoremove: 'leave it out: hutch always removes what a job leaves',
-  logconfig: 'give a file in stdio',
-  oomkilldisable: 'leave it out: the job would hang; give limits.memoryHigh',
-  oomscoreadj: 'give oomScoreAdj',
-  extrahosts: "give addHosts: ['NAME:IP']",
-  privileged: "give capAdd: ['ALL'], or no sandbox",
-  securityopt: 'give seccomp; no_new_privs is always set',
-  pidmode: 'leave pid out of isolate',
-  ipcmode: 'leave ipc out of isolate',
-  utsmode: 'leave uts out of isolate',
-  usernsmode: 'leave user out of isolate',
-  cgroupnsmode: 'leave cgroup out of isolate',
-  cgroupparent: 'give parent',
-  devicerequests: "give devices: ['/dev/nvidia0']",
-  devicecgrouprules: "give devices: ['/dev/null:rwm']",
-  maskedpaths: 'give unmask for the paths that are not masked',
-  readonlypaths: 'give unmask for the paths that can be written',
-  runtime: 'leave it out: hutch is the runtime',
-  platform: 'leave it out: hutch runs programs of this host',
-  storageopt: "give mounts: [{ tmpfs: '/data:size=64M' }]",
-  isolation: 'give isolate, or sandbox: true',
+  image: ['rootfs', 'hutch has no images: give rootfs, a directory that is / inside'],
+  cmd: ['', 'give the command and its arguments as arguments of the call'],
+  entrypoint: ['', 'give the command and its arguments as arguments of the call'],
+  workingdir: ['cwd'],
+  tty: ['stdio', "give stdio: 'inherit': the job uses the terminal of this process"],
+  openstdin: ['stdio', "give input, or stdio: 'pipe'"],
+  stdinonce: ['stdio', "give input, or stdio: 'pipe'"],
+  attachstdin: ['stdio', 'give the first of stdio'],
+  attachstdout: ['stdio', 'give the second of stdio'],
+  attachstderr: ['stdio', 'give the third of stdio'],
+  exposedports: ['publish', "give publish: ['8080:80']"],
+  portbindings: ['publish', "give publish: ['8080:80']"],
+  publishallports: ['publish', "give publish: ['8080:80'], a port each"],
+  labels: ['', 'leave it out: a job has no labels, because nothing finds it later'],
+  name: ['', 'leave it out: a job has no name; pid and cgroup.path of the result say which it is'],
+  stoptimeout: ['killAfter', 'give killAfter, in milliseconds'],
+  networkdisabled: ['network', "give network: 'none'"],
+  networkmode: ['network', "give network: 'none', 'host' or 'private'"],
+  networkingconfig: ['network', "give network: 'cni:NAME'"],
+  macaddress: ['network', "give network: 'cni:NAME', and configure the address there"],
+  volumes: ['mounts', "give mounts: [{ volume: 'SOURCE:TARGET' }]"],
+  binds: ['mounts', "give mounts: [{ volume: 'SOURCE:TARGET' }]"],
+  volumesfrom: ['mounts', "give mounts: [{ volume: 'SOURCE:TARGET' }]"],
+  tmpfs: ['mounts', "give mounts: [{ tmpfs: '/tmp:size=64M' }]"],
+  shmsize: ['mounts', "give mounts: [{ tmpfs: '/dev/shm:size=64M' }]"],
+  readonlyrootfs: ['readOnly'],
+  hostconfig: ['', 'leave it out, and give its fields as options of their own, such as limits and mounts'],
+  healthcheck: ['', 'leave it out: use a service manager'],
+  restartpolicy: ['', 'leave it out: use a service manager, or call run again'],
+  autoremove: ['', 'leave it out: hutch always removes what a job leaves'],
+  logconfig: ['stdio', "give stdio: ['ignore', { file: 'PATH' }, { file: 'PATH' }]"],
+  oomkilldisable: ['limits', 'leave it out: the job would hang; give limits.memoryHigh'],
+  oomscoreadj: ['oomScoreAdj'],
+  extrahosts: ['addHosts', "give addHosts: ['NAME:IP']"],
+  privileged: ['capAdd', "give capAdd: ['ALL'], or no sandbox"],
+  securityopt: ['seccomp', 'give seccomp; no_new_privs is always set'],
+  pidmode: ['isolate', 'leave pid out of isolate'],
+  ipcmode: ['isolate', 'leave ipc out of isolate'],
+  utsmode: ['isolate', 'leave uts out of isolate'],
+  usernsmode: ['isolate', 'leave user out of isolate'],
+  cgroupnsmode: ['isolate', 'leave cgroup out of isolate'],
+  cgroupparent: ['parent'],
+  devicerequests: ['devices', "give devices: ['/dev/nvidia0']"],
+  devicecgrouprules: ['devices', "give devices: ['/dev/null:rwm']"],
+  maskedpaths: ['unmask', 'give unmask for the paths that are not masked'],
+  readonlypaths: ['unmask', 'give unmask for the paths that can be written'],
+  runtime: ['', 'leave it out: hutch is the runtime'],
+  platform: ['', 'leave it out: hutch runs programs of this host'],
+  storageopt: ['mounts', "give mounts: [{ tmpfs: '/data:size=64M' }]"],
+  isolation: ['isolate', 'give isolate, or sandbox: true'],
+  annotations: ['', 'leave it out: a job has no labels, because nothing finds it later'],
+  links: ['addHosts', "give addHosts: ['NAME:IP']"],
+  cgroup: ['parent'],
+  argsescaped: ['', 'leave it out: hutch runs on Linux'],
+  onbuild: ['', 'leave it out: hutch builds no images'],
+  volumedriver: ['mounts', "give mounts: [{ volume: 'SOURCE:TARGET' }]"],
+  containeridfile: ['', 'leave it out: pid and cgroup.path of the result say which job it is'],
+  consolesize: ['stdio', "give stdio: 'inherit': the job uses the terminal of this process"],
+  detach: ['', 'leave it out: use start, which resolves as soon as the process exists'],
+  detachkeys: ['', 'leave it out: use start, which resolves as soon as the process exists'],
+  hijack: ['', 'leave it out: use start, and job.stdin and job.stdout'],
 }
 
-/** The options of the library in lower case, for a word of dockerode that differs from one only in case. */
-const sameWords = new Map(runOptionKeys.map((word): [string, string] => [word.toLowerCase(), word]))
+/** An option of hutch that does the same, and the advice. The option is `''` if none does; the advice is by default to give the option. */
+export type ForeignWord = readonly [option: string, advice?: string]
 
-const collected = ['lines', 'stripfinalnewline', 'maxbuffer']
-const perJob = ['input', 'stdio', 'encoding', 'all', 'reject', 'signal', 'onevent', ...collected]
-const perOrder = ['limits', 'timeout', 'cputime', 'maxoutput', 'env', 'workdir', 'cwd']
-
-/** Returns what to use instead of an unknown option. Returns undefined if no known library has such an option. */
-export function findInstead(place: OptionPlace, word: string): string | undefined {
-  const name = word.toLowerCase().replace(/[_-]/g, '')
-  if (place === 'limits') return ofLimits(name)
-  if (place === 'openSampler')
-    return 'leave it out: openSampler always samples all groups; call sample() again after the interval'
-  if (place === 'why') return 'give a process id, the path or name of a group, or a result of run'
-  if (place.startsWith('Cgroup.')) return ofGroup(place, word, name)
-  const limit = limitOf(name)
-  if (limit || /^[a-z0-9_]+\.[a-z]/.test(word)) return `give it in limits: ${limitIn(limit ?? [word])}`
-  if (place === 'start' && collected.includes(name))
-    return 'use run: start does not collect output; read job.stdout, or the lines of `for await`'
-  if (place === 'createPool' && perJob.includes(name)) return 'give it to pool.run: it belongs to one job'
-  if (place !== 'createPool' && (name === 'size' || name === 'plan')) return 'give it to createPool'
-  const same = sameWords.get(name)
-  if (same !== undefined && place === 'pool.run' && !perOrder.includes(name))
-    return `give ${same} to createPool: its sandboxes are created before the job`
-  return wordOf(name) ?? (same !== undefined && same !== word ? `give ${same}` : undefined)
-}
-
-function limitOf(name: string): readonly [key: string, note?: string] | undefined {
-  return Object.hasOwn(foreignLimits, name) ? foreignLimits[name] : undefined
-}
-
-function wordOf(name: string): string | undefined {
-  return Object.hasOwn(foreignWords, name) ? foreignWords[name] : undefined
-}
-
-function limitIn([key, note]: readonly [string, string?]): string {
-  return `limits: { ${key.includes('.') ? `'${key}'` : key}: … }${note === undefined ? '' : `; ${note}`}`
-}
-
-function ofLimits(name: string): string | undefined {
-  const limit = limitOf(name)
-  if (limit)
-    return `give ${limit[0].includes('.') ? `'${limit[0]}'` : limit[0]}${limit[1] === undefined ? '' : `; ${limit[1]}`}`
-  if (['timeout', 'cputime', 'maxoutput', 'maxbuffer', 'ulimits'].includes(name)) return 'give it beside limits'
-  return undefined
-}
-
-/**
- * Returns what to use instead of an unknown option of the class Cgroup. A group has limits and controllers, but starts
- * no processes.
- */
-function ofGroup(place: OptionPlace, word: string, name: string): string | undefined {
-  const limit = limitOf(name)
-  if (place === 'Cgroup.create') {
-    if (limit) return `give it in limits: ${limitIn(limit)}`
-    if (word.includes('.')) return `give it in files: { '${word}': … }`
-    if (name === 'existok' || name === 'exists') return 'give mayExist'
-    if (name === 'name' || name === 'path') return "give it as the first argument: Cgroup.create('NAME', options)"
-    if (wordOf(name) !== undefined || sameWords.has(name) || perJob.includes(name))
-      return 'give it to run or start: a group starts no command'
-  }
-  if (place === 'Cgroup.set' && (limit || word.includes('.')))
-    return 'give files and limits one by one or as the first argument: set({ memory: "64M" })'
-  return undefined
+/** Words that have their meaning only in one function, in lower case. */
+export const wordsOfCall: { readonly [call in LibraryCall]?: { readonly [word: string]: ForeignWord } } = {
+  'Cgroup.create': {
+    existok: ['mayExist'],
+    exists: ['mayExist'],
+    recursive: ['', 'leave it out: missing ancestors are always created'],
+    name: ['', "give the name as the first argument: Cgroup.create('NAME', options)"],
+    path: ['', "give the path as the first argument: Cgroup.create('/PATH', options)"],
+    uid: ['', 'leave it out: call delegate(uid, gid) of the new group'],
+    gid: ['', 'leave it out: call delegate(uid, gid) of the new group'],
+    user: ['', 'leave it out: call delegate(uid, gid) of the new group'],
+  },
+  'Cgroup.remove': {
+    force: ['kill'],
+    v: ['', 'leave it out: a group has no volumes'],
+    link: ['', 'leave it out: a group has no links'],
+    signal: ['kill', 'give kill: true, which sends SIGKILL'],
+    timeout: ['', 'leave it out: hutch waits until the processes have ended'],
+    maxretries: ['', 'leave it out: hutch waits until the processes have ended'],
+    retrydelay: ['', 'leave it out: hutch waits until the processes have ended'],
+  },
+  'Cgroup.events': {
+    abortsignal: ['signal'],
+    cancelsignal: ['signal'],
+    persistent: ['', 'leave it out: the loop keeps this process running until it ends'],
+    encoding: ['', 'leave it out: events are objects'],
+    since: ['', 'leave it out: events begin with the loop'],
+    until: ['signal', 'give signal: AbortSignal.timeout(MILLISECONDS)'],
+    timeout: ['signal', 'give signal: AbortSignal.timeout(MILLISECONDS)'],
+    filters: ['', 'leave it out, and compare file and kind of each event'],
+  },
+  enterScope: {
+    user: ['manager', "give manager: 'user'"],
+    system: ['manager', "give manager: 'system'"],
+    name: ['', 'leave it out: hutch names the unit; the result has the name'],
+    unit: ['', 'leave it out: hutch names the unit; the result has the name'],
+    description: ['', 'leave it out: hutch describes the unit'],
+    slice: ['', 'leave it out: the scope is in the slice of this process'],
+    delegate: ['', 'leave it out: hutch always requests a delegated group'],
+    pids: ['', 'leave it out: the scope is for this process'],
+  },
+  openSampler: {
+    interval: ['', 'leave it out: openSampler always samples all groups; call sample() again after the interval'],
+    intervalms: ['', 'leave it out: openSampler always samples all groups; call sample() again after the interval'],
+    full: ['', 'give it to sample: sample(true)'],
+    groups: ['', 'leave it out: openSampler always samples all groups'],
+  },
+  openStats: { groups: ['', 'give the list itself: openStats([group])'] },
+  why: {
+    pid: ['', 'give a process id as the first argument: why(PID)'],
+    group: ['', "give the path or name of the group as the first argument: why('NAME')"],
+    name: ['', "give the path or name of the group as the first argument: why('NAME')"],
+    path: ['', "give the path or name of the group as the first argument: why('NAME')"],
+    cgroup: ['', "give the path or name of the group as the first argument: why('NAME')"],
+  },
 }

@@ -34,9 +34,9 @@ test('unknown words of a group are refused, and nothing is made', async (context
     [{ limits: { memori: 5 } }, /OPTION_UNKNOWN did you mean memory\?/],
     [{ limits: { pidsLimit: 5 } }, /OPTION_UNKNOWN give pids/],
     [{ limits: { memory: 'much' } }, /OPTION_INVALID give a size/],
-    [{ memory: '64M' }, /OPTION_UNKNOWN give it in limits: limits: \{ memory/],
+    [{ memory: '64M' }, /OPTION_UNKNOWN give it in limits: \{ memory/],
     [{ 'memory.max': '64M' }, /OPTION_UNKNOWN give it in files/],
-    [{ timeout: 5 }, /OPTION_UNKNOWN give it to run or start/],
+    [{ timeout: 5 }, /OPTION_UNKNOWN give timeout to run/],
     [{ existOk: true }, /OPTION_UNKNOWN give mayExist/],
   ] as [object, RegExp][])
     expect(await refusal(() => Cgroup.create(name, options as never))).toMatch(remedy)

@@ -1,78 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unknown options: words of execa, child_process and dockerode are answered with hutch's option, at each place that takes options.
+// Unknown options: words of execa, child_process and dockerode are answered with hutch's option, for each function and each object inside.
 import { assert, constantFrom, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
-import { callKeys, libraryRows, ownKeys } from '../../../src/options/library.ts'
-import { findInstead, foreignLimits, foreignWords, type OptionPlace } from '../../../src/options/others/library.ts'
+import { type LibraryCall, optionsOf } from '../../../src/options/calls.ts'
+import { findInstead } from '../../../src/options/find-instead.ts'
+import { foreignLimits, foreignWords, wordsOfCall } from '../../../src/options/others/library.ts'
 import { limitRowOf, runOptionKeys } from '../../../src/options/table.ts'
-import { refuseUnknown } from '../../../src/options/unknown-option.ts'
+import { type InnerObject, refuseUnknown } from '../../../src/options/unknown-option.ts'
+import { foreignOptions } from '../../support/foreign-options.ts'
 
-const knownAt: { [place in 'run' | 'start' | 'pool.run' | 'createPool']: readonly string[] } = {
-  run: callKeys('run'),
-  start: callKeys('start'),
-  'pool.run': ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'cwd', ...ownKeys('pool.run')],
-  createPool: ['size', 'plan', ...runOptionKeys],
-}
-const remedyOf = (place: OptionPlace, word: string, known: readonly string[]): string | undefined => {
+const keysOf: { [call in LibraryCall]: readonly string[] } = optionsOf
+const calls = Object.keys(optionsOf) as LibraryCall[]
+const limitKeys = Object.keys(limitRowOf)
+const lowerable = ['memory', 'swap', 'pids', 'cpus']
+
+/** Objects inside the options of each function. */
+const inner: [LibraryCall, InnerObject][] = [
+  ...(['run', 'start', 'createPool'] as const).flatMap((call): [LibraryCall, InnerObject][] => [
+    [call, { name: 'limits', keys: limitKeys }],
+    [call, { name: 'sandbox', keys: runOptionKeys }],
+  ]),
+  ['createPool', { name: 'plan', keys: runOptionKeys }],
+  ['pool.run', { name: 'limits', keys: lowerable }],
+  ['Cgroup.create', { name: 'limits', keys: limitKeys }],
+  ['Cgroup.set', { name: '', keys: limitKeys }],
+]
+const objects: [LibraryCall, InnerObject][] = [
+  ...calls.map((call): [LibraryCall, InnerObject] => [call, { name: '', keys: keysOf[call] }]),
+  ...inner,
+]
+
+function remedyAt(call: LibraryCall, word: string, object?: InnerObject): string | undefined {
   try {
-    refuseUnknown({ [word]: 1 }, known, '', 'option', place)
+    refuseUnknown(call, { [word]: 1 }, object)
     return undefined
   } catch (error) {
     return (error as { remedy: string }).remedy
   }
 }
 
-/** The words that the documentation of each library has for its options. */
-const words = {
-  execa: `preferLocal localDir node nodeOptions nodePath shell cwd env extendEnv input inputFile stdin stdout stderr stdio buffer all
-    lines stripFinalNewline maxBuffer encoding ipc serialization ipcInput verbose reject timeout cancelSignal gracefulCancel
-    forceKillAfterDelay killSignal detached cleanup uid gid argv0 windowsVerbatimArguments windowsHide`,
-  child_process: `cwd input argv0 stdio env uid gid timeout killSignal maxBuffer encoding shell windowsHide detached signal serialization
-    windowsVerbatimArguments execPath execArgv silent`,
-  dockerode: `Image Cmd Entrypoint Env WorkingDir User Hostname Domainname Tty OpenStdin StdinOnce AttachStdin AttachStdout AttachStderr
-    ExposedPorts Labels StopSignal StopTimeout NetworkDisabled MacAddress Volumes Healthcheck HostConfig NetworkingConfig name platform
-    Memory MemorySwap MemoryReservation MemorySwappiness NanoCpus CpuShares CpuPeriod CpuQuota CpusetCpus CpusetMems PidsLimit
-    BlkioWeight BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps OomKillDisable OomScoreAdj Ulimits Binds
-    Mounts Tmpfs ReadonlyRootfs NetworkMode PortBindings PublishAllPorts Dns DnsOptions DnsSearch ExtraHosts GroupAdd CapAdd CapDrop
-    Privileged SecurityOpt Sysctls ShmSize PidMode IpcMode UTSMode UsernsMode CgroupnsMode CgroupParent Devices DeviceRequests
-    DeviceCgroupRules Init AutoRemove RestartPolicy LogConfig Runtime VolumesFrom MaskedPaths ReadonlyPaths StorageOpt Isolation`,
+/** Returns what is wrong with an answer that names an option: it must exist where the answer says. */
+function misplaced(call: LibraryCall, { keys }: InnerObject, remedy: string): boolean {
+  const [, option, to] = /^give (\w+)(?: to ([\w.]+?)(?::|$))?/.exec(remedy) ?? []
+  if (to !== undefined && option !== 'it') return !keysOf[to as LibraryCall].includes(option!)
+  if (option === undefined || ['it', 'the'].includes(option)) return false
+  if (/^give \w+ (beside|in the options after)/.test(remedy)) return !keysOf[call].includes(option)
+  return !keys.includes(option)
 }
-const places = Object.keys(knownAt) as (keyof typeof knownAt)[]
 
-test.each(Object.entries(words))('each option of %s is known, or answered with what does the same', (_, list) => {
-  const silent = list.split(/\s+/).flatMap((word) =>
-    places.flatMap((place) => {
-      const known = knownAt[place]
-      if (known.includes(word)) return []
-      const remedy = remedyOf(place, word, known)
-      return remedy === undefined || /^(known options|did you mean)/.test(remedy)
-        ? [`${place}: ${word}: ${remedy}`]
-        : []
-    }),
+test.each(Object.entries(foreignOptions))(
+  'each option of %s is known, or answered with what does the same',
+  (_, list) => {
+    const wrong = list.flatMap((word) =>
+      objects.flatMap(([call, object]) => {
+        if (object.keys.includes(word)) return []
+        const remedy = remedyAt(call, word, object)
+        const silent = remedy === undefined || /^(known|did you mean|leave it out: \S+ has no options)/.test(remedy)
+        return silent || misplaced(call, object, remedy) ? [`${call} ${object.name}: ${word}: ${remedy}`] : []
+      }),
+    )
+    expect(wrong).toEqual([])
+  },
+)
+
+test('an option of another function names that function, and its object', () => {
+  const wrong = calls.flatMap((call) =>
+    calls.flatMap((other) =>
+      keysOf[other].flatMap((word) => {
+        if (keysOf[call].includes(word)) return []
+        const remedy = remedyAt(call, word)!
+        const [, home] = /(?: to |in the options of )([\w.]+)/.exec(remedy) ?? []
+        const named = home !== undefined && keysOf[home as LibraryCall]?.includes(word)
+        return named || wordsOfCall[call]?.[word.toLowerCase()] ? [] : [`${call}: ${word}: ${remedy}`]
+      }),
+    ),
   )
-  expect(silent).toEqual([])
+  expect(wrong).toEqual([])
 })
 
-test('an option of another call names that call', () => {
-  expect(remedyOf('start', 'lines', knownAt.start)).toContain('use run')
-  expect(remedyOf('pool.run', 'mounts', knownAt['pool.run'])).toContain('createPool')
-  expect(remedyOf('createPool', 'input', knownAt.createPool)).toContain('pool.run')
-  expect(remedyOf('run', 'size', knownAt.run)).toContain('createPool')
-  expect(remedyOf('run', 'memory', knownAt.run)).toContain('limits: { memory')
-  expect(remedyOf('run', 'memory.high', knownAt.run)).toContain("limits: { 'memory.high'")
-  expect(remedyOf('Cgroup.create', 'memory', [])).toContain('limits: { memory')
-  for (const key of runOptionKeys)
-    if (!knownAt['pool.run'].includes(key))
-      expect([key, remedyOf('pool.run', key, knownAt['pool.run'])]).toEqual([
-        key,
-        expect.stringContaining('createPool'),
-      ])
+test.each<[LibraryCall, string, InnerObject | undefined, string]>([
+  ['start', 'lines', undefined, 'give lines to run: start does not collect output'],
+  ['pool.run', 'mounts', undefined, 'give mounts to createPool: its sandboxes'],
+  ['pool.run', 'forceKillAfterDelay', undefined, 'give killAfter to createPool'],
+  ['createPool', 'input', undefined, 'give input to pool.run: it belongs to one job'],
+  ['createPool', 'stdin', undefined, 'in the options of pool.run: give input'],
+  ['run', 'size', undefined, 'give size to createPool'],
+  ['run', 'mayExist', undefined, 'give mayExist to Cgroup.create'],
+  ['run', 'memory', undefined, 'give it in limits: { memory'],
+  ['run', 'memory.high', undefined, "give it in limits: { 'memory.high'"],
+  ['run', 'timeout', { name: 'limits', keys: limitKeys }, 'give timeout beside limits'],
+  ['run', 'input', { name: 'sandbox', keys: runOptionKeys }, 'give input beside sandbox'],
+  ['createPool', 'input', { name: 'sandbox', keys: runOptionKeys }, 'give input to pool.run'],
+  ['createPool', 'size', { name: 'plan', keys: runOptionKeys }, 'give size beside plan'],
+  ['pool.run', 'cpuWeight', { name: 'limits', keys: lowerable }, 'give it to createPool: limits: { cpuWeight'],
+  ['pool.run', 'Memory', { name: 'limits', keys: lowerable }, 'give memory'],
+  ['Cgroup.create', 'memory', undefined, 'give it in limits: { memory'],
+  ['Cgroup.create', 'timeout', { name: 'limits', keys: limitKeys }, 'give timeout to run'],
+  ['Cgroup.create', 'CgroupParent', undefined, 'give parent'],
+  ['Cgroup.set', 'memory', undefined, 'give it in the first argument: set({ memory'],
+  ['Cgroup.set', 'force', { name: '', keys: limitKeys }, 'give force in the options after the limits'],
+  ['Cgroup.set', 'NanoCpus', { name: '', keys: limitKeys }, 'give cpus; 1e9 is 1'],
+  ['Cgroup.remove', 'force', undefined, 'give kill'],
+  ['Cgroup.events', 'since', undefined, 'events begin with the loop'],
+  ['enterScope', 'user', undefined, "give manager: 'user'"],
+  ['enterScope', 'memory', undefined, 'give it to run, start or Cgroup.create: limits'],
+  ['openSampler', 'interval', undefined, 'leave it out: openSampler always samples all groups'],
+  ['openSampler', 'depth', undefined, 'leave it out: openSampler has no options'],
+  ['openStats', 'recursive', undefined, 'give recursive to Cgroup.events'],
+  ['why', 'verbose', undefined, 'in the options of run: give onEvent'],
+])('%s with %s', (call, word, object, remedy) => {
+  expect(remedyAt(call, word, object)).toContain(remedy)
 })
 
 test('what an answer names is an option of hutch', () => {
-  const known = new Set<string>([...runOptionKeys, ...libraryRows.map(({ key }) => key)])
-  const wrong = Object.values(foreignWords).flatMap((text) =>
-    [...text.matchAll(/\bgive (?:no )?(\w+)(?:\.\w+)?(?:[:,;]|$| for| with)/g)]
+  const known = new Set<string>(Object.values(keysOf).flat())
+  const tables = [foreignWords, ...Object.values(wordsOfCall)]
+  const rows = tables.flatMap((table) => Object.values(table))
+  expect(rows.map(([option]) => option).filter((option) => option !== '' && !known.has(option))).toEqual([])
+  const wrong = rows.flatMap(([, advice = '']) =>
+    [...advice.matchAll(/\bgive (?:no )?(\w+)(?:\.\w+)?(?:[:,;]|$| for| with)/g)]
       .map(([, name]) => name!)
       .filter((name) => !known.has(name)),
   )
@@ -82,12 +128,12 @@ test('what an answer names is an option of hutch', () => {
 
 test('other words are answered with the nearest option or with all', () => {
   assert(
-    property(string({ minLength: 1 }), constantFrom(...places), (word, place) => {
-      const remedy = remedyOf(place, word, knownAt[place])
-      expect(remedy === undefined).toBe(knownAt[place].includes(word))
+    property(string({ minLength: 1 }), constantFrom(...objects), (word, [call, object]) => {
+      const remedy = remedyAt(call, word, object)
+      expect(remedy === undefined).toBe(object.keys.includes(word))
       expect(remedy).not.toBe('')
     }),
   )
-  expect(findInstead('run', 'constructor')).toBe(undefined)
-  expect(findInstead('limits', '__proto__')).toBe(undefined)
+  expect(findInstead({ call: 'run', name: '', keys: optionsOf.run }, 'constructor')).toBe(undefined)
+  expect(findInstead({ call: 'run', name: 'limits', keys: limitKeys }, '__proto__')).toBe(undefined)
 })
