@@ -22,15 +22,25 @@ export function readInterval({ interval }: Parsed['values'], usual = 1000, least
   })
 }
 
+/** Accepted values of options for how long recorded samples are kept or shown. */
+export const longTime = { least: 1000, accepted: 'a time such as 90s, 10m, 12h or 7d, up to 49d' }
+
 /** Returns the value of an option as a time in milliseconds; undefined if the option is not given. @throws OPTION_INVALID */
-export function readTime(values: Parsed['values'], name: string): number | undefined {
+export function readTime(
+  values: Parsed['values'],
+  name: string,
+  { least, accepted } = { least: 0, accepted: 'a time such as 10s, 500ms or 2m' },
+): number | undefined {
   const text = values[name]?.at(-1)
   if (text === undefined) return undefined
   const ms = parseDuration(text, 1000)
-  if (ms !== undefined && ms >= 1000) return ms
-  const why = ms === undefined ? undefined : 'too short'
-  const accepted = 'a time such as 90s, 10m, 12h or 7d, up to 49d'
-  throw fail('OPTION_INVALID', { name: `--${name}`, value: text, why, accepted })
+  if (ms !== undefined && ms >= least) return ms
+  throw fail('OPTION_INVALID', {
+    name: `--${name}`,
+    value: text,
+    why: ms === undefined ? undefined : 'too short',
+    accepted,
+  })
 }
 
 const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const

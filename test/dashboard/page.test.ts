@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page in a real Chromium: what a person sees and does, and that nothing goes wrong in the console.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import { cli } from '../cli/hutch.ts'
 import { watchTimer } from '../support/late.ts'
 import { requires } from '../support/requires.ts'
-import { type Served, serve } from './served.ts'
+import { runInGroup, type Served, serve } from './served.ts'
 
 const top = `/hutch-test-${process.pid}`
 const executablePath = '/usr/bin/chromium'
@@ -53,15 +51,7 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<P
   return page
 }
 
-async function runIn(path: string, ...command: string[]) {
-  const child = spawn(process.execPath, [cli, 'cgroup', 'exec', path, '--', ...command], { stdio: 'ignore' })
-  ends.push(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
-  return child
-}
+const runIn = async (path: string, ...command: string[]) => runInGroup(ends, path, command)
 
 /** What a process runs, if it is still there. */
 function commOf(pid: number): string | undefined {

@@ -105,3 +105,14 @@ export async function listen(served: Served): Promise<{ status: number; next(): 
     close: () => response.destroy(),
   }
 }
+
+/** Starts a command in a group. `ends` gets what ends it. */
+export function runInGroup(ends: (() => Promise<unknown> | unknown)[], path: string, command: string[]): ChildProcess {
+  const child = spawn(process.execPath, [cli, 'cgroup', 'exec', path, '--', ...command], { stdio: 'ignore' })
+  ends.push(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  return child
+}

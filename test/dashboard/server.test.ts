@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch dashboard without a browser: who is let in, what is streamed, what can be changed.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import type { GroupRow, Mark, Past, Processes, Session } from '../../src/ui/dashboard/api-types.ts'
-import { cli, hutch } from '../cli/hutch.ts'
+import { hutch } from '../cli/hutch.ts'
 import { watchTimer } from '../support/late.ts'
-import { listen, type Served, send, serve, type Told } from './served.ts'
+import { listen, runInGroup, type Served, send, serve, type Told } from './served.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ends: (() => unknown)[] = []
@@ -35,16 +34,7 @@ async function stream(served: Served) {
   return opened
 }
 
-/** A command in a group. */
-async function runIn(path: string, ...command: string[]) {
-  const child = spawn(process.execPath, [cli, 'cgroup', 'exec', path, '--', ...command], { stdio: 'ignore' })
-  ends.push(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
-  return child
-}
+const runIn = async (path: string, ...command: string[]) => runInGroup(ends, path, command)
 
 const bearer = (served: Served) => ({ authorization: `Bearer ${served.token}` })
 const change = (served: Served, wish: object, headers: { [name: string]: string } = bearer(served)) =>

@@ -3,9 +3,8 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readGroupFile, readWords, walkGroups } from '../../cgroup/files.ts'
 import { findFlat } from '../../cgroup/stats.ts'
-import { fail } from '../../errors/errors.ts'
-import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
+import { readTime } from '../polling.ts'
 
 /** Milliseconds between two reads of a v1 group: v1 has no file that reports when a group becomes empty. */
 const interval = 50
@@ -22,10 +21,7 @@ export const command: Command = {
     ['125', 'hutch failed'],
   ],
   main({ values, rest: names }) {
-    const time = values.timeout?.at(-1)
-    const ms = time === undefined ? Number.POSITIVE_INFINITY : parseDuration(time, 1000)
-    if (ms === undefined)
-      throw fail('OPTION_INVALID', { name: '--timeout', value: time, accepted: 'a time such as 10s, 500ms or 2m' })
+    const ms = readTime(values, 'timeout') ?? Number.POSITIVE_INFINITY
     const groups = names.map((name) => Cgroup.open(name))
     const end = performance.now() + ms
     return new Promise<number>((resolve) => {

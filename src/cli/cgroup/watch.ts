@@ -4,11 +4,11 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchGroups } from '../../cgroup/watch.ts'
-import { fail, quote } from '../../errors/errors.ts'
+import { quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
 import { formatJson } from '../../text/quote.ts'
-import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
+import { readTime } from '../polling.ts'
 
 export const command: Command = {
   flags: {
@@ -25,14 +25,7 @@ export const command: Command = {
   minWords: 1,
   main({ values, rest: names }) {
     const pressure = (values.pressure ?? []).map((text) => parseTrigger(text, '--pressure'))
-    const time = values.for?.at(-1)
-    const ms = time === undefined ? undefined : parseDuration(time, 1000)
-    if (time !== undefined && ms === undefined)
-      throw fail('OPTION_INVALID', {
-        name: '--for',
-        value: time,
-        accepted: 'a time such as 10s, 500ms or 2m',
-      })
+    const ms = readTime(values, 'for')
     const groups = names.map((name) => Cgroup.open(name))
     const format = values.json ? (event: GroupEvent) => `${formatJson(event)}\n` : formatEvent
     return new Promise<number>((resolve) => {

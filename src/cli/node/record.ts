@@ -8,7 +8,7 @@ import { showProgress, writeStderr } from '../../system/stderr.ts'
 import { formatDuration, parseSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
-import { intervalFlag, pauses, readInterval, readTime } from '../polling.ts'
+import { intervalFlag, longTime, pauses, readInterval, readTime } from '../polling.ts'
 
 const flags: FlagTable = {
   db: {
@@ -33,8 +33,8 @@ export const command: Command = {
 
 async function main({ values }: Parsed): Promise<number> {
   const interval = readInterval(values)
-  const end = readTime(values, 'for')
-  const keep = readTime(values, 'keep') ?? 86_400_000
+  const end = readTime(values, 'for', longTime)
+  const keep = readTime(values, 'keep', longTime) ?? 86_400_000
   const path = values.db?.at(-1) ?? defaultFile()
   // mode 0600: other users must not read the names and figures of all groups
   process.umask(0o077)
