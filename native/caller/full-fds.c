@@ -19,7 +19,8 @@
 
 /*
  * Returns true if the last three numbers below the limit are in use. The kernel assigns the lowest
- * free number first, so the table is then full. A shell uses only the last number.
+ * free number first, so the table is then full. The last number alone proves nothing: a shell uses
+ * it for a descriptor of its own.
  */
 static int has_last(u64 pid, u64 limit)
 {

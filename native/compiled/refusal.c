@@ -50,7 +50,7 @@ int report_refusal(const struct story *s, u32 section, u32 step, int value, u32 
 	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
 	static const struct { u32 err; const char *words; } limits[] = {
 		{ EMFILE, "  the limit of open files of a process is reached (RLIMIT_NOFILE): ulimit -n 256, or LimitNOFILE=256 of the service\n" },
-		{ EFBIG, "  a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE): ulimit -f unlimited\n" },
+		{ EFBIG, "  a start writes 64 KiB or more to files in memory, and the file size limit forbids it (RLIMIT_FSIZE): ulimit -f unlimited\n" },
 	};
 	const u32 *best = NULL;
 	struct text t = { .length = 0 }, words = { .length = 0 };

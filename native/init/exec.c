@@ -204,8 +204,9 @@ static int fork_command(const struct command *command, int confined, u64 early)
  * Starts the command as a child. hutch-init stays as PID 1, or to adopt orphans. Signals are
  * blocked first, so that none is lost. If PID 1 gets its own filter, the command must not inherit
  * that filter, and must not run before PID 1 has it. The child therefore waits.
- * CLONE_CHILD_CLEARTID reports the command's exec, which CLONE_VFORK does otherwise. clone(2) always
- * uses CLONE_CHILD_CLEARTID: qemu-user refuses that flag, but silently forks for CLONE_VFORK.
+ * CLONE_CHILD_CLEARTID shows when the child has executed the command. Without a filter, clone3 uses
+ * CLONE_VFORK for this. clone(2) never uses CLONE_VFORK, for which qemu-user silently forks. It
+ * refuses CLONE_CHILD_CLEARTID, so the plain fork follows.
  */
 static int spawn_command(struct command *command)
 {

@@ -69,7 +69,7 @@ const byFile: { [file: string]: Explain } = {
             `controllers for its children: ${readWords(directory, 'cgroup.subtree_control').join(' ') || 'none'}`,
           ],
           remedy:
-            'only "threaded" can be written, and only while no controller but cpu, cpuset, pids, perf_event is on',
+            'only "threaded" can be written, and only while no controllers except cpu, cpuset, pids and perf_event are enabled',
         }
       : undefined,
 }

@@ -190,7 +190,7 @@ interface Reader {
   close(): void
 }
 
-/** Opens a reader. If the process may not open that many files at once, each read opens and closes them. */
+/** Opens a reader. If the limit of open files is too low, each read opens and closes the files. */
 export function openReader(directories: readonly string[], files: readonly string[]): Reader {
   const addon = native()
   const reader =

@@ -71,7 +71,7 @@ export interface StatsReader {
   close(): void
 }
 
-/** Opens a reader of statistics. It keeps the files open if the process may open that many. */
+/** Opens a reader of statistics. It keeps the files open unless the limit of open files is too low. */
 export function openStats(groups: readonly GroupPaths[]): StatsReader
 export function openStats(groups: readonly GroupPaths[], options?: unknown): StatsReader {
   if (typeof options === 'object' && options !== null) checkOptions('openStats', options)

@@ -123,7 +123,7 @@ const experiments: Experiment[] = [
     checks: [
       ['inside it is user 0', ({ out }) => out.startsWith('0\n')],
       [
-        'which is the caller outside, and the only user',
+        'user 0 inside is the caller outside, and no other user is mapped',
         ({ out }) => new RegExp(`^ *0 +${process.getuid!()} +1$`, 'm').test(out),
       ],
     ],

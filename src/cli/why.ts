@@ -34,7 +34,7 @@ export const command: Command = {
     'GROUP: a path from the root (/build/jobs), a name or a directory, also of a group that is gone.',
     'It can also be a systemd unit, the id of a container (also a short one), or, as root, the name of a Docker container.',
     'REPORT: a file that `hutch run --report` wrote.',
-    'Without one: your newest run that did not end with status 0. HUTCH_STATE=0 keeps none.',
+    'Without an argument: your newest run that did not end with status 0. With HUTCH_STATE=0, no run is stored.',
   ].join('\n'),
   flags,
   maxWords: 1,
@@ -143,7 +143,7 @@ function explainRecalled(name: string, { group, kills, slowed }: RecordedGroup):
   const found: Omit<Explanation, 'cause'> = {
     target: { kind: 'group', name, there: false, path: group },
     causes: times === 0 ? [cause] : count > 0 ? [cause, slow] : [slow],
-    unknown: ['whose limit it was, signals and statuses, which a recording does not contain'],
+    unknown: ['whose limit it was, signals and exit statuses: a recording does not contain them'],
   }
   return { ...found, cause: toCause(found) }
 }

@@ -281,7 +281,7 @@ export const table = {
     needed: number
   }): ErrorWords => ({
     message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program. ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}). Node would hang`,
-    remedy: `raise pids.max, so that ${f.needed} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
+    remedy: `raise pids.max, so that the group has room for ${f.needed} tasks, or run a program that needs fewer, such as unshare of util-linux`,
     path: f.group,
   }),
   RECORD_EMPTY: (f: { path: string; what: string; why?: string }): ErrorWords => ({

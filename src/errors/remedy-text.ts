@@ -28,7 +28,7 @@ interface Choice {
   otherwise: string
 }
 
-/** One way to solve a problem: its words, with `%` in place of an option. A front end without this option leaves the way out. */
+/** One way to solve a problem: its words, with `%` in place of an option. A front end without this option omits it. */
 interface ConditionalWay extends OptionReference {
   words: string
   /** True if the option belongs to a drop-in command, and not to a run. */

@@ -98,7 +98,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
   // true if the root starts as an empty tmpfs that only this job uses
   const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.type === 'tmpfs')
   return [
-    // copies of the host's mounts are slaves then, as they are
+    // here the host's mounts are slaves, and so are their copies: make the copies private
     ...(receivesMounts(root) ? [setPropagation('rprivate', origin)] : []),
     // the root becomes read-only first, so that volumes mounted later keep their own mode
     {
@@ -145,7 +145,7 @@ function arrangeSteps(root: Root, isolate: readonly NamespaceKind[], joinsPid: b
   const late = root.mounts.filter((mount) => isLate(mount.target))
   return [
     ...root.mounts.filter((mount) => !late.includes(mount)),
-    // those below /proc and /sys follow the mounts that hutch adds; without these, they would hide the host's
+    // masks below /proc and /sys come with the mounts of proc and sysfs: now they would cover paths of the host's
     ...otherMasks(root, (path) => !/^\/(proc|sys)\//.test(path)),
     // after the user's mounts, so that a symbolic link in the image cannot make one of them cover the real /proc or /sys
     ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))

@@ -99,7 +99,7 @@ export const mountOps = {
     fields: { source: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
     what: (op) => `map the ids of ${quote(op.source)}`,
     explain: (op) => ({
-      words: `map the ids of ${op.source} by its user namespace, and hand it in${attributeList(op.attributes)}`,
+      words: `map the ids of ${op.source} by the job's user namespace, and send the mount to the child${attributeList(op.attributes)}`,
       shell: `mount --${op.recursive ? 'rbind' : 'bind'} -o X-mount.idmap=/proc/$PID/ns/user ${shellWord(op.source)} …`,
     }),
     mount: { source: ({ source }) => quote(source) },

@@ -184,7 +184,7 @@ export const processOps = {
     fields: { directories: 'strings', required: 'u32' },
     what: 'enter the working directory',
     explain: (op) => ({
-      words: `enter ${op.required ? op.directories[0] : `the first that is there of ${op.directories.join(', ')}`}`,
+      words: `enter ${op.required ? op.directories[0] : `the first of ${op.directories.join(', ')} that exists`}`,
       shell: op.directories.map((path) => `cd ${path}`).join(' || '),
     }),
     remedy: ({ directories }) => `give a directory that exists inside: ${directories.join(', ')}`,

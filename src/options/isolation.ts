@@ -127,7 +127,7 @@ export const networkRows = [
     value: 'IP',
     section: 'network',
     help: 'Name server in /etc/resolv.conf of the job.',
-    default: "the host's; with --network private that of the tool",
+    default: "the host's; with --network private, that of pasta or slirp4netns",
   },
   {
     flag: 'dns-search',

@@ -101,7 +101,7 @@ export const outputRows = [
     kind: 'command',
     value: 'N',
     section: 'report',
-    help: 'Version of the report: 2, or 1 for one more release.',
+    help: 'Version of the report, 2 or 1. hutch supports version 1 for one more release.',
     default: '2',
     complete: ['1', '2'],
   },

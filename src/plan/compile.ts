@@ -172,8 +172,8 @@ function compileInner(plan: Plan): Op[] {
   if (has('time') && !cloned.includes('time'))
     inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', signal: deathSignal, origin: joinsPid ? 'join' : 'isolate' })
-  // settings are written before the root is made, in which /proc/sys is read-only; the network comes before them,
-  // because they can belong to its interfaces
+  // write sysctls before the root is made, because /proc/sys is read-only in it; connect the network before that,
+  // because sysctls can belong to its interfaces
   const network: Op[] = plan.network
     ? [{ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' }]
     : []
@@ -191,7 +191,7 @@ function compileInner(plan: Plan): Op[] {
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (spec.domainname !== undefined) inner.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
-  // unless settings need the network, wait for it only here: the operations above run while it is being connected
+  // unless sysctls need the network, wait for it only here: the operations above run while it is being connected
   if (!connectsFirst) inner.push(...network)
   inner.push(...compilePrivileges(plan))
   // this operation comes after setUser, because a change of ids clears the signal (PR_SET_PDEATHSIG of prctl(2))

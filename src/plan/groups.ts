@@ -236,8 +236,8 @@ function isUnified(file: string, host: Host, beside: Parent | undefined): boolea
 }
 
 /**
- * Returns true if groups can be created below the parent. Returns false if not and if the run needs no group. Throws if
- * the run has limits.
+ * Returns true if groups can be created below the parent. If they cannot, returns false for a run that needs no group,
+ * and throws for a run that has limits.
  */
 function usable(parent: Parent, spec: Spec, facts: PlanFacts, needed = needsOf(spec) !== ''): boolean {
   if (parent.writable) return true

@@ -182,7 +182,7 @@ export function makeOrder(
     : { groups: sandbox.plan.groups, writes: [] }
   const plan: Plan = {
     ...sandbox.plan,
-    // keep the sandbox's own root in the Spec, because it lacks mounts that are missing on the host
+    // use the root of the sandbox's Spec: mounts whose sources are missing on the host were removed from it
     spec: { ...spec, ...(sandbox.plan.spec.root && { root: sandbox.plan.spec.root }) },
     groups,
     argv: [spec.command, ...spec.args],

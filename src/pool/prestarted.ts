@@ -129,10 +129,10 @@ export function orderJob(
   const bytes = encodeOrder(ops)
   if (bytes.length > orderBytesAtMost)
     throw fail('OPTION_INVALID', {
-      name: 'its words and environment',
+      name: 'the command, its arguments and its environment',
       value: `${bytes.length} bytes`,
-      why: `an order holds ${orderBytesAtMost}`,
-      accepted: 'less, and pass the rest by stdin or in a file',
+      why: `a request has at most ${orderBytesAtMost}`,
+      accepted: 'fewer bytes; pass long data by stdin or in a file',
     })
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { max: spec.maxOutput }
   const ends = openStreams(sources.stdio, cap !== undefined)

@@ -24,7 +24,10 @@ const complete: { [encoding in BufferEncoding]?: CompleteLength } = {
   base64url: ({ length }) => length - (length % 3),
 }
 
-/** Returns that length for UTF-8. A multi-byte character begins with a byte from 0xC2 to 0xF4, and has at most three more bytes. */
+/**
+ * Returns the length of the longest prefix of whole characters in UTF-8. A multi-byte character begins with a byte from
+ * 0xC2 to 0xF4, and has at most three more bytes.
+ */
 function completeUtf8(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!

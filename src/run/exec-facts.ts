@@ -79,7 +79,7 @@ export function explainJobExec(
 ): { execFailure: ExecFailure; interpreterMissing: boolean } {
   const { spec, argv, env, searchPath } = plan
   const outside = (path: string) => hostPath(inner, path)
-  // operations with this name build the root of bwrap, which a job's plan never contains
+  // only programs of bwrap contain this operation, never the plan of a job
   const emptied = inner.some(({ op }) => op === 'emptyRoot')
   const ownRoot =
     emptied || (spec.root !== undefined && (spec.root.directory !== undefined || spec.root.sealed === true))

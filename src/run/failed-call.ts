@@ -43,7 +43,7 @@ const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: R
   ],
   EFBIG: [
     'Max file size',
-    'a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE)',
+    'a start writes 64 KiB or more to files in memory, and the file size limit forbids it (RLIMIT_FSIZE)',
     text`raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: ${optionOfRun('ulimits')} fsize=0`,
   ],
 }

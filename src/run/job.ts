@@ -39,8 +39,8 @@ import { copyOutput, mergeStreams, openStdio, type StdioSources } from './stdio-
 /** A running command. With `await using`, the job is stopped at the end of the block. */
 export class Job {
   /**
-   * The job's process id, as this process sees it. It is that of hutch-init if that stays (as PID 1, or without a
-   * control group), otherwise that of the command.
+   * The job's process id, as this process sees it. This is the id of hutch-init if hutch-init keeps running (as PID 1,
+   * or without a control group), otherwise the id of the command.
    */
   readonly pid: number
   readonly stdin: Writable | null
@@ -153,7 +153,7 @@ export class Job {
       throw fail('OPTION_CONFLICT', {
         name: 'pipe',
         why: this.stdout ? 'stdin of the other job is not a pipe' : 'stdout of this job is not a pipe',
-        remedy: "start both jobs with 'pipe' for these streams, and the other without input",
+        remedy: "start both jobs with 'pipe' for these streams, and the other job without input",
       })
     // ignore the error: if the reading job ends early, this pipe is closed, and the writing job gets SIGPIPE as in a shell
     pipeline(this.stdout, to.stdin, () => {})
@@ -198,7 +198,8 @@ export class Job {
 /**
  * Starts a command with limits and namespaces. Resolves as soon as its process exists. The job's streams carry bytes.
  *
- * @throws HutchError if the job could not be started; nothing is left behind. If the signal is already aborted, its reason.
+ * @throws HutchError if the job could not be started; nothing is left behind. If the signal is already
+ * aborted, `start` throws its reason.
  */
 export function start(file: string, args?: readonly string[], options?: StartOptions): Promise<Job>
 export function start(file: string, options: StartOptions): Promise<Job>

@@ -53,7 +53,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EINVAL')
       return [
         `${source} cannot be copied: it is unbindable, or locked by a user namespace`,
-        'give what is below it, or leave out bind',
+        'give a path below it, or leave out bind',
       ]
     return undefined
   },
@@ -88,7 +88,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
       return [
         'the file system does not accept these options, or its layers cannot be combined',
-        `check what ${origin} requires: upper and work are on one file system, not overlay itself, and in no layer of another`,
+        `check what ${origin} requires: upper and work are on one file system, not on an overlay, and not in a layer of another overlay`,
       ]
     if (errno === 'EPERM')
       return [

@@ -212,7 +212,8 @@ function isForbidden(op: Op, errno: string): boolean {
 function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Plan): HutchError {
   const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
   const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
-  const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
+  const tool =
+    'the set-user-ID programs newuidmap and newgidmap write the maps: no_new_privs, or a mount with nosuid, prevents that'
   return fail('USERNS_FORBIDDEN', {
     what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
     errno,
@@ -247,7 +248,7 @@ function groupRemedy(errno: string): RemedyText {
   if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
   if (errno === 'EBUSY')
     return oneOf(
-      [withOption('that group itself has processes: name another with %', 'parent')],
+      [withOption('that group itself has processes: name another group with %', 'parent')],
       'that group itself has processes: start from another group',
     )
   return groupRemedies[errno] ?? 'see hutch doctor'

@@ -84,7 +84,7 @@ export interface Native {
   readLogTail(): Buffer | number
   /**
    * Opens files to be read repeatedly by `readAgain`; the arguments are those of `readFiles`. Returns -errno if this
-   * process cannot open that many files.
+   * process cannot open all of them.
    */
   openReader(directories: string | Uint8Array, names: string): object | number
   readAgain(reader: object): Buffer
@@ -141,7 +141,7 @@ export interface Native {
   watchPipe(fd: number, writes: boolean): number
   /**
    * Requests one event when the pipe can be read or written, or when its other end is closed, and keeps this process
-   * running. Without `waits`, does so no longer. Returns 0 or -errno.
+   * running. If `waits` is false, withdraws the request. Returns 0 or -errno.
    */
   armPipe(id: number, waits: boolean): number
   /** Reads bytes from a descriptor. Returns their number, 0 at the end of the data; or -errno. */
@@ -184,7 +184,7 @@ export interface Native {
   order(job: number, ops: Uint8Array, streams: Int32Array, timeoutMs: number, cpuMs: number): number
   /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
-  /** Removes a mount that `keepNetwork` made. The first argument is always 0. */
+  /** Removes a mount that `keepNetwork` made. The first argument has no meaning and is 0. */
   dropNetwork(unused: 0, file: string): number
   /**
    * Returns the id that this process's network namespace has assigned to the network namespace `fd`. Returns -1 if it

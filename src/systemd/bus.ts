@@ -87,7 +87,7 @@ const errnoWords: { [errno: string]: string } = {
   EACCES: 'this user may not connect to it (EACCES)',
 }
 
-/** Processes received bytes. When it is complete, returns the answer, or the error that D-Bus returned. */
+/** Processes received bytes. Returns the answer as soon as all of it has arrived, or the error that D-Bus returned. */
 function converse(
   socket: Socket,
   call: Call,

@@ -135,9 +135,9 @@ export function adviseHeap(limit: number, flag: number | undefined, hostMemory: 
         ],
       ],
       remedy:
-        'raise memory.max, or check the memory outside the heap: process.memoryUsage() has external and arrayBuffers; a worker is held by resourceLimits.maxOldGenerationSizeMb',
+        'raise memory.max, or check the memory outside the heap: process.memoryUsage() has external and arrayBuffers; resourceLimits.maxOldGenerationSizeMb limits the heap of a worker',
     }
-  const room = fit === undefined ? tooSmall : `${formatSize(fit)} of it is what a heap can have`
+  const room = fit === undefined ? tooSmall : `the heap can have ${formatSize(fit)} of it`
   if (flag !== undefined)
     return {
       evidence: [

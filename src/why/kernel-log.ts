@@ -25,7 +25,7 @@ export function readLog(): LogFacts {
   const limits: string[] = []
   if (errno !== undefined)
     limits.push(
-      `the kernel's log cannot be read (${errno}): the victims of OOM kills, their sizes and times; root can read it`,
+      `the kernel's log cannot be read (${errno}). It has the victims, sizes and times of OOM kills; root can read it`,
     )
   if (since) limits.push(`what the kernel's log said before ${formatTime(since.getTime())}: it has been overwritten`)
   if (errno === undefined && !samePids)

@@ -166,7 +166,7 @@ function makeCause(
 const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
 
 function whoseLimit(level: OomLevel | undefined): string {
-  return level ? describeLevel(level) : "a group's; the kernel's log omits which when reports come fast"
+  return level ? describeLevel(level) : "a group's; the kernel's log omits its name if many reports come at once"
 }
 
 function quoted(level: OomLevel): OomLevel {

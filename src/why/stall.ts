@@ -18,7 +18,7 @@ export type StallReason = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
 /** Kinds of causes that make the processes of a running group wait. */
 const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
-/** Leaves out waiting for a CPU: a job that makes no progress uses no CPU, so that it waited earlier. */
+/** Returns true if a cause can keep a job from running now. Waiting for a CPU cannot: the job would then use CPU time. */
 const holds = ({ cause, limit }: WhyCause) => holding.has(cause) && limit !== 'cpu.pressure' && limit !== 'cpuset.cpus'
 const periodMs = 1500
 /**

@@ -51,7 +51,7 @@ export function translateIoWeight(value: string, origin: string): Pair {
       file: 'blkio.bfq.weight',
       origin,
       why: 'on cgroup v1 weights end at 1000',
-      remedy: 'give a weight up to 1000, and smaller ones to the others',
+      remedy: 'give a weight up to 1000, and smaller weights to the sibling groups',
     })
   return whole ? ['blkio.bfq.weight', weight] : ['blkio.bfq.weight_device', `${device} ${weight}`]
 }

@@ -18,7 +18,7 @@ const flags: FlagTable = { interval: intervalFlag }
 
 export const command: Command = {
   words: '[GROUP]',
-  details: 'Without GROUP: all groups. With it: that group and the groups below it. The key ? lists the other keys.',
+  details: 'Without GROUP: all groups. With GROUP: this group and the groups below it. The key ? lists the other keys.',
   flags,
   maxWords: 1,
   main,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a sandbox of bubblewrap(1) may have denied its program: the line of hutch run, from a request. Pure.
+// Describes what a bwrap request may have denied its program, in the words of hutch run. Pure.
 import type { Figure } from '../../verdict/cause.ts'
 import { deniedLine } from '../../verdict/denied-words.ts'
 import { who } from '../../verdict/words.ts'

@@ -72,7 +72,7 @@ export const bwrapOptions = {
   '--perms': [['OCTAL'], 'mode for the next option'],
   '--size': [['BYTES'], 'size of the next --tmpfs'],
   '--chmod': [['OCTAL', 'PATH'], 'change the mode of PATH'],
-  '--not-a-security-boundary': [[], 'accepted: a step that fails is an error nevertheless'],
+  '--not-a-security-boundary': [[], 'accepted without effect: a failed step is always an error'],
   '--hutch-memory': [['SIZE'], 'limit the memory of the sandbox, such as 512M'],
   '--hutch-pids': [['N'], 'limit the number of its tasks'],
   '--hutch-cpus': [['N'], 'limit its CPU time, such as 0.5'],

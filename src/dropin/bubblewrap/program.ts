@@ -51,7 +51,7 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   const kinds = new Set(request.kinds)
   const joins = request.userDescriptor !== undefined
   if (joins && (kinds.has('user') || request.tries.has('user')))
-    throw conflict('--userns', 'with --unshare-user or --unshare-all another one would be created', 'omit one of them')
+    throw conflict('--userns', '--unshare-user and --unshare-all create another user namespace', 'omit one of them')
   if (!joins && facts.uid !== 0) kinds.add('user')
   for (const kind of request.tries) if (facts.possible.has(kind)) kinds.add(kind)
   const ownsUser = kinds.has('user') || joins

@@ -28,7 +28,7 @@ export const main = toolMain({
     sticky: { help: 'hutch rules, or cgrulesengd, does not move the process from now on' },
     'cancel-sticky': { help: 'and no longer' },
     ...ignoreDelegated,
-    r: { help: 'accepted, without effect: there is no idle process of a scope' },
+    r: { help: 'accepted, without effect: hutch starts no idle process in a scope' },
   },
   permute: false,
   run,

@@ -20,7 +20,7 @@ export const main = toolMain({
     g: { value: 'CONTROLLERS:PATH', help: 'the group to join; can be repeated; /etc/cgrules.conf by default' },
     sticky: { help: 'hutch rules, or cgrulesengd, does not move the command’s children either' },
     ...ignoreDelegated,
-    r: { help: 'not supported: there is no idle process of a scope to replace' },
+    r: { help: 'not supported: hutch starts no idle process in a scope' },
   },
   permute: false,
   run,

@@ -11,7 +11,7 @@ const patienceMs = 30_000
 
 interface Stream {
   response: ServerResponse
-  /** The time since when the page has not read all of its data. */
+  /** Time since which data waits to be read by the page; undefined if no data waits. */
   behindSince: number | undefined
   missed: boolean
 }

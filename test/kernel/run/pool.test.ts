@@ -195,7 +195,13 @@ const refused: [string, argv: readonly string[], options: JobOptions, code: stri
   ['a bad variable', ['true'], { env: { 'A=B': 'c' } }, 'OPTION_INVALID', /A=B/],
   ['two inputs', ['true'], { input: 'a', stdio: 'ignore' }, 'OPTION_CONFLICT', /input/],
   ['a closed descriptor', ['true'], { stdio: [9999, 'ignore', 'ignore'] }, 'STEP_REFUSED', /EBADF.*are open/s],
-  ['too many words', ['echo', ...Array(40).fill('x'.repeat(4000))], {}, 'OPTION_INVALID', /an order holds 131068/],
+  [
+    'too many words',
+    ['echo', ...Array(40).fill('x'.repeat(4000))],
+    {},
+    'OPTION_INVALID',
+    /a request has at most 131068/,
+  ],
 ]
 
 test('what a job may not ask for is refused, and costs no sandbox', async () => {

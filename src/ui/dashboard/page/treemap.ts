@@ -28,7 +28,7 @@ interface Division {
   value: number
 }
 
-/** A kept arrangement may have sides this many times as unequal as a new arrangement. */
+/** A new arrangement replaces the previous one if the ratio of the parts' sides would otherwise be this many times larger. */
 const maxWorse = 2
 
 export interface Treemap {
