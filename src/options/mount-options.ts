@@ -61,7 +61,7 @@ const kinds = {
     shape: 'LOWER[:LOWER…]:DST[:ro], or with :upper=DIR,work=DIR',
   },
 } as const
-/** Word of the option for a mount. */
+/** The options that make a mount: keys of an entry of `mounts`, and flags on the command line. */
 export type MountKind = keyof typeof kinds
 
 /** Returns the word of the option that makes a mount of this type. */

@@ -49,7 +49,7 @@ export interface StreamCounts {
   stdout?: number
   stderr?: number
   all?: number
-  /** Number of descriptor 3, and so on with further names of this form. */
+  /** The number for a descriptor above 2, such as `fd3` for descriptor 3. */
   [descriptor: `fd${number}`]: number
 }
 

@@ -146,7 +146,7 @@ export const foreignWords: { readonly [word: string]: ForeignWord } = {
   hijack: ['', 'leave it out: use start, and job.stdin and job.stdout'],
 }
 
-/** An option of hutch that does the same, and the advice. The option is `''` if none does; the advice is by default to give the option. */
+/** The equivalent option of hutch, or `''` if it has none, and the advice. By default the advice is to give that option. */
 export type ForeignWord = readonly [option: string, advice?: string]
 
 /** Words that have their meaning only in one function, in lower case. */
