@@ -83,6 +83,18 @@ const checks = {
     assert.deepEqual(group.processes(), [])
     await group.remove()
   },
+  async 'streams above 2 carry bytes both ways'() {
+    const stdio = ['ignore', 'pipe', 'inherit', 'pipe', 'pipe']
+    const job = await start('sh', ['-c', 'cat <&3; echo answer >&3; echo four >&4'], { stdio })
+    job.stdio[3].end('question\n')
+    const textOf = async (stream) => {
+      const pieces = []
+      for await (const piece of stream) pieces.push(piece)
+      return Buffer.concat(pieces).toString()
+    }
+    const texts = await Promise.all([job.stdout, job.stdio[3]].map(textOf))
+    assert.deepEqual(texts, ['question\n', 'answer\n'])
+  },
   async 'an error has its code'() {
     await assert.rejects(run('true', [], { limits: { memory: 'x' } }), (error) => error instanceof HutchError)
   },

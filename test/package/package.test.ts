@@ -62,7 +62,7 @@ test('npx hutch tour passes without a compiler', () => {
 })
 
 /** The output of library.mjs. */
-const allChecks = /^(ok: .*\n){14}$/
+const allChecks = /^(ok: .*\n){15}$/
 
 const runtimes: readonly (Runtime | 'node 20')[] = process.env.RUNTIMES
   ? ['node 22', 'node 26', 'bun 1.4', 'deno 2']

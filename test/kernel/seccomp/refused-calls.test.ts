@@ -127,6 +127,29 @@ test.each([
   expect(await underRules(emulator, command)).toEqual({ status: 3, stdout, stderr: '' })
 })
 
+const filters = {
+  'clone3 unknown': emulator.slice(0, 1),
+  'clone without namespaces': withoutFlags,
+  'a plain fork': emulator,
+}
+
+const kinds = [{ isolate: 'none' }, { limits: { pids: 20 } }, { sandbox: true }]
+
+test.each(
+  Object.entries(filters).flatMap(([name, rules]) =>
+    // a plain fork cannot create a user namespace, and so no sandbox
+    kinds.slice(0, rules === emulator ? 2 : 3).map((options) => [name, options, rules] as const),
+  ),
+)('%s: streams above 2 have their numbers, with %j', async (_, options, rules) => {
+  const { status, stdout, stderr } = await underRules(rules, [
+    process.execPath,
+    'test/support/more-streams.mjs',
+    JSON.stringify(options),
+  ])
+  expect([status, stderr]).toEqual([0, ''])
+  expect(JSON.parse(stdout)).toEqual(['question\n3\n4\n5\n6\n', 'answer\n', 'four\n', 'from a stream'])
+})
+
 test('there a missing program is the same error as elsewhere', async () => {
   const command = ['run', ...limits, '--seccomp', 'default', '--', '/nowhere/program']
   expect(await underRules(emulator, [process.execPath, cli, ...command])).toEqual(await hutch(command))
