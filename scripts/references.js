@@ -103,9 +103,18 @@ export async function countReferences(folder, wanted = []) {
   const project = await openProject()
   try {
     const found = new Map()
-    for (const { figure, path, line } of findRows(folder))
-      if (wanted.length === 0 || wanted.includes(figure))
-        found.set(figure, await project.filesWith(path, { line, character: 3 }))
+    // code refers to the row, or to the member of a sample that is generated from it
+    const generated = `${folder}/figure-types.generated.ts`
+    const types = readFileSync(generated, 'utf8').split('\n')
+    for (const { figure, path, line } of findRows(folder)) {
+      if (wanted.length > 0 && !wanted.includes(figure)) continue
+      const places = [[path, line]]
+      const member = types.findIndex((text) => text.startsWith(`  ${figure}: `))
+      if (member >= 0) places.push([generated, member])
+      const files = []
+      for (const [file, at] of places) files.push(...(await project.filesWith(file, { line: at, character: 3 })))
+      found.set(figure, [...new Set(files)].filter((file) => file !== generated).sort())
+    }
     return found
   } finally {
     project.close()

@@ -34,11 +34,11 @@ import { explainWrite } from './write-errors.ts'
 export interface CreateOptions {
   /** Controllers by v2 name. The default is cpu, io, memory and pids, as far as the host has them. Controllers of `limits` and `files` are added. */
   controllers?: readonly string[]
-  /** Limits to set, named as in the options of `run`, such as `{ memory: '50M', cpus: 0.5 }`. */
+  /** Limits to set, named as in the options of `run`, such as `{ memory: '50M', cpus: 0.5 }`. None by default. */
   limits?: Limits
-  /** Files to set, under v2 names, such as `{ 'memory.max': '50M' }`. */
+  /** Files to set, under v2 names, such as `{ 'memory.max': '50M' }`. None by default. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
-  /** Parent of the new group. A path with a leading slash starts at the root of the hierarchies. */
+  /** Parent of the new group. A path with a leading slash starts at the root of the hierarchies. By default `hutch` for root, and the caller's own group for other users. */
   parent?: string
   /** True if an existing group is used; false (the default) if it is an error. */
   mayExist?: boolean
@@ -54,6 +54,10 @@ function cpusOf({ quota, period }: FileValues['cpu.max']): Limit {
 /**
  * A control group. `await using` kills its processes and removes it at the end of the block.
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
+ * @example
+ * const group = await Cgroup.create(`example-${process.pid}`, { limits: { pids: 20 } })
+ * console.log(group.get('pids'), group.processes()) // 20 []
+ * await group.remove()
  */
 export class Cgroup {
   /** Path from the root of the hierarchies, such as `/hutch/build`. */
@@ -72,7 +76,9 @@ export class Cgroup {
    * Creates a group and its missing ancestors. If a step fails, hutch removes what it created. For root, a name is created below `hutch`;
    * for other users, below the caller's own group. A name with a leading slash is a path from the root.
    *
-   * @throws CGROUP_PATH_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
+   * @throws CGROUP_CONTROLLER_MISSING, CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_LIMIT_UNSUPPORTED,
+   * CGROUP_MISSING, CGROUP_NOT_EVACUATED, CGROUP_NOT_RESTORED, CGROUP_PATH_INVALID, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_THREADED,
+   * CGROUP_WRITE_REFUSED
    * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT for options and limits
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
@@ -108,7 +114,7 @@ export class Cgroup {
 
   /**
    * Opens an existing group by its path, or by a unique name.
-   * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
+   * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS, CGROUP_MISSING
    */
   static open(name: string): Cgroup {
     const host = readHost()
@@ -120,10 +126,12 @@ export class Cgroup {
    * Returns a file's value, typed for every v2 file, also on v1. Bytes and counts are numbers or `'max'`; keyed files are objects. An
    * unknown file is returned as text. A limit can also be named as in the options of `run`: `get('memory')` is `get('memory.max')`, and `get('cpus')` is a
    * number of CPUs.
-   * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED
+   * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_TEXT_UNKNOWN
    */
   get<W extends keyof LimitValues>(limit: W): LimitValues[W]
+  /** Returns the value of a kernel file. @throws the same errors as the first form */
   get<F extends keyof FileValues>(file: F): FileValues[F]
+  /** Returns the value of a file that hutch does not know, as text. @throws the same errors as the first form */
   get(file: string): unknown
   get(name: string): unknown {
     const file = fileOfLimit(name)
@@ -143,12 +151,15 @@ export class Cgroup {
    * contains processes. With `evacuate`, first moves those processes to a leaf of the group. A limit can also be named as in the options of `run`:
    * `set('memory', '50M')`. `set({ memory: '50M', pids: 10 })` sets several limits, or none if one is refused.
    *
-   * @throws CGROUP_FILE_INVALID, OPTION_UNKNOWN, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
-   * CGROUP_WRITE_REFUSED
+   * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_LIMIT_UNSUPPORTED, CGROUP_NOT_EVACUATED,
+   * CGROUP_NOT_RESTORED, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED, OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
    */
   async set(limits: Limits, options?: SetOptions): Promise<void>
+  /** Writes one limit, by its name in `Limits`. @throws the same errors as the first form */
   async set<W extends keyof LimitValues>(limit: W, value: Limits[W], options?: SetOptions): Promise<void>
+  /** Writes a kernel file. @throws the same errors as the first form */
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
+  /** Writes a file that hutch does not know. @throws the same errors as the first form */
   async set(file: string, value: unknown, options?: SetOptions): Promise<void>
   async set(what: string | Limits, second?: unknown, third?: SetOptions): Promise<void> {
     const isObject = typeof what === 'object' && what !== null
@@ -176,7 +187,8 @@ export class Cgroup {
    * Yields the group's events until the loop ends, `signal` aborts, or the group is removed. It waits for notifications and does not poll.
    * Events that arrive faster than they are read are added up in `count`.
    *
-   * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
+   * @throws OPTION_UNKNOWN, OPTION_INVALID
+   * @throws CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED for a pressure trigger
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
     checkOptions('Cgroup.events', options)
@@ -200,12 +212,13 @@ export class Cgroup {
   /**
    * Moves processes, with all their threads, into the group.
    * @throws CGROUP_WRITE_REFUSED: no such process (ESRCH), a group that enables controllers for children (EBUSY), …
+   * @throws OPTION_INVALID, CGROUP_FILE_MISSING
    */
   async add(...pids: number[]): Promise<void> {
     await this.#move(pids, 'cgroup.procs')
   }
 
-  /** Moves single threads into the group; on v2 only within their threaded domain. @throws CGROUP_WRITE_REFUSED */
+  /** Moves single threads into the group; on v2 only within their threaded domain. @throws the same errors as `add` */
   async addThreads(...tids: number[]): Promise<void> {
     await this.#move(tids, 'cgroup.threads')
   }
@@ -227,19 +240,21 @@ export class Cgroup {
       }
   }
 
-  /** Kills all processes of the group and its descendants, even frozen ones, and waits until they have ended. @throws CGROUP_REFUSED */
+  /** Kills all processes of the group and its descendants, even frozen ones, and waits until they have ended. @throws the same errors as `freeze` */
   async kill(): Promise<void> {
     await killGroup(this)
   }
 
   /**
-   * Freezes all tasks of the group and its descendants, and waits until they are frozen. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED
+   * Freezes all tasks of the group and its descendants, and waits until they are frozen.
+   *
+   * @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
    */
   async freeze(): Promise<void> {
     await freezeGroup(this, true)
   }
 
-  /** Thaws the group and waits until it is thawed. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  /** Thaws the group and waits until it is thawed. @throws the same errors as `freeze` */
   async thaw(): Promise<void> {
     await freezeGroup(this, false)
   }
@@ -299,7 +314,7 @@ export class Cgroup {
 
   /**
    * Removes the group. With `recursive`, removes its descendants too; with `kill`, kills their processes first. Both are false by default.
-   * @throws CGROUP_REFUSED
+   * @throws CGROUP_REFUSED, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED, CGROUP_PATH_INVALID, OPTION_UNKNOWN, OPTION_INVALID
    */
   async remove(options: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
     checkOptions('Cgroup.remove', options)
@@ -309,6 +324,7 @@ export class Cgroup {
     removeDefaultParent(this.#host, this)
   }
 
+  /** Kills the processes of the group and its descendants, and removes them. @throws the same errors as `remove` */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.remove({ recursive: true, kill: true })
   }

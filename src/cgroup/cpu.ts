@@ -12,12 +12,19 @@ export function formatCpuMax(cpus: number | 'max'): string {
     : `${Math.max(1000, Math.round(cpus * cpuPeriodUsec))} ${cpuPeriodUsec}`
 }
 
+/** CPU time of a group, and its quota periods. A figure that the host does not report is absent. */
 export interface CpuStats {
+  /** CPU time, in microseconds. */
   cpuUsec?: number
+  /** CPU time in user mode, in microseconds. */
   userUsec?: number
+  /** CPU time in the kernel, in microseconds. */
   systemUsec?: number
+  /** Time for which the quota throttled the group, in microseconds. */
   throttledUsec?: number
+  /** Number of quota periods in which the quota throttled the group. */
   throttledPeriods?: number
+  /** Number of quota periods in which a task ran. */
   periods?: number
 }
 

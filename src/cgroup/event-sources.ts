@@ -32,10 +32,13 @@ export interface GroupEvent {
 
 /** A pressure trigger: fires when tasks stalled for this long within a window (accounting/psi.rst). */
 export interface PressureTrigger {
+  /** The resource for which tasks wait. Required. */
   resource: 'cpu' | 'memory' | 'io'
+  /** `some`: at least one task waits. `full`: all tasks wait. Required. */
   kind: 'some' | 'full'
+  /** Time that tasks wait within the window, in microseconds. Required. */
   stallUsec: number
-  /** Length of the window: 500 ms to 10 s; without CAP_SYS_RESOURCE a multiple of 2 s. */
+  /** Length of the window in microseconds: 500,000 to 10,000,000; without CAP_SYS_RESOURCE a multiple of 2,000,000. Required. */
   windowUsec: number
 }
 

@@ -1,41 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types of every v2 file's value: FileValues for reads, FileInputs for writes. A test compares the names with the catalogue.
 import type { Limit } from '../text/units.ts'
-import type { memoryStatKeys } from './controllers/memory-stat.ts'
-import type { CpuMax, FilePressure, Flat, Nested } from './value-read.ts'
+import type { MemoryStatKey } from './controllers/figure-types.generated.ts'
+import type { CpuMax, FilePressure, FlatKeyed, NestedKeyed } from './value-read.ts'
 
-/** Figures by name; a figure that this kernel does not report is absent. */
-type Figures<Key extends string> = { [key in Key]?: number }
+/** KeyedFigures by name; a figure that this kernel does not report is absent. */
+export type KeyedFigures<Key extends string> = { [key in Key]?: number }
 
-/** Figures by device, adapter or node, then by name. */
-type FiguresBy<Key extends string> = { [line: string]: Figures<Key> }
+/** KeyedFigures by device, adapter or node, then by name. */
+export type FiguresByDevice<Key extends string> = { [line: string]: KeyedFigures<Key> }
 
 /** Limits by device or adapter, then by name. */
-type LimitsBy<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
+export type LimitsByDevice<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
 
 /** A size: bytes, or text such as `50M`; `max` means no limit. */
 export type SizeInput = number | string
 
 /** A switch: true or false, or 1 or 0. */
-type FlagInput = boolean | 0 | 1
+export type FlagInput = boolean | 0 | 1
 
 /** One or several process or thread ids. */
-type PidsInput = number | readonly number[]
+export type PidsInput = number | readonly number[]
 
 /** CPUs or memory nodes as numbers, or in the kernel's format: `0-3,6`. */
-type ListInput = readonly number[] | string
+export type ListInput = readonly number[] | string
 
 /** A weight for all devices, by device, or in the kernel's format: `8:0 200`. */
-type WeightInput = number | string | { readonly [device: string]: number | 'default' }
+export type WeightInput = number | string | { readonly [device: string]: number | 'default' }
 
 /** The values of memory.stat by key; a key that this kernel lacks is absent. */
-type MemoryStat = Figures<keyof typeof memoryStatKeys>
+export type MemoryStat = KeyedFigures<MemoryStatKey>
 
 /** Counts of memory.events. */
-type MemoryEvents = Figures<'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'>
+export type MemoryEvents = KeyedFigures<
+  'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'
+>
 
 /** The values of cpu.stat, in microseconds and counts. */
-type CpuStat = Figures<
+export type CpuStat = KeyedFigures<
   | 'usage_usec'
   | 'user_usec'
   | 'system_usec'
@@ -49,11 +51,14 @@ type CpuStat = Figures<
 >
 
 /** The values of io.stat for one device. The kernel adds figures of io.latency and of the cost model if these are enabled. */
-type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
+export type IoStat = KeyedFigures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & NestedKeyed[string]
 
-type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
-type RdmaResource = 'hca_handle' | 'hca_object'
-type RdmaEvent = `${RdmaResource}.${'max' | 'alloc_fail'}`
+/** Names of the limits of io.max: bytes (`bps`) and operations (`iops`) a second, read (`r`) and written (`w`). */
+export type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
+/** Names of the resources of rdma.max: handles and objects of an RDMA adapter. */
+export type RdmaResource = 'hca_handle' | 'hca_object'
+/** Names of the counts of rdma.events. */
+export type RdmaEvent = `${RdmaResource}.${'max' | 'alloc_fail'}`
 
 /** The values that `Cgroup.get` returns, by kernel file. */
 export interface FileValues {
@@ -62,11 +67,11 @@ export interface FileValues {
   'cgroup.type': string
   'cgroup.controllers': string[]
   'cgroup.subtree_control': string[]
-  'cgroup.events': Figures<'populated' | 'frozen'>
+  'cgroup.events': KeyedFigures<'populated' | 'frozen'>
   'cgroup.max.descendants': Limit
   'cgroup.max.depth': Limit
-  'cgroup.stat': Figures<'nr_descendants' | 'nr_dying_descendants'> & { [key: `nr_${string}`]: number }
-  'cgroup.stat.local': Figures<'frozen_usec'>
+  'cgroup.stat': KeyedFigures<'nr_descendants' | 'nr_dying_descendants'> & { [key: `nr_${string}`]: number }
+  'cgroup.stat.local': KeyedFigures<'frozen_usec'>
   'cgroup.freeze': boolean
   'cgroup.pressure': boolean
   'cpu.pressure': FilePressure
@@ -75,7 +80,7 @@ export interface FileValues {
   'irq.pressure': FilePressure
 
   'cpu.stat': CpuStat
-  'cpu.stat.local': Figures<'throttled_usec'>
+  'cpu.stat.local': KeyedFigures<'throttled_usec'>
   'cpu.weight': number
   'cpu.weight.nice': number
   'cpu.max': CpuMax
@@ -94,13 +99,13 @@ export interface FileValues {
   'cpuset.cpus.partition': string
 
   'io.stat': { [device: string]: IoStat }
-  'io.max': LimitsBy<IoLimit>
+  'io.max': LimitsByDevice<IoLimit>
   'io.weight': { default?: number; [device: string]: number }
   'io.bfq.weight': { default?: number; [device: string]: number }
-  'io.latency': FiguresBy<'target'>
+  'io.latency': FiguresByDevice<'target'>
   'io.prio.class': string
-  'io.cost.qos': Nested
-  'io.cost.model': Nested
+  'io.cost.qos': NestedKeyed
+  'io.cost.model': NestedKeyed
 
   'memory.current': number
   'memory.peak': number
@@ -117,42 +122,42 @@ export interface FileValues {
   'memory.swap.peak': number
   'memory.swap.high': Limit
   'memory.swap.max': Limit
-  'memory.swap.events': Figures<'high' | 'max' | 'fail'>
+  'memory.swap.events': KeyedFigures<'high' | 'max' | 'fail'>
   'memory.zswap.current': number
   'memory.zswap.max': Limit
   'memory.zswap.writeback': boolean
 
   [file: `hugetlb.${string}.current`]: number
   [file: `hugetlb.${string}.max`]: Limit
-  [file: `hugetlb.${string}.events`]: Figures<'max'>
-  [file: `hugetlb.${string}.events.local`]: Figures<'max'>
+  [file: `hugetlb.${string}.events`]: KeyedFigures<'max'>
+  [file: `hugetlb.${string}.events.local`]: KeyedFigures<'max'>
   [file: `hugetlb.${string}.numa_stat`]: { total: { [node: string]: number } }
 
   'pids.max': Limit
   'pids.current': number
   'pids.peak': number
-  'pids.events': Figures<'max'>
-  'pids.events.local': Figures<'max'>
+  'pids.events': KeyedFigures<'max'>
+  'pids.events.local': KeyedFigures<'max'>
 
-  'rdma.max': LimitsBy<RdmaResource>
-  'rdma.current': FiguresBy<RdmaResource>
-  'rdma.peak': FiguresBy<RdmaResource>
-  'rdma.events': FiguresBy<RdmaEvent>
-  'rdma.events.local': FiguresBy<RdmaEvent>
+  'rdma.max': LimitsByDevice<RdmaResource>
+  'rdma.current': FiguresByDevice<RdmaResource>
+  'rdma.peak': FiguresByDevice<RdmaResource>
+  'rdma.events': FiguresByDevice<RdmaEvent>
+  'rdma.events.local': FiguresByDevice<RdmaEvent>
 
-  'misc.capacity': Flat
-  'misc.current': Flat
-  'misc.peak': Flat
-  'misc.max': Flat
-  'misc.events': Flat
-  'misc.events.local': Flat
+  'misc.capacity': FlatKeyed
+  'misc.current': FlatKeyed
+  'misc.peak': FlatKeyed
+  'misc.max': FlatKeyed
+  'misc.events': FlatKeyed
+  'misc.events.local': FlatKeyed
 
-  'dmem.max': Flat
-  'dmem.low': Flat
-  'dmem.min': Flat
-  'dmem.current': Flat
-  'dmem.peak': Flat
-  'dmem.capacity': Flat
+  'dmem.max': FlatKeyed
+  'dmem.low': FlatKeyed
+  'dmem.min': FlatKeyed
+  'dmem.current': FlatKeyed
+  'dmem.peak': FlatKeyed
+  'dmem.capacity': FlatKeyed
 }
 
 /** The values that `Cgroup.set` accepts, by kernel file. Sizes in a text, such as `50M`, are converted; other text is written unchanged. */
@@ -190,8 +195,8 @@ export interface FileInputs {
   'io.bfq.weight': WeightInput
   'io.latency': string | { readonly [device: string]: { readonly target: number } }
   'io.prio.class': 'no-change' | 'promote-to-rt' | 'restrict-to-be' | 'idle' | 'none-to-rt'
-  'io.cost.qos': string | Nested
-  'io.cost.model': string | Nested
+  'io.cost.qos': string | NestedKeyed
+  'io.cost.model': string | NestedKeyed
 
   'memory.peak': 0
   'memory.min': SizeInput

@@ -16,6 +16,7 @@ import { parseGroupPath } from './path.ts'
 export interface GroupPaths {
   /** Path from the root, with a leading slash. If the group has different paths in the hierarchies, the path in the first hierarchy. */
   readonly path: string
+  /** Directories by hierarchy. The key is `''` for the v2 tree, and the controller's name for v1. */
   readonly directories: { readonly [controller: string]: string }
 }
 

@@ -14,7 +14,9 @@ import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts
 export interface GroupStats {
   /** True if the group or a descendant contains processes; known only with a v2 tree. */
   populated?: boolean
+  /** True if the tasks of the group are frozen. */
   frozen?: boolean
+  /** Memory in bytes, and counts of its limit. */
   memory?: {
     current: number
     /** Peak memory use in bytes; on v2 only since Linux 5.19. */
@@ -32,8 +34,11 @@ export interface GroupStats {
     /** Number of times memory use reached memory.max. */
     limitHits?: number
   }
+  /** CPU time in microseconds, and quota periods. */
   cpu?: CpuStats
+  /** Bytes and operations of all block devices. */
   io?: { readBytes: number; writtenBytes: number; reads: number; writes: number }
+  /** Number of tasks (processes and threads): now, at the peak, and forks refused because of pids.max. */
   pids?: { current: number; peak?: number; denied?: number }
 }
 
@@ -68,10 +73,21 @@ const legacyFiles: { [controller: string]: string[] } = {
 export interface StatsReader {
   /** Returns the statistics in the groups' order; a removed group has no figures. */
   read(): GroupStats[]
+  /** Closes the files. `read` must not be called afterwards. */
   close(): void
 }
 
-/** Opens a reader of statistics. It keeps the files open unless the limit of open files is too low. */
+/**
+ * Opens a reader of statistics. It keeps the files open unless the limit of open files is too low.
+ *
+ * @throws OPTION_UNKNOWN, OPTION_INVALID
+ * @example
+ * const group = await Cgroup.create(`stats-${process.pid}`)
+ * const reader = openStats([group])
+ * console.log(reader.read()[0].pids.current) // 0
+ * reader.close()
+ * await group.remove()
+ */
 export function openStats(groups: readonly GroupPaths[]): StatsReader
 export function openStats(groups: readonly GroupPaths[], options?: unknown): StatsReader {
   if (typeof options === 'object' && options !== null) checkOptions('openStats', options)

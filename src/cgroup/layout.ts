@@ -14,7 +14,14 @@ export interface CgroupLayout {
   v1: { [controller: string]: Hierarchy }
 }
 
-/** Returns the layout of control groups; read once per process. @throws HOST_UNSUPPORTED @see cgroups(7) */
+/**
+ * Returns the layout of control groups; read once per process.
+ *
+ * @throws HOST_UNSUPPORTED
+ * @see cgroups(7)
+ * @example
+ * console.log(['v2', 'hybrid', 'v1'].includes(layout().layout)) // true
+ */
 export function layout(): CgroupLayout {
   const { layout, unified, v1 } = readHost()
   return unified

@@ -33,19 +33,27 @@ export interface Limits {
 
 /** Types of the limits' values by name in `Limits`, as `Cgroup.get` returns them. */
 export interface LimitValues {
-  /** Bytes. */
+  /** memory.max, in bytes. */
   memory: Limit
+  /** memory.high, in bytes. */
   memoryHigh: Limit
+  /** memory.low, in bytes. */
   memoryLow: Limit
+  /** memory.min, in bytes. */
   memoryMin: Limit
+  /** memory.swap.max, in bytes. */
   swap: Limit
+  /** memory.oom.group: true if an out-of-memory kill ends the whole group. */
   oomGroup: boolean
-  /** Tasks. */
+  /** pids.max: number of tasks. */
   pids: Limit
   /** Limit of CPU time as a number of CPUs, such as 0.5. */
   cpus: Limit
+  /** cpu.weight: 1 to 10000. */
   cpuWeight: number
+  /** cpuset.cpus: numbers of the allowed CPUs. */
   cpusetCpus: number[]
+  /** io.max: limits by device and name, in bytes and operations per second. */
   ioMax: FileValues['io.max']
 }
 

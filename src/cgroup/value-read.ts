@@ -8,30 +8,39 @@ export { formatRaw, formatValue, formatWrites } from './value-write.ts'
 
 /** The value of cpu.max: microseconds of CPU time in each period, and the length of the period in microseconds. */
 export interface CpuMax {
+  /** CPU time in each period, in microseconds; `'max'` means no limit. */
   quota: Limit
+  /** Length of the period, in microseconds. */
   period: number
 }
 
 /** How long tasks waited: percent of the last 10, 60 and 300 seconds, and the total in microseconds. */
-interface Stall {
+export interface FileStall {
+  /** Share of the last 10 seconds, in percent. */
   avg10: number
+  /** Share of the last 60 seconds, in percent. */
   avg60: number
+  /** Share of the last 300 seconds, in percent. */
   avg300: number
+  /** Total time, in microseconds. */
   total: number
 }
 
 /** Content of a *.pressure file: how long some tasks waited, and how long all tasks waited. */
 export interface FilePressure {
-  some?: Stall
-  full?: Stall
+  /** Time in which at least one task waited. */
+  some?: FileStall
+  /** Time in which all tasks waited. */
+  full?: FileStall
 }
 
-export type Flat = { [key: string]: Limit }
+/** Values of a flat-keyed file, by key. */
+export type FlatKeyed = { [key: string]: Limit }
 
 /** Values of a nested-keyed file: by device or key, then by subkey. */
-export type Nested = { [key: string]: { [subkey: string]: Limit | string } }
+export type NestedKeyed = { [key: string]: { [subkey: string]: Limit | string } }
 
-export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax | FilePressure | Flat | Nested
+export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax | FilePressure | FlatKeyed | NestedKeyed
 
 /** Smallest number that means "no limit" on v1. The kernel shows the largest number of whole pages, which depends on the page size. */
 const unlimited = 2 ** 63 - 2 ** 20
@@ -116,8 +125,8 @@ function parseQuota(text: string): CpuMax | undefined {
 }
 
 /** Parses lines `key value`. Stat files are read most often, so this creates no array of lines and uses no regular expression. */
-function parseFlatKeyed(text: string): Flat | undefined {
-  const values: Flat = {}
+function parseFlatKeyed(text: string): FlatKeyed | undefined {
+  const values: FlatKeyed = {}
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start)
     const end = newline === -1 ? text.length : newline
@@ -146,7 +155,7 @@ function parseDigits(text: string, start: number, end: number): number | undefin
 }
 
 /** Sets a property of an object. Works even for a device that is named `__proto__`. */
-function setOwn(values: Flat, key: string, value: Limit): void {
+function setOwn(values: FlatKeyed, key: string, value: Limit): void {
   if (key === '__proto__')
     Object.defineProperty(values, key, { value, enumerable: true, writable: true, configurable: true })
   else values[key] = value
@@ -156,7 +165,7 @@ function setOwn(values: Flat, key: string, value: Limit): void {
  * Parses `key subkey=value …` lines. Some kernels write a device without figures on the same line as the next device. rdma distinguishes
  * adapters with the same name by `index=`.
  */
-function parseNestedKeyed(text: string): Nested | undefined {
+function parseNestedKeyed(text: string): NestedKeyed | undefined {
   const entries: [string, [string, Limit | string][]][] = []
   for (const line of linesOf(text)) {
     const tokens = line
@@ -179,7 +188,7 @@ function parseWord(text: string): Limit | string {
 }
 
 /** Parses lines such as `8:0 Read 4096`. The line `Total 4096` is the sum over all devices. */
-function parseOperations(text: string): Nested | undefined {
+function parseOperations(text: string): NestedKeyed | undefined {
   const devices = new Map<string, [string, number][]>()
   for (const line of linesOf(text)) {
     const [, device, operation = device, figure] = /^(\S+)(?: (\S+))? (\d{1,20})$/.exec(line) ?? []
@@ -190,7 +199,7 @@ function parseOperations(text: string): Nested | undefined {
 }
 
 /** Parses lines such as `file=33 N0=33`. The number after the key (33) becomes `total`. */
-function parseNuma(text: string): Nested | undefined {
+function parseNuma(text: string): NestedKeyed | undefined {
   const entries: [string, { [node: string]: number }][] = []
   for (const line of linesOf(text)) {
     const pairs = line.split(' ').map((token) => /^([^\s=]+)=(\d{1,20})$/.exec(token))

@@ -15,6 +15,7 @@ import { childGroupPaths, type GroupPaths } from './group-paths.ts'
 export interface WatchOptions {
   /** True if descendants are watched too, including those created later. Each group then reports only its own events. False by default. */
   recursive?: boolean
+  /** Pressure triggers to set in each group. None by default. */
   pressure?: readonly PressureTrigger[]
 }
 

@@ -3,6 +3,7 @@
 
 import { plain, quote } from '../text/quote.ts'
 import { cgroupErrors, type ErrorWords, type Kernel } from './cgroup-errors.ts'
+import type { Code } from './codes.generated.ts'
 import { asRoot, oneOf, optionOfRun, type RemedyText, text, withOption } from './remedy-text.ts'
 
 export type { ErrorWords as Words }
@@ -303,4 +304,4 @@ export const table = {
     message: `cannot run here: ${f.why}`,
     remedy: 'hutch needs Linux 5.11 or newer, with /proc mounted; 5.12 for a root file system',
   }),
-} as const
+} as const satisfies { [code in Code]: unknown }

@@ -2,13 +2,14 @@
 // HutchError, the only class of errors, and `fail`, which makes every error from its code and its facts.
 
 import { escapeText, escapeUnsafe } from '../text/quote.ts'
+import type { Code } from './codes.generated.ts'
 import { table, type Words } from './error-table.ts'
 import { inWords, libraryNames, type OptionNames, type RemedyText } from './remedy-text.ts'
 
 export { quote } from '../text/quote.ts'
 
-/** A stable code of an error. Codes are never renamed or reused. */
-export type Code = keyof typeof table
+export type { Code } from './codes.generated.ts'
+
 type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
 
 /** The list of all codes, for the documentation and the tests. */
@@ -18,7 +19,17 @@ const brand = Symbol.for('hutch.error')
 /** Key of the property that holds the remedy with its options as keys, for `nameOptions`. All files of dist/ share this symbol. */
 const remedyText = Symbol.for('hutch.remedy')
 
-/** An error of hutch itself, never of a command. The message contains all lines; the remedy is the last. */
+/**
+ * An error of hutch itself, never of a command. The message contains all lines; the remedy is the last.
+ *
+ * @example
+ * try {
+ *   await run('true', { timeout: 'soon' })
+ * } catch (error) {
+ *   if (!HutchError.is(error)) throw error
+ *   console.log(error.code, error.value) // OPTION_INVALID soon
+ * }
+ */
 export class HutchError extends Error {
   /** Code of the error in docs/errors.md. */
   readonly code: Code
@@ -34,11 +45,14 @@ export class HutchError extends Error {
   readonly remedy: string
   /** First line of the message, and the lines between that line and the remedy. */
   readonly summary: string
+  /** What hutch or the kernel found, as lines of the message. */
   readonly evidence: readonly string[]
   /** Known name that is most similar to an unknown one; undefined if none is similar. */
   readonly nearest: string | undefined
+  /** @internal */
   readonly [brand] = true
 
+  /** @internal */
   constructor(code: Code, words: Words, cause?: unknown, names: OptionNames = libraryNames) {
     // escape line ends and control characters, because other users may have chosen names in the message; a usage text keeps its
     // lines

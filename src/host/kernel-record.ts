@@ -81,13 +81,15 @@ export interface KernelKill {
 
 /** Memory of a group by kind, in bytes. */
 export interface MemoryUse {
+  /** Memory without a file, such as heaps and stacks, in bytes. */
   anon: number
-  /** Page cache, without shmem. */
+  /** Page cache without shared memory, in bytes. */
   file: number
-  /** tmpfs, memfd, System V and anonymous shared memory. */
+  /** tmpfs, memfd, System V and anonymous shared memory, in bytes. */
   shmem: number
-  /** Page tables, stacks, slab, sockets. */
+  /** Page tables, stacks, slab and sockets, in bytes. */
   kernel: number
+  /** Swap, in bytes. */
   swap: number
 }
 

@@ -4,8 +4,11 @@ import { readdirSync, readFileSync } from '../system/files.ts'
 
 /** A limit of a group: the kernel file and its text without the final newline. */
 export interface OuterLimit {
+  /** Directory of the group that has the limit. */
   directory: string
+  /** Kernel file of the limit, such as memory.max. */
   file: string
+  /** Text of the file, without the final newline. */
   value: string
 }
 

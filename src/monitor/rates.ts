@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Computes the rates between two samples, from the table of figures. Pure.
-import { type RateName, rateRows } from '../cgroup/controllers/figures.ts'
+import { type RateValues, rateRows } from '../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from './sample.ts'
 
 /**
  * Rates of one group between two samples; docs/figures.md lists them. Undefined if one sample lacks the figure, or if
  * the counter was reset.
  */
-export interface GroupRates extends Record<RateName, number | undefined> {}
+export interface GroupRates extends RateValues {}
 
-/** Returns the rates of each group that is in both samples. */
+/**
+ * Returns the rates of each group that is in both samples.
+ *
+ * @example
+ * const sampler = openSampler()
+ * const before = sampler.sample()
+ * await run('sleep', ['0.1'])
+ * console.log(typeof rates(before, sampler.sample()).get('/').cpus) // number
+ * sampler.close()
+ */
 export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates> {
   const seconds = (after.time - before.time) / 1000
   const found = new Map<string, GroupRates>()

@@ -11,6 +11,7 @@ export interface GroupSample extends FigureValues {}
 export interface Snapshot {
   /** Milliseconds since 1970. Later samples never have earlier times, because the clock is monotonic. */
   time: number
+  /** The groups, by path. */
   groups: ReadonlyMap<string, GroupSample>
 }
 

@@ -18,6 +18,7 @@ export interface Sampler {
    * pressure of an idle group may be 10 seconds old, unless `full` is true.
    */
   sample(full?: boolean): Snapshot
+  /** Closes the files. `sample` must not be called afterwards. */
   close(): void
 }
 
@@ -53,8 +54,17 @@ interface Hierarchy {
  * Opens a sampler of all groups that this process can see, in every hierarchy. The groups' files stay open, and text
  * that has not changed is not parsed again. A sample of a thousand groups takes about 20 ms.
  *
- * @throws HOST_UNSUPPORTED, CGROUP_MISSING
+ * @throws CGROUP_MISSING, CGROUP_REFUSED
+ * @throws OPTION_INVALID, OPTION_UNKNOWN for an argument
+ * @example
+ * const sampler = openSampler()
+ * const { groups } = sampler.sample()
+ * console.log(groups.has('/')) // true
+ * sampler.close()
  */
+export function openSampler(): Sampler
+/** @internal */
+export function openSampler(host?: Host): Sampler
 export function openSampler(host: Host = readHost()): Sampler {
   // check the type, because a caller may pass an object with options, such as an interval
   if (typeof host !== 'object' || !('layout' in host)) refuseUnknown('openSampler', host)

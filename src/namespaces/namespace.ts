@@ -2,6 +2,9 @@
 // Lists the kinds of namespaces: the name in unshare(1), the file in /proc/PID/ns and the clone flag. See
 // namespaces(7). Pure.
 
+/** A kind of namespace, by its name in unshare(1). */
+export type NamespaceKind = 'mount' | 'cgroup' | 'uts' | 'ipc' | 'pid' | 'net' | 'user' | 'time'
+
 /** Kinds of namespaces that a run can create. */
 export const namespaces = {
   mount: { file: 'mnt', flag: 0x0002_0000, shell: '--mount' },
@@ -12,10 +15,7 @@ export const namespaces = {
   net: { file: 'net', flag: 0x4000_0000, shell: '--net' },
   user: { file: 'user', flag: 0x1000_0000, shell: '--user' },
   time: { file: 'time', flag: 0x80, shell: '--time' },
-} as const
-
-/** A kind of namespace, by its name in unshare(1). */
-export type NamespaceKind = keyof typeof namespaces
+} as const satisfies { [kind in NamespaceKind]: object }
 
 /** All kinds of namespaces, in the order in which messages list them. */
 export const namespaceKinds = Object.keys(namespaces) as NamespaceKind[]

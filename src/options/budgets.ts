@@ -14,7 +14,7 @@ export interface BudgetOptions {
    * kills it. No limit by default.
    */
   cpuTime?: number | string
-  /** Additional CPU time before hutch kills a job that exceeded `cpuTime`, to measure its real need. 0 by default. */
+  /** Additional CPU time before hutch kills a job that exceeded `cpuTime`, to measure its real need. In milliseconds or as text; 0 by default. */
   extraTime?: number | string
   /**
    * Maximum size of stdout, and separately of stderr, in bytes or as text such as `'1M'`. If the job exceeds the limit, hutch kills it. No

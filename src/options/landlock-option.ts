@@ -5,6 +5,7 @@ import { fail } from '../errors/errors.ts'
 
 /** The access that a Landlock rule allows to a path and everything below it. */
 export interface LandlockRule {
+  /** The file or directory, as the command sees it. */
   path: string
   /** Letters of rwx: `r` reads files and lists directories; `w` writes, creates, renames and removes; `x` executes. */
   access: string

@@ -9,16 +9,13 @@ import type { Spec, SpecFrontendName } from '../options/spec.ts'
 
 /** Options that control how the job resolves host names. */
 export interface NameOptions {
-  /**
-   * Lines to add to /etc/hosts, as `NAME:IP`. They follow the host's lines. If the job has its own root directory, they
-   * follow a line for localhost.
-   */
+  /** * Lines to add to /etc/hosts, as `NAME:IP`. They follow the host's lines. If the job has its own root directory, they follow a line for localhost. None by default. */
   addHosts?: string | readonly string[]
-  /** Name servers in /etc/resolv.conf, instead of the host's. */
+  /** Name servers in /etc/resolv.conf; the host's by default. */
   dns?: string | readonly string[]
-  /** Search domains in /etc/resolv.conf, instead of the host's; `'.'` means no search domain. */
+  /** Search domains in /etc/resolv.conf; the host's by default. `'.'` means no search domain. */
   dnsSearch?: string | readonly string[]
-  /** Resolver options in /etc/resolv.conf, such as `'ndots:1'`, instead of the host's. */
+  /** Resolver options in /etc/resolv.conf, such as `'ndots:1'`; the host's by default. */
   dnsOptions?: string | readonly string[]
 }
 

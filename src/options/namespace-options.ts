@@ -22,16 +22,13 @@ export interface NamespaceOptions {
    * the other kinds.
    */
   isolate?: readonly (NamespaceKind | 'all')[] | 'all' | 'none'
-  /**
-   * Existing namespaces to join, by kind. Each is given as a process id or a file. A network namespace can also be
-   * given by its name in `ip netns`.
-   */
+  /** * Existing namespaces to join, by kind. Each is given as a process id or a file. A network namespace can also be given by its name in `ip netns`. None by default. */
   join?: { [K in NamespaceKind]?: number | string }
   /** Maps of user ids in the user namespace: one or several of `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) and `auto`. */
   mapUsers?: string | readonly string[]
   /** Maps of group ids in the user namespace, in the format of `mapUsers`. By default equal to `mapUsers`. */
   mapGroups?: string | readonly string[]
-  /** Offsets of the job's clocks, in seconds or as text such as `'+10s'`. hutch adds a time namespace. */
+  /** Offsets of the job's clocks, in seconds or as text such as `'+10s'`. hutch adds a time namespace. No offset by default. */
   timeOffset?: { monotonic?: number | string; boottime?: number | string }
 }
 

@@ -13,7 +13,7 @@ export interface NetworkOptions {
    * of the network NAME. The default is `'host'`, or `'none'` with `sandbox`.
    */
   network?: string
-  /** Host ports to forward to ports of the job: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
+  /** Host ports to forward to ports of the job: `[IP:]HOSTPORT:PORT[/tcp|udp]`. None by default. */
   publish?: string | readonly string[]
   /**
    * Directory with the configuration of CNI networks. The default is $CNI_CONF_DIR, or /etc/cni/net.d if that variable

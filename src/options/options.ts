@@ -35,50 +35,39 @@ export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, BudgetOptions {
-  /** Limits of the job's control group. `'none'` sets no limits, and also removes those of `sandbox`. */
+  /** Limits of the job's control group. `'none'` sets no limits, and also removes those of `sandbox`. No limits by default. */
   limits?: Limits | 'none'
-  /**
-   * True to run an untrusted program: everything is denied except what other options allow. Pass those options in an
-   * object here, or next to `sandbox`. False by default.
-   */
+  /** * True to run an untrusted program: everything is denied except what other options allow. Pass those options in an object here, or next to `sandbox`. False by default. docs/sandbox.md lists what it sets. */
   sandbox?: boolean | Omit<RunOptions, 'sandbox'>
   /** True if an init process is PID 1 and reaps orphans. False if the command itself is PID 1. True by default. */
   init?: boolean
+  /** Host name of the job; the host's by default. */
   hostname?: string
   /** NIS domain name of the job; the host's by default. */
   domainname?: string
-  /** Kernel settings of the job's own namespaces, such as `{ 'net.ipv4.ip_forward': 1 }`. */
+  /** Kernel settings of the job's own namespaces, such as `{ 'net.ipv4.ip_forward': 1 }`, in the unit of each. None by default. */
   sysctls?: { [name: string]: string | number }
-  /**
-   * Host directory that becomes `/` in the job, with its own /proc, /sys and /dev. `rootfs`, `readOnly`, `mounts` and
-   * `dev` need a mount namespace.
-   */
+  /** * Host directory that becomes `/` in the job, with its own /proc, /sys and /dev. `rootfs`, `readOnly`, `mounts` and `dev` need a mount namespace. The host's root directory by default. */
   rootfs?: string
   /**
    * True if the root directory and all mounts in it are read-only. The entries of `mounts` keep their own mode. False
    * by default.
    */
   readOnly?: boolean
-  /** Host directories, tmpfs and overlays to mount in the job, in this order. A later mount covers an earlier one. */
+  /** Host directories, tmpfs and overlays to mount in the job, in this order. A later mount covers an earlier one. None by default. */
   mounts?: readonly MountOption[]
   /** True if the job has its own minimal /dev. False by default, true with `rootfs`. */
   dev?: boolean
-  /**
-   * Paths below /proc and /sys that hutch leaves visible and writable, or `['all']`. Nested container engines need this
-   * option. It requires `rootfs` or `sandbox`.
-   */
+  /** * Paths below /proc and /sys that hutch leaves visible and writable, or `['all']`. Nested container engines need this option. It requires `rootfs` or `sandbox`. None by default. */
   unmask?: readonly string[]
-  /** Host devices to add to the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. */
+  /** Host devices to add to the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. None by default. */
   devices?: readonly string[]
   /**
    * Filter of system calls: `'default'` (Docker's), `'strict'` for untrusted programs, a file, or a profile object (OCI, Docker). The
    * default is `'default'` with `rootfs`, otherwise `'none'`.
    */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
-  /**
-   * The only paths that the job may use, enforced by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`. Paths are as the command
-   * sees them.
-   */
+  /** * The only paths that the job may use, enforced by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`. Paths are as the command sees them. No restriction by default. */
   landlock?: readonly (string | LandlockRule)[]
   /**
    * True if the result lists each system call that the filter refused (`seccomp`). `onEvent` then receives the first
@@ -97,7 +86,7 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
   cwd?: string | URL
   /** The same as `cwd`. */
   workdir?: string | URL
-  /** Variables added to the caller's environment; undefined removes a variable. */
+  /** Variables added to the caller's environment; undefined removes a variable. None by default. */
   env?: { [name: string]: string | undefined }
   /** True if the job inherits the caller's environment. False if it gets only the variables of `env`. True by default. */
   extendEnv?: boolean

@@ -11,23 +11,20 @@ import { fail } from '../errors/errors.ts'
 export interface PrivilegeOptions {
   /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`. They are also given to users other than root. None by default. */
   capAdd?: string | readonly string[]
-  /** Capabilities to drop from all five sets (see capabilities(7)), or `'ALL'`. */
+  /** Capabilities to drop from all five sets (see capabilities(7)), or `'ALL'`. None by default. */
   capDrop?: string | readonly string[]
   /**
    * True if the job's programs can gain privileges from set-user-ID bits and file capabilities. False by default
    * (no_new_privs).
    */
   newPrivileges?: boolean
-  /**
-   * Resource limits of each process, under Docker's names, as `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M',
-   * cpu: '10s' }`.
-   */
+  /** * Resource limits of each process, under Docker's names, as `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. The caller's by default, in the unit of each resource: bytes, seconds, or a number. */
   ulimits?: { [name: string]: number | string }
   /** Group of the command, by name or number. By default the group of `user`, or without `user` the caller's. */
   group?: string
-  /** Supplementary groups by name or number. An empty list removes all supplementary groups. */
+  /** Supplementary groups by name or number. An empty list removes all supplementary groups. By default those of `user`, or without `user` the caller's. */
   groups?: readonly string[]
-  /** Supplementary groups, by name or number, added to those of the user. */
+  /** Supplementary groups, by name or number, added to those of the user. None by default. */
   groupAdd?: string | readonly string[]
   /** Priority for the OOM killer: -1000 (never killed) to 1000 (killed first); see proc_pid_oom_score_adj(5). The caller's by default. */
   oomScoreAdj?: number | string

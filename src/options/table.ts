@@ -32,7 +32,7 @@ type Rows = (
 export type LimitKey = (typeof limitRows)[number]['key'] extends `limits.${infer K}` ? K : never
 
 /** Keys of the library's options, such as `timeout`. */
-export type RunOptionKey =
+type RunOptionKey =
   | Exclude<Extract<Rows, { key: string }>['key'], `limits.${string}`>
   | Extract<Rows, { alias: string }>['alias']
 

@@ -9,6 +9,7 @@ import type { OuterLimit } from '../host/outer-limits.ts'
  * least as tight.
  */
 export interface AppliedOuterLimit extends OuterLimit {
+  /** True if the job's own group has a limit that is at least as tight. */
   held: boolean
 }
 

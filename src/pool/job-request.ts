@@ -15,8 +15,8 @@ import { formatDuration, formatSize, parseDuration, parseSize } from '../text/un
 
 /** Options of a single job of a pool. Its limits can only be lower than the pool's own limits. */
 export interface OrderOptions {
-  /** Limits of this job. Each must be at most the pool's limit. */
-  limits?: Pick<Limits, (typeof lowerable)[number]>
+  /** Limits of this job. Each must be at most the pool's limit. By default the pool's limits. */
+  limits?: Pick<Limits, 'memory' | 'swap' | 'pids' | 'cpus'>
   /** Time limit in milliseconds, or as text such as `'10s'`, counted from the job's start. By default the pool's `timeout`. */
   timeout?: number | string
   /** CPU time of all processes together, in milliseconds or as text. At most, and by default, the pool's `cpuTime`. */
@@ -26,9 +26,9 @@ export interface OrderOptions {
    * pool's `maxOutput`.
    */
   maxOutput?: number | string
-  /** Changes to the pool's environment. A variable whose value is undefined is removed. */
+  /** Changes to the pool's environment. A variable whose value is undefined is removed. None by default. */
   env?: { [name: string]: string | undefined }
-  /** Directory in which the command starts, as the job sees it: a path, or a file URL. `cwd` is the same option. */
+  /** Directory in which the command starts, as the job sees it: a path, or a file URL. `cwd` is the same option. The pool's by default. */
   workdir?: string | URL
   /** The same as `workdir`. */
   cwd?: string | URL

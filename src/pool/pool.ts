@@ -7,7 +7,8 @@ import { type OutputOptions, type OutputSpec, splitArguments } from '../options/
 import { parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Input } from '../run/input.ts'
-import { endWriting, type Job, loadFileReader, loadFilter } from '../run/job.ts'
+import { endWriting, type Job } from '../run/job.ts'
+import { loadFileReader, loadFilter } from '../run/load-parsers.ts'
 import { collectOutput } from '../run/output.ts'
 import { checkResult } from '../run/run-error.ts'
 import { type Encoding, type OutputOf, readCallOptions, type StartOptions, type Typed } from '../run/start-options.ts'
@@ -28,7 +29,7 @@ import { Stock } from './ready-queue.ts'
 export interface PoolOptions extends RunOptions {
   /** Number of sandboxes that wait for a job, and of jobs that run at the same time: 1 to 1000. The number of CPUs by default. */
   size?: number
-  /** The options of each sandbox as an object of its own, instead of next to `size`. */
+  /** The options of each sandbox as an object of its own, instead of next to `size`. None by default. */
   plan?: RunOptions
 }
 
@@ -40,16 +41,19 @@ export interface JobOptions
 
 /** A pool's current counts, and its totals since the pool was created. */
 export interface PoolStats {
+  /** Number of jobs that can run at the same time. */
   size: number
   /** Number of sandboxes that wait for a job. */
   waiting: number
   /** Number of sandboxes that are being launched. */
   launching: number
+  /** Number of jobs that run now. */
   running: number
   /** Number of jobs that wait for a sandbox. */
   queued: number
   /** Number of jobs started so far, including the running ones. */
   started: number
+  /** Number of jobs that have ended. */
   finished: number
   /** Number of sandboxes that ended while they waited for a job, and were replaced. */
   lost: number
@@ -71,7 +75,15 @@ interface Turn {
 const patience = 3
 const patienceWithKills = 10
 
-/** Waiting sandboxes and the jobs that run in them. `await using` ends everything at the end of the block. */
+/**
+ * Waiting sandboxes and the jobs that run in them. `await using` ends everything at the end of the block.
+ *
+ * @example
+ * const pool = await createPool({ size: 1 })
+ * await Promise.all([pool.run('true'), pool.run('true')])
+ * console.log(pool.stats().finished) // 2
+ * await pool.close()
+ */
 export class Pool {
   readonly #spec: Spec
   readonly #size: number
@@ -129,7 +141,8 @@ export class Pool {
    * order. Time limits count from the job's start. Never rejects because of what the command did, unless `reject` is
    * true.
    *
-   * @throws HutchError if hutch could not do its part; POOL_CLOSED if the pool was closed before the job started
+   * @throws the same errors as `start`
+   * @throws POOL_CLOSED if the pool was closed before the job started, POOL_SANDBOX_LOST if its sandboxes were killed
    * @throws RunError with `reject`, if the command did not exit with status 0
    */
   run<const E extends Encoding = 'utf8', const L extends boolean = false>(
@@ -336,7 +349,12 @@ function nothing(): void {}
  * Creates a pool, and resolves when its sandboxes wait for jobs. The pool keeps this process running until it is
  * closed.
  *
- * @throws HutchError for options that `run` would also refuse; nothing is left behind
+ * @throws the same errors as `start`; nothing is left behind
+ * @example
+ * const pool = await createPool({ size: 1, sandbox: true })
+ * const { stdout } = await pool.run('echo', ['hello'], { stripFinalNewline: true })
+ * console.log(stdout) // hello
+ * await pool.close()
  */
 export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   refuseUnknown('createPool', options)

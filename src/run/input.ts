@@ -4,16 +4,17 @@ import { fail } from '../errors/errors.ts'
 import { pipeline, type Readable, type Writable } from '../system/streams.ts'
 import type { Streams } from './stdio.ts'
 
-type Piece = string | Uint8Array
+/** One part of a command's standard input: text, or bytes. */
+export type InputChunk = string | Uint8Array
 
 /** The whole standard input of a command, as the caller gives it. */
-export type Input = Piece | Readable | Iterable<Piece> | AsyncIterable<Piece>
+export type Input = InputChunk | Readable | Iterable<InputChunk> | AsyncIterable<InputChunk>
 
 /** @throws OPTION_INVALID */
 export function checkInput(input: unknown): Input | undefined {
   if (input === undefined || typeof input === 'string' || input instanceof Uint8Array) return input
   const { [Symbol.iterator]: each, [Symbol.asyncIterator]: eachLater } = Object(input) as Partial<
-    Iterable<Piece> & AsyncIterable<Piece>
+    Iterable<InputChunk> & AsyncIterable<InputChunk>
   >
   if (Object(input).fd === 0)
     throw fail('OPTION_INVALID', {
@@ -69,8 +70,8 @@ function startFeed(stdin: Writable | null, input: Input, failed: (error: unknown
   }
 }
 
-async function* checkPieces(input: Exclude<Input, Piece>): AsyncGenerator<Piece, void, undefined> {
-  for await (const piece of input as AsyncIterable<Piece>) {
+async function* checkPieces(input: Exclude<Input, InputChunk>): AsyncGenerator<InputChunk, void, undefined> {
+  for await (const piece of input as AsyncIterable<InputChunk>) {
     if (typeof piece !== 'string' && !(piece instanceof Uint8Array))
       throw fail('OPTION_INVALID', { name: 'input', value: piece, accepted: 'text or bytes as each piece' })
     yield piece

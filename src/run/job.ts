@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exports the API's Job, `start` and `run`, and startSpec for the command line and pools. Not pure.
 import { readGroupFile } from '../cgroup/files.ts'
-import type { FileReader } from '../cgroup/format-file.ts'
 import { fail } from '../errors/errors.ts'
 import { type OutputSpec, type StartCall, splitArguments } from '../options/library.ts'
-import { namesFiles, parseOptions, type RunOptions } from '../options/options.ts'
-import { seccompOrigin } from '../options/seccomp-option.ts'
+import { parseOptions } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
-import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { closeSync } from '../system/files.ts'
@@ -23,6 +20,7 @@ import { type Following, follow } from './follow.ts'
 import { beginConnection } from './job-network.ts'
 import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
+import { loadFileReader, loadFilter } from './load-parsers.ts'
 import { collectOutput } from './output.ts'
 import { checkResult } from './run-error.ts'
 import {
@@ -36,15 +34,26 @@ import {
 import { type Cap, closeEnds, connectStreams, openStreams, type StreamEnd, type Streams } from './stdio.ts'
 import { copyOutput, mergeStreams, openStdio, type StdioSources } from './stdio-sources.ts'
 
-/** A running command. With `await using`, the job is stopped at the end of the block. */
+/**
+ * A running command. With `await using`, the job is stopped at the end of the block.
+ *
+ * @example
+ * const [from, to] = [await start('echo', ['b\na']), await start('sort')]
+ * const lines = []
+ * for await (const line of from.pipe(to)) lines.push(line)
+ * console.log(lines) // [ 'a', 'b' ]
+ */
 export class Job {
   /**
    * The job's process id, as this process sees it. This is the id of hutch-init if hutch-init keeps running (as PID 1,
    * or without a control group), otherwise the id of the command.
    */
   readonly pid: number
+  /** The standard input of the command. Null if it is not a pipe. */
   readonly stdin: Writable | null
+  /** The standard output of the command. Null if it is not a pipe. */
   readonly stdout: Readable | null
+  /** The standard error of the command. Null if it is not a pipe. */
   readonly stderr: Readable | null
   /**
    * All streams of the job by number: `stdin`, `stdout`, `stderr`, then descriptors 3, 4, … in the option `stdio`. Null
@@ -189,6 +198,7 @@ export class Job {
     if (this.#output?.reject) await this.result
   }
 
+  /** Stops the job, as `stop` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill('SIGKILL')
     await this.result.catch(() => {})
@@ -198,8 +208,17 @@ export class Job {
 /**
  * Starts a command with limits and namespaces. Resolves as soon as its process exists. The job's streams carry bytes.
  *
- * @throws HutchError if the job could not be started; nothing is left behind. If the signal is already
- * aborted, `start` throws its reason.
+ * @throws CAPABILITY_MISSING, CGROUP_CONTROLLER_MISSING, CGROUP_LEFT, CGROUP_LIMIT_REFUSED, CGROUP_LIMIT_UNSUPPORTED, CGROUP_MISSING,
+ * CGROUP_NOT_EVACUATED, CGROUP_NO_DELEGATION, CGROUP_PARENT_INVALID, CGROUP_PARENT_MISSING, CGROUP_POPULATED, CGROUP_REFUSED,
+ * CGROUP_THREADED, COMMAND_MISSING, FILE_REFUSED, IDMAP_NOT_DELEGATED, IDS_USED_UP, LANDLOCK_MISSING, MOUNT_REFUSED,
+ * NAMESPACE_REFUSED, NETWORK_REFUSED, NETWORK_TOOL_MISSING, OPTION_CONFLICT, OPTION_INVALID, OPTION_UNKNOWN, PROC_COVERED,
+ * STEP_REFUSED, STREAM_FAILED, STREAM_REFUSED, USERNS_FORBIDDEN, USER_UNKNOWN if the job
+ * could not be started; nothing is left behind. If the signal is already aborted, `start` throws its reason.
+ * @example
+ * const job = await start('cat')
+ * job.stdin.end('hello')
+ * for await (const line of job) console.log(line) // hello
+ * console.log((await job.result).exitCode) // 0
  */
 export function start(file: string, args?: readonly string[], options?: StartOptions): Promise<Job>
 export function start(file: string, options: StartOptions): Promise<Job>
@@ -216,8 +235,13 @@ export async function start(
 /**
  * Runs a command to its end. Never rejects because of what the command did, unless `reject` is true.
  *
- * @throws HutchError if hutch could not do its part
+ * @throws the same errors as `start`
  * @throws RunError with `reject`, if the command did not exit with status 0
+ * @example
+ * const { stdout } = await run('echo', ['hello'], { limits: { memory: '64M' }, stripFinalNewline: true })
+ * console.log(stdout) // hello
+ * const { reason, cause } = await run('sleep', ['60'], { timeout: 100 })
+ * console.log(reason, cause.kind) // timeout timeout
  */
 export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
   file: string,
@@ -295,32 +319,6 @@ function takeTurn(): Promise<void> | undefined {
     if (last === own) last = undefined
   })
   return before
-}
-
-/**
- * Loads the parser of limits that are given by their kernel file. Returns undefined, and loads nothing, if `options`
- * contain no such limit.
- */
-export async function loadFileReader(options: RunOptions): Promise<FileReader | undefined> {
-  return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
-}
-
-/**
- * Loads the module that compiles the requested system call filter. Returns undefined, and loads nothing, if no filter
- * is requested.
- */
-export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
-  const { seccomp, frontend, root, privileges } = spec
-  const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, frontend)
-  if (spec.seccompReport || spec.learn)
-    return (await import('../seccomp/notify-filter.ts')).readSupervised(seccomp, origin, spec.learn === true)
-  if (seccomp === undefined) return undefined
-  const { capAdd, capDrop } = privileges
-  const hasDefaultRights =
-    root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
-  if ('own' in seccomp && (hasDefaultRights || seccomp.own === 'strict'))
-    return (await import('../seccomp/load-builtin.ts')).readOwnFilter(seccomp.own)
-  return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, origin)
 }
 
 /** Starts a job from a Spec; called by the command line. `reads` is true if the caller reads all pipes of the job. */

@@ -3,7 +3,17 @@
 import { escapeUnsafe } from '../text/quote.ts'
 import type { Output, Result, StreamCounts } from '../verdict/result.ts'
 
-/** The error that `reject: true` throws if a command did not exit with status 0. It has every field of the result. */
+/**
+ * The error that `reject: true` throws if a command did not exit with status 0. It has every field of the result.
+ *
+ * @example
+ * try {
+ *   await run('false', { reject: true })
+ * } catch (error) {
+ *   if (!(error instanceof RunError)) throw error
+ *   console.log(error.exitCode) // 1
+ * }
+ */
 export class RunError<O extends Output = string> extends Error implements Result<O> {
   declare readonly command: Result['command']
   declare readonly exitCode: Result['exitCode']

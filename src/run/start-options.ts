@@ -20,15 +20,9 @@ export interface StartOptions extends RunOptions, OutputOptions {
    * list are descriptors 3, 4, … of the command. `'pipe'` by default; from descriptor 3 on, closed by default.
    */
   stdio?: Stdio | readonly Stdio[]
-  /**
-   * Stops the job when the signal aborts, as at a timeout; `abortReason` of the result is the signal's reason. If the
-   * signal is already aborted, nothing is started: `run` resolves, and `start` throws the reason.
-   */
+  /** * Stops the job when the signal aborts, as at a timeout; `abortReason` of the result is the signal's reason. If the signal is already aborted, nothing is started: `run` resolves, and `start` throws the reason. None by default. */
   signal?: AbortSignal
-  /**
-   * Callback for each event of the job, as it happens. An error that the callback throws becomes an uncaught exception
-   * of this process.
-   */
+  /** * Callback for each event of the job, as it happens. An error that the callback throws becomes an uncaught exception of this process. None by default. */
   onEvent?: (event: JobEvent) => void
 }
 

@@ -15,11 +15,13 @@ export interface RefusedCall {
   args: string
   /** The program's name. `pid` is the first process of that name that made the call, by its id outside of the job. */
   program: string
+  /** Process id of the first process that made the call, as the host sees it. */
   pid: number
   /** What the filter did: the name of the errno that it returned, or `killed`. */
   answer: string
   /** The rule of the profile that refused the call. */
   rule: string
+  /** Number of such calls. */
   count: number
 }
 

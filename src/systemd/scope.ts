@@ -54,6 +54,13 @@ let entered: Promise<Scope> | undefined
  *
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  * @throws OPTION_UNKNOWN, OPTION_INVALID for options
+ * @example
+ * try {
+ *   const { unit } = await enterScope()
+ *   process.stderr.write(`jobs run in ${unit}\n`)
+ * } catch (error) {
+ *   if (error.code !== 'SYSTEMD_UNREACHABLE') throw error
+ * }
  */
 export async function enterScope(options: ScopeOptions = {}): Promise<Scope> {
   checkOptions('enterScope', options)

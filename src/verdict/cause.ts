@@ -2,40 +2,68 @@
 // Defines the cause of a job's end as data. It is part of the public API, of reports and of `hutch why --json`;
 // words.ts turns it into sentences. Pure.
 import type { MemoryUse } from '../host/kernel-record.ts'
-import type { RunOptionKey } from '../options/table.ts'
+import type { RunOptions } from '../options/options.ts'
 
-/** Everything that can end, slow or block a job. */
-export const causeKinds = [
-  'exited',
-  'oom',
-  'fork-refused',
-  'timeout',
-  'cpu-time',
-  'throttled',
-  'slowed',
-  'space',
-  'descriptors',
-  'ulimit',
-  'output',
-  'signal',
-  'filter',
-  'exec-failed',
-  'not-inside',
-  'aborted',
-  'interrupted',
-  'oomd',
-  'host-oom',
-  'unknown',
-  // the following kinds occur only in `hutch why`, for a group or process that has not ended; `frozen` and `stopped`
-  // also as side events of a timeout
-  'frozen',
-  'stopped',
-  'blocked',
-  'running',
-  'not-kernel',
-] as const
-/** A kind of cause: what ended the job. */
-export type CauseKind = (typeof causeKinds)[number]
+/**
+ * A kind of cause: everything that can end, slow or block a job. The kinds from `frozen` on occur only in `why`, for a
+ * group or process that has not ended. A timeout can also have `frozen` and `stopped` as side events.
+ */
+export type CauseKind =
+  | 'exited'
+  | 'oom'
+  | 'fork-refused'
+  | 'timeout'
+  | 'cpu-time'
+  | 'throttled'
+  | 'slowed'
+  | 'space'
+  | 'descriptors'
+  | 'ulimit'
+  | 'output'
+  | 'signal'
+  | 'filter'
+  | 'exec-failed'
+  | 'not-inside'
+  | 'aborted'
+  | 'interrupted'
+  | 'oomd'
+  | 'host-oom'
+  | 'unknown'
+  | 'frozen'
+  | 'stopped'
+  | 'blocked'
+  | 'running'
+  | 'not-kernel'
+
+const everyKind: { [kind in CauseKind]: true } = {
+  exited: true,
+  oom: true,
+  'fork-refused': true,
+  timeout: true,
+  'cpu-time': true,
+  throttled: true,
+  slowed: true,
+  space: true,
+  descriptors: true,
+  ulimit: true,
+  output: true,
+  signal: true,
+  filter: true,
+  'exec-failed': true,
+  'not-inside': true,
+  aborted: true,
+  interrupted: true,
+  oomd: true,
+  'host-oom': true,
+  unknown: true,
+  frozen: true,
+  stopped: true,
+  blocked: true,
+  running: true,
+  'not-kernel': true,
+}
+/** All kinds of causes. */
+export const causeKinds = Object.keys(everyKind) as CauseKind[]
 
 /** Which group has the limit, relative to the job's own group. `host` means the whole machine. */
 export type Level = 'own' | 'below' | 'ancestor' | 'host'
@@ -54,17 +82,23 @@ export interface CauseLimit {
   value?: number | string
   /** Directory of the group that has the limit. For a full file system, its mount point. */
   group?: string
+  /** Which group has the limit. Absent if a group has nothing to do with it. */
   level?: Level
 }
 
 /** A process that the OOM killer ended, from the kernel's log. Sizes are in bytes. */
 export interface CauseVictim {
+  /** The process's id, as the kernel's log names it. */
   pid: number
+  /** The program's name, at most 15 characters. */
   name: string
+  /** Memory without a file, in bytes. */
   anon: number
+  /** Page cache, in bytes. */
   file: number
+  /** Shared memory and tmpfs, in bytes. */
   shmem: number
-  /** Size of the process's address space, including memory that was never used. */
+  /** Size of the process's address space, including memory that was never used. In bytes. */
   virtual?: number
 }
 
@@ -83,14 +117,21 @@ export interface JobEnd {
 
 /** How often the kernel counted events that led to the cause. */
 export interface CauseCounts {
+  /** Number of processes that the OOM killer killed. */
   oomKills?: number
   /** Number of times that memory ran out at the limit, even if no process was killed. */
   ooms?: number
+  /** Number of times that an allocation reached memory.max. */
   limitHits?: number
+  /** Number of forks that pids.max refused. */
   forksRefused?: number
+  /** Number of quota periods (cpu.max) in which a task of the job ran. */
   periods?: number
+  /** Number of quota periods in which the quota stopped tasks of the job. */
   throttledPeriods?: number
+  /** Time for which the quota stopped tasks of the job, in microseconds. */
   throttledUsec?: number
+  /** CPU time that the job used, in microseconds. */
   cpuUsec?: number
   /** Number of times that memory.high throttled the job. */
   slowed?: number
@@ -107,10 +148,15 @@ export interface CauseCounts {
 
 /** An event during the run that did not end the job, such as a refused fork or a limit that slowed it. */
 export interface SideEvent {
+  /** The kind of the event, as in `Cause`. */
   kind: CauseKind
+  /** The limit that caused the event. Absent if no limit did. */
   limit?: CauseLimit
+  /** What the kernel counted. */
   counts?: CauseCounts
+  /** Processes that the OOM killer killed. */
   victims?: CauseVictim[]
+  /** How certain it is that the event happened. */
   confidence: Confidence
 }
 
@@ -132,7 +178,7 @@ export interface Remedy {
 }
 
 /** Options that remedies name, by their path in the library's options. */
-export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
+export type OptionKey = keyof RunOptions | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
 /** An option that can make a program fail without a message from hutch: it denies system calls, files or the network. */
 export type Denier = 'seccomp' | 'landlock' | 'network' | 'root' | 'volume'
@@ -190,10 +236,13 @@ export type Figure =
 
 /** Why a job ended. */
 export interface Cause {
+  /** What ended the job. */
   kind: CauseKind
   /** The command of the job as the user typed it: a name or a path. */
   command: string
+  /** The limit that ended the job. Absent if no limit did. */
   limit?: CauseLimit
+  /** What the kernel counted. */
   counts?: CauseCounts
   /** Highest use of the limited resource, in bytes or tasks. */
   peak?: number
@@ -201,7 +250,9 @@ export interface Cause {
   victims?: CauseVictim[]
   /** Use of memory by kind at the time of the kill, from the kernel's log. */
   memoryUse?: MemoryUse
+  /** How the job's own process ended. */
   end: JobEnd
+  /** Time from the job's start to its end, in milliseconds. */
   durationMs?: number
   /** Milliseconds from SIGTERM to SIGKILL when hutch stopped the job; 0 if hutch sent only SIGKILL. */
   killedAfterMs?: number
@@ -215,11 +266,15 @@ export interface Cause {
   errno?: string
   /** True if exec returned ENOENT although the program file exists, because its interpreter is missing. */
   interpreterMissing?: boolean
+  /** Events during the run that did not end the job. */
   sideEvents: SideEvent[]
+  /** How certain the cause is. */
   confidence: Confidence
   /** What to do to make the cause certain. Absent if the cause is certain. */
   wouldTell?: string
+  /** What to do, the best remedy first. */
   remedies: Remedy[]
+  /** What the kernel or hutch measured. */
   evidence: Figure[]
 }
 

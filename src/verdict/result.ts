@@ -22,7 +22,9 @@ export type Reason =
 
 /** An event during the run; `at` is milliseconds since the start. */
 export interface JobEvent {
+  /** Time of the event, in milliseconds since the job's start. */
   at: number
+  /** What happened: a kill by the OOM killer, a refused fork, SIGTERM or SIGKILL from hutch, or a refused system call. */
   kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill' | 'refused'
   /** Total number of such events so far, including this one. */
   count?: number
@@ -35,9 +37,11 @@ export interface JobEvent {
 
 /** The cause in words: a headline, the kernel's figures, and a remedy. */
 export interface Verdict {
+  /** The cause in one line. */
   headline: string
   /** The lines of evidence, each with a label and a text. */
   evidence: [string, string][]
+  /** What to do. Absent if there is nothing to do. */
   remedy?: string
 }
 
@@ -46,8 +50,11 @@ export type Output = string | string[] | Buffer | Buffer[]
 
 /** A number for each output stream; absent if it is 0. */
 export interface StreamCounts {
+  /** Number for stdout. */
   stdout?: number
+  /** Number for stderr. */
   stderr?: number
+  /** Number for the common stream `all`. */
   all?: number
   /** The number for a descriptor above 2, such as `fd3` for descriptor 3. */
   [descriptor: `fd${number}`]: number
@@ -55,6 +62,7 @@ export interface StreamCounts {
 
 /** How a run ended, also if the job was killed. Errors are thrown only if hutch itself failed. */
 export interface Result<O extends Output = string> {
+  /** The command and its arguments. */
   command: string[]
   /** Exit status of the command; null if a signal ended it. */
   exitCode: number | null
@@ -65,6 +73,7 @@ export interface Result<O extends Output = string> {
    * without a signal.
    */
   signalFrom?: 'inside' | 'outside' | 'unknown'
+  /** Why the run ended, in one word. */
   reason: Reason
   /** The result as a status word of programming contests. */
   judge: ContestStatus
@@ -73,11 +82,15 @@ export interface Result<O extends Output = string> {
    * not executable, 127 for not found.
    */
   status: number
+  /** Time from the start of the job to its end, in milliseconds. */
   durationMs: number
-  /** The limits that were set, by kernel file under its v2 name. */
+  /** The limits that were set, by kernel file under its v2 name, in the unit of the file. */
   limits: { [file: string]: number | string }
+  /** What the job used. */
   usage: Usage
+  /** What happened during the run. */
   events: JobEvent[]
+  /** The layout of control groups on this host, and the directory of the job's group. `path` is absent if the job had no group. */
   cgroup: { layout: 'v2' | 'hybrid' | 'v1' | 'none'; path?: string }
   /** Why the run ended, as data. */
   cause: Cause

@@ -2,7 +2,7 @@
 // Parses what a job used from the texts of its groups' files. A figure that this host does not report is left out,
 // never 0. Pure.
 import type { ReportRow } from '../cgroup/controllers/figure.ts'
-import type { ReportName } from '../cgroup/controllers/figures.ts'
+import type { ReportCounts } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { readValue } from '../cgroup/figure-value.ts'
 import { parseMemory } from '../cgroup/memory.ts'
@@ -15,17 +15,16 @@ import type { Plan } from '../plan/plan.ts'
  * What a job used: memory in bytes, CPU time in microseconds; docs/figures.md lists all figures. A figure that this host does not report is
  * absent, never 0.
  */
-export interface Usage extends Partial<Record<ReportName, number>> {
+export interface Usage extends ReportCounts {
   /** True if the kernel itself recorded the peak of memory. Otherwise, a short peak between two samples may be missing. */
   memoryPeakExact?: boolean
-  /** Bytes of resident memory of the job's largest process, from wait4(2). Known only if hutch's PID 1 outlived the command. */
+  /** Resident memory of the largest process of the job, in bytes, from wait4(2). Known only if hutch's PID 1 outlived the command. */
   maxRss?: number
-  /**
-   * Voluntary and involuntary context switches of the process that hutch cloned, and of all descendants whose parent
-   * waited for them.
-   */
+  /** Number of voluntary context switches of the process that hutch cloned, and of all descendants whose parent waited for them. */
   voluntarySwitches?: number
+  /** Number of involuntary context switches of the same processes. */
   forcedSwitches?: number
+  /** Bytes that the job read from block devices and wrote to them. */
   io?: { readBytes: number; writtenBytes: number }
   /** Microseconds in which any task (`someUsec`) or all tasks (`fullUsec`) waited for a resource. */
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
@@ -49,7 +48,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   const memory = figuresOf(plan, 'memory', read)
   const counts = Object.fromEntries(
     reportRows.filter(({ kind }) => kind === 'count').map((row) => [row.name, readCount(plan, row, unified, read)]),
-  ) as { [name in ReportName]: number | undefined }
+  ) as { [name in keyof ReportCounts]-?: number | undefined }
   return omitUndefined({
     ...counts,
     // `limitHits` needs memory.events.local, which exists since Linux 5.2; v1 has two counts for it

@@ -6,13 +6,19 @@ import type { Reason } from '../verdict/result.ts'
 
 /** A process that the OOM killer killed, from the kernel's log. Sizes are in bytes. */
 export interface Victim {
+  /** The process's id, as the kernel's log names it. */
   pid: number
+  /** The program's name, at most 15 characters. */
   name: string
   /** Time of the kill in the format ISO 8601. */
   at: string
+  /** Memory without a file, in bytes. */
   anon: number
+  /** Page cache, in bytes. */
   file: number
+  /** Shared memory and tmpfs, in bytes. */
   shmem: number
+  /** Page tables, in bytes. */
   pageTables?: number
   /** The process's group. */
   group?: string
@@ -22,6 +28,7 @@ export interface Victim {
 export interface WhyCause {
   /** The kind of the cause, as in `Cause`. */
   kind: CauseKind
+  /** How certain the cause is. */
   confidence: Confidence
   /** What to do to make the cause certain. */
   wouldTell?: string
@@ -46,15 +53,19 @@ export interface WhyCause {
   count?: number
   /** Time of the last event in the format ISO 8601. Absent if unknown. */
   last?: string
+  /** Processes that the OOM killer killed. */
   victims?: Victim[]
+  /** The cause in one line. */
   headline: string
   /** The evidence: lines of a label and a text. */
   evidence: EvidenceLine[]
+  /** What to do. Absent if nothing can be done. */
   remedy?: string
 }
 
 /** What is known about why a process, a group or a run ended, or does not run. */
 export interface Explanation {
+  /** What was explained. */
   target: {
     kind: 'process' | 'group' | 'report'
     /** The process, group or report, as the caller named it. */

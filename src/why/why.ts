@@ -31,6 +31,10 @@ export type WhyTarget = number | string | Report
  * already. It can also be the file of `hutch run --report` or a result of `run`. It need not be a job of hutch.
  *
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
+ * @throws OPTION_INVALID, OPTION_UNKNOWN for an object that is not a result
+ * @example
+ * const result = await run('sh', ['-c', 'exit 3'])
+ * console.log(why(result).cause.kind) // exited
  */
 export function why(target: WhyTarget): Explanation
 export function why(target: WhyTarget, options?: unknown): Explanation {

@@ -6,11 +6,13 @@ import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { collect } from '../cli/hutch.ts'
 import { requires } from '../support/requires.ts'
-import { figuresPage, optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
+import { errorCodes, figuresPage, figureTypes, optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
 
 test('the pages that are made from tables are up to date', async () => {
   await expect(optionsPage()).toMatchFileSnapshot(resolve('docs/options.md'))
   await expect(othersPage()).toMatchFileSnapshot(resolve('docs/options-of-others.md'))
+  await expect(errorCodes()).toMatchFileSnapshot(resolve('src/errors/codes.generated.ts'))
+  await expect(figureTypes()).toMatchFileSnapshot(resolve('src/cgroup/controllers/figure-types.generated.ts'))
   await expect(reportRows()).toMatchFileSnapshot(resolve('src/cgroup/controllers/report-rows.generated.ts'))
   await expect(figuresPage()).toMatchFileSnapshot(resolve('docs/figures.md'))
   await expect(reportSchema()).toMatchFileSnapshot(resolve('report.schema.json'))

@@ -6,11 +6,14 @@ import { readFileSync } from 'node:fs'
 import type { ReportRow } from '../../src/cgroup/controllers/figure.ts'
 import {
   allFigures,
+  figures,
   legacySource,
   rateRows,
   reportFigures,
   unifiedController,
 } from '../../src/cgroup/controllers/figures.ts'
+import { memoryStatKeys } from '../../src/cgroup/controllers/memory-stat.ts'
+import { codes } from '../../src/errors/errors.ts'
 import { libraryRows } from '../../src/options/library.ts'
 import { accepted } from '../../src/options/others/accepted.ts'
 import { otherTools } from '../../src/options/others/table.ts'
@@ -98,6 +101,69 @@ import type { ReportRow } from './figure.ts'
 
 export const reportRows: readonly ReportRow[] = ${JSON.stringify(rows)}
 `
+  return formatted(text)
+}
+
+/** src/cgroup/controllers/figure-types.generated.ts: the types of samples, rates and usage, so that each member has a name and a comment. */
+export function figureTypes(): string {
+  const members = (rows: [name: string, type: string, meaning: string][]) =>
+    rows.map(([name, type, meaning]) => `/** ${meaning} */\n${name}: ${type}`).join('\n')
+  const types = {
+    ...{ count: 'number', limit: "number | 'max'", flag: 'boolean', stalls: 'Pressure' },
+    devices: '{ readonly [device: string]: DeviceIo }',
+  }
+  const text = `// SPDX-License-Identifier: Apache-2.0
+// Generated from the tables of figures and of memory.stat (npx vitest run test/docs -u): public types.
+import type { DeviceIo, Pressure } from './figure.ts'
+
+/** The values of a sample, by name of the figure; undefined if the host does not report a figure. */
+export interface FigureValues {
+${members(figures.map(({ name, kind, meaning, unit }) => [name, `${types[kind]} | undefined`, inUnit(meaning, kind, unit)]))}
+}
+
+/** The rates between two samples. Undefined if one sample lacks the figure, or if the counter was reset. */
+export interface RateValues {
+${members(rateRows.map(({ name, meaning, by }) => [name, 'number | undefined', `${meaning}.${by === 'sum' ? ' A count.' : ''}`]))}
+}
+
+/** What a job used, as counts. A count that this host does not report is absent. */
+export interface ReportCounts {
+${members(reportFigures.filter(({ kind }) => kind === 'count').map(({ report, meaning, unit }) => [`${report}?`, 'number', inUnit(meaning, 'count', unit)]))}
+}
+
+/** Keys of memory.stat. */
+export type MemoryStatKey = ${Object.keys(memoryStatKeys)
+    .map((key) => `'${key}'`)
+    .join(' | ')}
+`
+  return formatted(text)
+}
+
+/** Returns the meaning of a figure, and its unit. */
+function inUnit(meaning: string, kind: string, unit: string): string {
+  const words = {
+    bytes: 'Bytes',
+    tasks: 'Number of tasks',
+    count: 'A count',
+    CPUs: 'Number of CPUs',
+    µs: 'Microseconds',
+  }
+  const named = kind === 'count' || kind === 'limit' ? ` ${words[unit as keyof typeof words]}.` : ''
+  return `${meaning}.${named}`
+}
+
+/** src/errors/codes.generated.ts: the codes of all errors. */
+export function errorCodes(): string {
+  return formatted(`// SPDX-License-Identifier: Apache-2.0
+// Generated from the table of errors (npx vitest run test/docs -u).
+
+/** A stable code of an error. Codes are never renamed or reused. docs/errors.md explains each. */
+export type Code = ${codes.map((code) => `'${code}'`).join(' | ')}
+`)
+}
+
+/** Returns source text in the form in which Biome writes it. */
+function formatted(text: string): string {
   return execFileSync('node_modules/.bin/biome', ['format', '--stdin-file-path=rows.ts'], {
     input: text,
     encoding: 'utf8',

@@ -10,6 +10,7 @@ import { build, stop } from 'esbuild'
 /** What the bundle gives. */
 export type Hutch = typeof import('../../src/run/job.ts') &
   typeof import('../../src/run/launch.ts') &
+  typeof import('../../src/run/load-parsers.ts') &
   typeof import('../../src/run/ungrouped.ts') &
   typeof import('../../src/pool/prestarted.ts') &
   typeof import('../../src/options/options.ts') &
@@ -47,6 +48,7 @@ export async function buildFaulty(): Promise<Faulty> {
       contents: [
         'run/job',
         'run/launch',
+        'run/load-parsers',
         'run/ungrouped',
         'pool/prestarted',
         'options/options',

@@ -8,6 +8,34 @@
  */
 export type Kind = 'count' | 'limit' | 'flag' | 'stalls' | 'devices'
 
+/** How long tasks waited for a resource (accounting/psi.rst). */
+export interface Stall {
+  /** Share of the last ten seconds in which tasks waited, in percent. */
+  avg10: number
+  /** Total time that tasks waited, in microseconds. */
+  totalUsec: number
+}
+
+/** How long tasks waited for a resource, as the kernel's two counts. */
+export interface Pressure {
+  /** Time in which at least one task waited. */
+  some: Stall
+  /** Time in which all tasks waited. Absent if the kernel does not count this. */
+  full?: Stall | undefined
+}
+
+/** Bytes and operations of one block device. */
+export interface DeviceIo {
+  /** Bytes that were read. */
+  readBytes: number
+  /** Bytes that were written. */
+  writtenBytes: number
+  /** Number of read operations. */
+  reads: number
+  /** Number of write operations. */
+  writes: number
+}
+
 /** Where a figure is read: file, key of the line, the word that means yes, and a divisor. */
 export interface FigureSource {
   readonly file: string

@@ -5,29 +5,16 @@ import { describeFile } from './catalog.ts'
 import { coreFigures, stallFigures } from './core.ts'
 import { cpuFigures } from './cpu.ts'
 import type { FigureSource, GroupFigure, Kind, RateOf, Translated } from './figure.ts'
+import type { RateValues } from './figure-types.generated.ts'
 import { ioFigures } from './io.ts'
 import { memoryFigures } from './memory-figures.ts'
 import { pidsFigures } from './pids.ts'
 
-/** How long tasks waited: percent of the last ten seconds, and total microseconds (accounting/psi.rst). */
-export interface Stall {
-  avg10: number
-  totalUsec: number
-}
+export type { DeviceIo, Pressure, Stall } from './figure.ts'
+export type { FigureValues, RateValues, ReportCounts } from './figure-types.generated.ts'
 
-/** How long tasks waited for a resource. some: at least one task waited; full: all tasks waited. */
-export interface Pressure {
-  some: Stall
-  full?: Stall | undefined
-}
-
-/** Bytes and operations of one block device. */
-export interface DeviceIo {
-  readBytes: number
-  writtenBytes: number
-  reads: number
-  writes: number
-}
+/** Names of the rates between two samples. */
+export type RateName = keyof RateValues
 
 const table = {
   ...coreFigures,
@@ -39,13 +26,6 @@ const table = {
 } as const
 
 type Table = typeof table
-type ValueOf<K extends Kind> = {
-  count: number
-  limit: number | 'max'
-  flag: boolean
-  stalls: Pressure
-  devices: { readonly [device: string]: DeviceIo }
-}[K]
 
 /** Names of the figures in a sample. */
 export type FigureName = {
@@ -61,24 +41,10 @@ type Marked<Mark extends string, Value = true> = {
 /** Figures that the dashboard shows. */
 export type PageFigure = Marked<'page'>
 
-/** Names of the counters in the usage of a run's report. */
-export type ReportName = {
-  [name in keyof Table]: Table[name] extends { kind: 'count'; report: infer Name } ? Name & string : never
-}[keyof Table]
-
 type RatesIn<Row> = Row extends { rates: readonly (infer One)[] } ? One : never
 type AnyRate = { [name in keyof Table]: RatesIn<Table[name]> }[keyof Table]
-/** Names of the rates between two samples. */
-export type RateName = AnyRate extends { name: infer Name } ? Name & string : never
 /** Rates that the dashboard shows. */
 export type PageRate = Extract<AnyRate, { page: number }>['name']
-
-/** The values of a sample, by name of the figure; undefined if the host does not report a figure. */
-export type FigureValues = {
-  -readonly [name in keyof Table as Table[name] extends { hidden: true } | { only: 'report' } ? never : name]:
-    | ValueOf<Table[name]['kind']>
-    | undefined
-}
 
 /** A row of the table of figures, with the figure's name. */
 export interface NamedFigure extends GroupFigure {
