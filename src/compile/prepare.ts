@@ -5,7 +5,8 @@ import { controllerOf } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import { type Parent, readParent } from '../host/parent-group.ts'
 import { findObstacles } from '../host/privileges.ts'
-import type { Op, Program } from '../ops/ops.ts'
+import { type Op, ops, type Program, rowOf } from '../ops/ops.ts'
+import { explainByLimits } from '../options/limit-causes.ts'
 import type { Spec } from '../options/spec.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type PlanFacts } from '../plan/plan.ts'
@@ -199,12 +200,14 @@ const parts = {
   source: 1,
   target: 2,
   attach: 5,
+  process: 8,
   'read only': 9,
   'no suid': 10,
   'no dev': 11,
   'no exec': 12,
 } as const
-const commonErrors: [part: keyof typeof parts, errno: keyof typeof systemConstants.errno][] = [
+type PartError = readonly [part: keyof typeof parts, errno: keyof typeof systemConstants.errno]
+const commonErrors: readonly PartError[] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
   ['whole', 'EPERM'],
@@ -224,31 +227,42 @@ const commonErrors: [part: keyof typeof parts, errno: keyof typeof systemConstan
   ['attach', 'EISDIR'],
 ]
 /** Further errors, for a source whose mount has flags that cannot be removed. */
-const kept: typeof commonErrors = [
+const kept: readonly PartError[] = [
   ['read only', 'EROFS'],
   ['no suid', 'EPERM'],
   ['no dev', 'EPERM'],
   ['no exec', 'EPERM'],
 ]
 
+/** Returns the errors of an operation that can have messages of their own. The job's limits can refuse some operations. */
+function errorsOf(op: Op): readonly PartError[] {
+  const byLimits = Object.keys(rowOf(op).limits ?? {}) as (keyof typeof systemConstants.errno)[]
+  // the texts for a refused execve are those of execErrnos: its other part is the start of the process
+  if (op.op === 'exec') return byLimits.map((errno) => ['process', errno])
+  const common = 'absent' in op && op.absent > 0 ? [...commonErrors, ...kept] : commonErrors
+  const isNew = (errno: string) => !common.some(([part, other]) => part === 'whole' && errno === other)
+  return [...common, ...byLimits.filter(isNew).map((errno): PartError => ['whole', errno])]
+}
+
 function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const cover = (section: 'outer' | 'inner') => (op: Op, step: number) => {
     const text = (errno: string, part: number) =>
       `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
-    const any = text(first, 0)
-    const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
+    const part = op.op === 'exec' ? parts.process : parts.whole
+    const any = text(first, part)
+    const found: CompiledRefusal[] = [{ section, step, part, errno: 0, text: any }]
     // one message is enough for these frequent operations: hutch itself chooses their paths
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
-    for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...commonErrors, ...kept] : commonErrors) {
+    for (const [part, errno] of errorsOf(op)) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
       // leave out the message for a part if it equals that for the whole operation
-      if (part !== 'whole' && words === text(errno, 0)) continue
+      if (parts[part] !== found[0]!.part && words === text(errno, parts.whole)) continue
       found.push({ section, step, part: parts[part], errno: systemConstants.errno[errno]!, text: words })
     }
     return found
   }
-  const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
+  const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup'])
   const refusable = (list: Op[], section: 'outer' | 'inner') =>
     list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
   // the file of the command is unknown at compile time; ENOENT has a text of its own
@@ -256,8 +270,15 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
     const number = (systemConstants.errno as { [name: string]: number })[errno]
     if (step < 0 || number === undefined || errno === 'ENOENT') return []
-    const { headline, remedy } = explainErrno(plan.argv[0]!, errno, plan.searchPath, plan.spec)
-    const text = `hutch: ${headline}\n  remedy       ${remedy}\n`
+    const { headline, evidence, remedy } = explainErrno(
+      plan.argv[0]!,
+      errno,
+      plan.searchPath,
+      plan.spec,
+      explainByLimits(ops.exec.limits?.[errno], plan.spec),
+    )
+    const lines = evidence.map(([label, text]) => `  ${label.padEnd(12)} ${text}\n`).join('')
+    const text = `hutch: ${headline}\n${lines}  remedy       ${remedy}\n`
     return [{ section: 'inner', step, part: 0, errno: number, text }]
   })
   return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner'), ...execs]

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations on control groups, as rows of the table of operations (see row.ts). Pure.
+import { fail, type HutchError } from '../errors/errors.ts'
+import { asRoot, oneOf, type RemedyText, withOption } from '../errors/remedy-text.ts'
 import { shellWord } from '../text/quote.ts'
-import { fileName, row } from './row.ts'
+import { formatSize } from '../text/units.ts'
+import { type ErrnoWords, fileName, otherParent, type RefusedOp, row } from './row.ts'
 
 /** How long a group exists: values of a field of the operation that creates it. native/wire/program.h describes each value. */
 export const lifetimes = { job: 0, shared: 1, container: 2 } as const
@@ -15,6 +18,8 @@ export const groupOps = {
       words: `make the group ${op.path}${op.lifetime === lifetimes.container ? ', which stays after the end' : ''}`,
       shell: `mkdir ${op.lifetime === lifetimes.shared ? '-p ' : ''}${shellWord(op.path)}`,
     }),
+    refused: ({ path }, { errno }) =>
+      fail('CGROUP_REFUSED', { what: 'make the group', path, errno, remedy: groupRemedy(errno) }),
   }),
   writeFile: row({
     code: 2,
@@ -24,6 +29,15 @@ export const groupOps = {
       words: `set ${fileName(op.path)} to ${op.value}`,
       shell: `echo ${shellWord(op.value)} > ${shellWord(op.path)}`,
     }),
+    refused: (op, refusal) =>
+      op.path.endsWith('/cgroup.subtree_control')
+        ? fail('CGROUP_REFUSED', {
+            what: `enable ${op.value} in`,
+            path: op.path,
+            errno: refusal.errno,
+            remedy: groupRemedy(refusal.errno),
+          })
+        : refusedValue(op, refusal),
   }),
   readFile: row({
     code: 3,
@@ -86,6 +100,13 @@ export const groupOps = {
       words: `enter ${op.path.slice(0, op.path.lastIndexOf('/'))}`,
       shell: `echo 0 > ${shellWord(op.path)}`,
     }),
+    refused: ({ path }, { errno }) =>
+      fail('CGROUP_REFUSED', {
+        what: 'join',
+        path,
+        errno,
+        remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
+      }),
   }),
   killGroup: row({
     code: 8,
@@ -105,5 +126,59 @@ export const groupOps = {
       words: `remove ${op.path}${op.shared ? ' if nothing else is in it' : ''}`,
       shell: `rmdir ${shellWord(op.path)}`,
     }),
+    refused: ({ path }, { errno }) => fail('CGROUP_LEFT', { what: 'remove', path, errno }),
   }),
 }
+
+const delegated = 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes …'
+const byOthers =
+  'the group is not writable here, even for root: check its owner, its mount and the log of a security module'
+
+function groupRemedy(errno: string): RemedyText {
+  if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
+  if (errno === 'EBUSY')
+    return oneOf(
+      [withOption('that group itself has processes: name another group with %', 'parent')],
+      'that group itself has processes: start from another group',
+    )
+  return groupRemedies[errno] ?? 'see hutch doctor'
+}
+
+const groupRemedies: { [errno: string]: string } = {
+  EROFS:
+    'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
+  EAGAIN: 'cgroup.max.descendants of a group above is reached: remove unused groups, or raise it',
+  ENOSPC: 'the kernel has no more group ids for this controller: remove unused groups',
+}
+
+function refusedValue({ path, value }: { path: string; value: string }, refusal: RefusedOp): HutchError {
+  const { errno, origin, conflict } = refusal
+  const file = fileName(path)
+  const shown = /^\d{5,}$/.test(value) && file.startsWith('memory.') ? `${value} (${formatSize(Number(value))})` : value
+  const reason = conflict?.()
+  const [why, remedy] = reason
+    ? [reason.evidence.join('\n  '), reason.remedy]
+    : (valueWords()[errno] ?? ['', 'see the kernel documentation of this file'])
+  return fail('CGROUP_LIMIT_REFUSED', {
+    file,
+    value,
+    group: path.slice(0, path.lastIndexOf('/')),
+    origin,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(shown === value ? [] : [`the value is ${shown}`])],
+  })
+}
+
+const valueWords = (): { readonly [errno: string]: ErrnoWords } => ({
+  ENOENT: [
+    'this kernel or this cgroup version has no such file',
+    'hutch doctor lists the controllers; leave this limit out',
+  ],
+  EINVAL: ['the kernel does not accept this value', "give a value in the format of the file's kernel documentation"],
+  ERANGE: ["the value is outside the kernel's range", 'give a value within its range'],
+  EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
+  EACCES: ['the file cannot be written here', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EPERM: ['this user cannot write it', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group')],
+})

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations on mounts and the root directory, as rows of the table of operations (see row.ts). Pure.
-import { quote } from '../errors/errors.ts'
+import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf } from '../errors/remedy-text.ts'
 import { shellWord } from '../text/quote.ts'
 import { mountAttributes, mountFlags } from './mount-flags.ts'
-import { row } from './row.ts'
+import { type ErrnoWords, type RefusedOp, row } from './row.ts'
 
 export const mountOps = {
   mount: row({
@@ -14,6 +14,7 @@ export const mountOps = {
     what: 'mount inside the new mount namespace',
     explain: explainMount,
     remedy: (_, errno) => (errno === 'EPERM' ? oneOf([asRoot()], 'CAP_SYS_ADMIN is missing here') : undefined),
+    userNamespace: { errnos: ['EPERM', 'EACCES'], what: 'use' },
   }),
   openRoot: row({
     code: 41,
@@ -102,7 +103,9 @@ export const mountOps = {
       words: `map the ids of ${op.source} by the job's user namespace, and send the mount to the child${attributeList(op.attributes)}`,
       shell: `mount --${op.recursive ? 'rbind' : 'bind'} -o X-mount.idmap=/proc/$PID/ns/user ${shellWord(op.source)} …`,
     }),
-    mount: { source: ({ source }) => quote(source) },
+    refused: ({ source }, refusal) =>
+      refusal.partName === 'attributes' && refusal.mappedBySandbox ? refusedMap(source, refusal) : undefined,
+    mount: { source: ({ source }) => quote(source), target: ({ source }) => source, words: mappingWords },
   }),
   attachSent: row({
     code: 118,
@@ -299,4 +302,36 @@ function explainGroups({
 
 function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** Explains why a sandbox started by root cannot write a volume: the file system does not support mapping the ids of its files. */
+function refusedMap(source: string, { errno, origin, fileSystem }: RefusedOp): HutchError {
+  const found = fileSystem ? `its file system, ${fileSystem},` : 'its file system, or one that is mounted below it,'
+  return fail('MOUNT_REFUSED', {
+    what: `let the sandbox write ${quote(source)}`,
+    why: `${found} cannot map the ids of its files`,
+    errno,
+    path: source,
+    origin,
+    remedy: `add :ro to ${origin} if the command only reads; or let everybody write: chmod o+w ${shellWord(source)}; or move it to ext4, xfs or btrfs`,
+  })
+}
+
+/**
+ * Explains why the kernel refused to map a mount's ids. Support for this (idmapped mounts) was added to one file system
+ * after another.
+ */
+function mappingWords({ errno, fileSystem, origin, partName }: RefusedOp): ErrnoWords | undefined {
+  if (partName !== 'attributes') return undefined
+  if (errno === 'EINVAL')
+    return [
+      `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
+      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind, mounts below it do not matter`,
+    ]
+  if (errno === 'EPERM')
+    return [
+      'only the owner of the file system can map its ids',
+      oneOf([asRoot('run as root in the initial user namespace'), 'leave out idmap'], ''),
+    ]
+  return undefined
 }

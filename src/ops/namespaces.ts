@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations on namespaces, their ids and their settings, as rows of the table of operations (see row.ts).
 // Pure.
+import { fail } from '../errors/errors.ts'
 import { asRoot, oneOf, type RemedyText, withOption, withToolOption } from '../errors/remedy-text.ts'
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
 import { shellWord } from '../text/quote.ts'
@@ -21,6 +22,7 @@ export const namespaceOps = {
     right: 'it needs CAP_SYS_ADMIN',
     ways: () => [withToolOption('add %', 'userNamespace'), withToolOption('add %', 'mapRoot')],
     remedy: () => 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor',
+    userNamespace: { errnos: ['EPERM', 'EACCES'], what: 'use' },
   }),
   joinNamespaces: row({
     code: 65,
@@ -143,6 +145,7 @@ export const namespaceOps = {
     fields: {},
     what: 'reserve ids of the host',
     explain: () => ({ words: 'reserve unused host ids (*)', shell: '' }),
+    refused: (_, { errno }) => (errno === 'EDQUOT' ? fail('IDS_USED_UP', { errno }) : undefined),
   }),
   mapIds: row({
     code: 10,
@@ -159,6 +162,7 @@ export const namespaceOps = {
         .filter(Boolean)
         .join('; '),
     }),
+    userNamespace: { errnos: ['EPERM', 'EACCES'], what: 'map the ids of', certain: true },
   }),
   awaitMaps: row({
     code: 64,

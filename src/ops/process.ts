@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations on processes, as rows of the table of operations (see row.ts): start, descriptors, limits and
 // priorities. Pure.
+import { fail, type HutchError } from '../errors/errors.ts'
+import { oneOf, withOption, withToolOption } from '../errors/remedy-text.ts'
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
 import { signalName } from '../system/signals.ts'
 import { shellWord } from '../text/quote.ts'
-import { row, tasksRemedy } from './row.ts'
+import { type ErrnoWords, needsRoot, otherParent, type RefusedOp, row, tasksRemedy } from './row.ts'
 
 export const processOps = {
   spawn: row({
@@ -25,6 +27,10 @@ export const processOps = {
           .join('; '),
       }
     },
+    refused: ({ flags }, refusal) => refusedSpawn(flags, refusal),
+    // the kernel charges a new process's memory to its group
+    limits: { ENOMEM: [{ file: 'memory.max', min: '1M' }] },
+    userNamespace: { errnos: ['EPERM', 'ENOSPC', 'EUSERS'], what: 'make', certain: true },
   }),
   wait: row({
     code: 7,
@@ -89,6 +95,12 @@ export const processOps = {
       shell: `exec ${op.argv.map(shellWord).join(' ')}`,
     }),
     remedy: (_, errno) => tasksRemedy(errno),
+    limits: {
+      ENOMEM: [{ ulimit: 'as' }, { ulimit: 'data' }],
+      EAGAIN: [{ ulimit: 'nproc' }],
+      EMFILE: [{ ulimit: 'nofile' }],
+      E2BIG: [{ ulimit: 'stack' }],
+    },
   }),
   execFile: row({
     code: 88,
@@ -126,6 +138,7 @@ export const processOps = {
       words: `refuse streams that are directories${op.protect ? ', and keep read-only streams read-only' : ''}`,
       shell: '',
     }),
+    refused: (_, { errno, part, origin }) => refusedStream(errno, part, origin),
   }),
   blockOn: row({
     code: 105,
@@ -151,6 +164,8 @@ export const processOps = {
     fields: { signal: 'u32' },
     what: 'tie the process to its parent',
     explain: () => ({ words: 'be killed when hutch ends', shell: 'setpriv --pdeathsig KILL …' }),
+    // poll(2) checks the number of its descriptors
+    limits: { EINVAL: [{ ulimit: 'nofile' }] },
   }),
   setPersonality: row({
     code: 123,
@@ -266,3 +281,62 @@ function explainLimit({ resource, soft, hard }: { resource: number; soft: number
 const limitNames =
   'cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue nice rtprio rttime'.split(' ')
 const policyNames = ['other', 'fifo', 'rr', 'batch', '', 'idle']
+
+function refusedSpawn(flags: number, { errno, group, limits }: RefusedOp): HutchError {
+  const kinds = kindsIn(flags)
+  const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
+  const [why, remedy] = limits ?? spawnWords()[errno] ?? ['', 'see hutch doctor']
+  const concerned = ['EAGAIN', 'ENOENT', 'EBUSY', 'EOPNOTSUPP'].includes(errno) ? group : undefined
+  return fail('NAMESPACE_REFUSED', {
+    kinds: named,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(concerned ? [`its group: ${concerned}`] : [])],
+  })
+}
+
+const spawnWords = (): { readonly [errno: string]: ErrnoWords } => ({
+  EPERM: ['new namespaces take CAP_SYS_ADMIN', needsRoot([withToolOption('add %', 'userNamespace')])],
+  EAGAIN: [
+    'a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max',
+    'raise it, or end some processes',
+  ],
+  ENOSPC: [
+    'namespaces are nested too deep, or /proc/sys/user/max_*_namespaces is reached',
+    'raise that number, or nest less',
+  ],
+  EINVAL: [
+    'this kernel does not know one of them',
+    oneOf(
+      [withOption('leave kinds out with %; hutch doctor lists the available ones', 'isolate')],
+      'leave it out; hutch doctor lists the available ones',
+    ),
+  ],
+  ENOMEM: ['the kernel has no memory for a new process, or the pid namespace is ending', 'free memory'],
+  ENOENT: [
+    'this process is in a cgroup namespace, and the group is outside of it',
+    'start the outer job without a cgroup namespace: hutch run --isolate pid,mount,ipc,uts …',
+  ],
+  EBUSY: [
+    'the group enables controllers for its children, so it cannot have processes',
+    otherParent('name another group'),
+  ],
+  EOPNOTSUPP: ['the group is threaded, or its parent is', otherParent('name a group of type "domain"')],
+})
+
+/**
+ * Explains why a stream was refused, or could not be limited to the access (read or write) that it was opened for.
+ * `part` is the number of the stream plus 1.
+ */
+function refusedStream(errno: string, part: number, origin: string): HutchError {
+  const stream = ['stdin', 'stdout', 'stderr'][part - 1] ?? `descriptor ${part - 1}`
+  if (part === 0 || (errno !== 'EISDIR' && errno !== 'EBADF'))
+    return fail('STEP_REFUSED', {
+      what: 'keep the streams as they were opened',
+      operation: 'landlock_restrict_self',
+      origin,
+      errno,
+      remedy: 'see hutch doctor',
+    })
+  return fail('STREAM_REFUSED', { stream, what: errno === 'EISDIR' ? 'a directory' : 'an O_PATH descriptor', errno })
+}

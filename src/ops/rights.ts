@@ -2,8 +2,9 @@
 // Lists the operations that reduce privileges, as rows of the table of operations (see row.ts): ids, capabilities,
 // filters and paths. Pure.
 import { capabilityName, parseCapabilityMask } from '../credentials/capability.ts'
+import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, withToolOption } from '../errors/remedy-text.ts'
-import { row } from './row.ts'
+import { type RefusedOp, row } from './row.ts'
 
 export const rightOps = {
   setUser: row({
@@ -112,6 +113,8 @@ export const rightOps = {
       words: `allow the command to ${['read', 'write', 'execute'].filter((_, i) => op.access & (1 << i)).join(', ')} below ${op.path}`,
       shell: '',
     }),
+    refused: ({ path }, refusal) => refusedPath(path, refusal),
+    limits: { EMFILE: [{ ulimit: 'nofile' }] },
   }),
   restrictPaths: row({
     code: 120,
@@ -119,6 +122,7 @@ export const rightOps = {
     fields: {},
     what: 'restrict the paths that it can use',
     explain: () => ({ words: 'deny it all other files (Landlock)', shell: '' }),
+    limits: { EMFILE: [{ ulimit: 'nofile' }] },
   }),
   writeOwnFile: row({
     code: 81,
@@ -147,3 +151,21 @@ function setprivList(mask: number): string {
 }
 
 const noId = 0xffff_ffff
+
+/** Explains why a Landlock rule could not be created. */
+function refusedPath(path: string, { errno, origin, partName, limits }: RefusedOp): HutchError {
+  const opening = partName === 'source'
+  if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
+  return fail('STEP_REFUSED', {
+    what: opening ? `open ${quote(path)} for a Landlock rule` : `create a Landlock rule for ${quote(path)}`,
+    operation: opening ? 'openat' : 'landlock_add_rule',
+    origin,
+    errno,
+    remedy:
+      limits?.[1] ??
+      (opening
+        ? 'give a path as the command sees it, which its user can reach; a relative path starts at its working directory'
+        : 'see hutch doctor'),
+    evidence: limits ? [limits[0]] : [],
+  })
+}

@@ -6,7 +6,8 @@ import { readMany } from '../cgroup/files.ts'
 import { capabilityName, hasCapability, parseFileCapabilities } from '../credentials/capability.ts'
 import { addEvidence, fail, type HutchError } from '../errors/errors.ts'
 import { hostPath } from '../mounts/host-path.ts'
-import type { Op, Program } from '../ops/ops.ts'
+import { type Op, ops, type Program } from '../ops/ops.ts'
+import { explainByLimits } from '../options/limit-causes.ts'
 import type { Plan } from '../plan/plan.ts'
 import {
   closeSync,
@@ -98,6 +99,7 @@ export function explainJobExec(
     filtered: plan.filter !== undefined || inner.some(({ op }) => op === 'installFilter'),
     landlock: spec.landlock !== undefined,
     arch: process.arch,
+    limits: explainByLimits(ops.exec.limits?.[errno], spec),
     argumentBytes: { total: sizes.reduce((sum, size) => sum + size, 0), longest: Math.max(...sizes) },
     outside,
     ...deniedCapabilities(looks[0] && outside(looks[0].target || looks[0].path), errno, inner),

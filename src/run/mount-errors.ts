@@ -2,28 +2,23 @@
 // Explains a refused mount: what errno means depends on whether the source, the target or the file system is the
 // problem. Called by op-errors.ts; pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
-import { asRoot, oneOf, type RemedyText, withOption } from '../errors/remedy-text.ts'
+import { asRoot, oneOf, withOption } from '../errors/remedy-text.ts'
 import { type Op, rowOf } from '../ops/ops.ts'
+import type { ErrnoWords, RefusedOp } from '../ops/row.ts'
 import { stepWhat } from '../ops/step-words.ts'
 import type { stepParts } from '../ops/wire.ts'
 import { type TargetContext, type TargetState, targetWords } from './mount-target.ts'
 
 type Part = (typeof stepParts)[number]
 
-/** Returns the error of a refused mount. `origin` is the option as the user typed it. */
-export function explainMountRefusal(
-  op: Op,
-  errno: string,
-  part: Part,
-  origin: string,
-  fileSystem = '',
-  seen?: TargetReport,
-): HutchError {
+/** Returns the error of a refused mount. */
+export function explainMountRefusal(op: Op, refusal: RefusedOp, seen?: TargetReport): HutchError {
+  const { errno, origin } = refusal
+  const part = refusal.partName as Part
   const names = { source: sourceOf(op), target: targetOf(op), origin }
-  const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
   const found = seen && targetWords(seen.state, { ...seen, op, errno, origin, target: targetPath(op) })
   const [why, remedy] =
-    found ?? (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
+    found ?? rowOf(op).mount?.words?.(refusal) ?? explain[part]?.(errno, names) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
   return fail('MOUNT_REFUSED', { what: stepWhat(op), why, errno, path, origin, remedy })
 }
@@ -38,9 +33,8 @@ interface Names {
   target: string
   origin: string
 }
-type Words = [why: string, remedy: RemedyText]
 
-const explain: { [part in Part]?: (errno: string, names: Names) => Words | undefined } = {
+const explain: { [part in Part]?: (errno: string, names: Names) => ErrnoWords | undefined } = {
   source: (errno, { source, origin }) => {
     if (errno === 'ENOENT') return [`${source} is not there`, `create it, or give another in ${origin}`]
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
@@ -133,31 +127,13 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
  * flags locked (mount_namespaces(7)).
  */
 function keeps(flag: string, word: string) {
-  return (_errno: string, { source, origin }: Names): Words => [
+  return (_errno: string, { source, origin }: Names): ErrnoWords => [
     `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
     `allow it there${asRoot(', as root') ?? ''}: mount -o remount,${word} "$(findmnt -n -o TARGET -T ${source})"; or leave out ${word}`,
   ]
 }
 
-/**
- * Explains why the kernel refused to map a mount's ids. Support for this (idmapped mounts) was added to one file system
- * after another.
- */
-function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
-  if (errno === 'EINVAL')
-    return [
-      `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
-      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind, mounts below it do not matter`,
-    ]
-  if (errno === 'EPERM')
-    return [
-      'only the owner of the file system can map its ids',
-      oneOf([asRoot('run as root in the initial user namespace'), 'leave out idmap'], ''),
-    ]
-  return undefined
-}
-
-function anywhere(errno: string, { origin }: Names): Words {
+function anywhere(errno: string, { origin }: Names): ErrnoWords {
   if (errno === 'EEXIST') return ['another file exists there', `give another path in ${origin}`]
   if (errno === 'EROFS') return ['the file system there is read-only', 'mount a writable file system there before']
   if (errno === 'ENOENT') return ['it is not there', `make it first, or give another path in ${origin}`]
@@ -177,7 +153,7 @@ function sourceOf(op: Op): string {
 }
 
 function targetOf(op: Op): string {
-  return op.op === 'sendMapped' ? quote(op.source) : quote(targetPath(op))
+  return quote(targetPath(op))
 }
 
 function targetPath(op: Op): string {

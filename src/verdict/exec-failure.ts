@@ -55,6 +55,8 @@ export interface ExecFacts {
   arch: string
   /** Total bytes of all arguments and variables, and bytes of the longest of them. */
   argumentBytes?: { total: number; longest: number }
+  /** The job's own limits that can cause the errno; see options/limit-causes.ts. */
+  limits?: readonly [why: string, remedy: string] | undefined
   /** Returns the path on the host of a path in the job. Returns undefined if the host has no such file. */
   outside: (path: string) => string | undefined
   onHost?: HostProgram | undefined
@@ -94,7 +96,7 @@ export function explainExecFailure(facts: ExecFacts): ExecFailure {
   const { command, errno } = facts
   const inside = notInside(facts)
   if (inside) return inside
-  const found = find(facts) ?? refusedExec(facts) ?? tooLong(facts) ?? byErrno(facts)
+  const found = find(facts) ?? refusedExec(facts) ?? tooLong(facts) ?? byLimits(facts) ?? byErrno(facts)
   const why = `${found.why} (${errno})`
   return {
     headline: `cannot run ${quote(command)}: ${why}`,
@@ -228,12 +230,20 @@ function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation
   return { why, evidence, fix: { add, options: [{ name: 'ulimits.stack', value: String(size) }], reason } }
 }
 
+/** Explains an errno that the job's own limits can cause. */
+function byLimits(facts: ExecFacts): ExecExplanation | undefined {
+  if (!facts.limits) return undefined
+  const [why, hint] = facts.limits
+  return { why: byErrno(facts).why, evidence: [['limits', why]], hint }
+}
+
 /** Explains an errno of exec without facts about the file. */
 export function explainErrno(
   command: string,
   errno: string,
   searchPath: string,
   { frontend, root }: { frontend: 'cli' | 'library'; root?: object },
+  limits?: ExecFacts['limits'],
 ): ExecFailure {
   return explainExecFailure({
     command,
@@ -245,6 +255,7 @@ export function explainErrno(
     filtered: false,
     landlock: false,
     arch: '',
+    limits,
     outside: (path) => path,
   })
 }

@@ -2,7 +2,12 @@
 // Why a program could not be executed, from facts alone: each errno, each kind of file, and the words of each front end.
 import { constants } from 'node:os'
 import { expect, test } from 'vitest'
-import { type ExecFacts, explainExecFailure, type ProgramReport } from '../../../src/verdict/exec-failure.ts'
+import {
+  type ExecFacts,
+  explainErrno,
+  explainExecFailure,
+  type ProgramReport,
+} from '../../../src/verdict/exec-failure.ts'
 import { execErrnos } from '../../../src/verdict/exec-words.ts'
 
 const look = (some: Partial<ProgramReport> = {}): ProgramReport => ({
@@ -208,4 +213,11 @@ test('names of others are escaped, and a shell reads them as they are', () => {
   const { headline, remedy } = explainExecFailure(facts('EACCES', [evil], { command: '/srv/a\x1b[31m\n' }))
   expect(headline + remedy).not.toMatch(/[\x00-\x1f]/)
   expect(remedy).toContain("chmod a+rx $'/srv/a\\x1b[31m\\x0a'")
+})
+
+test('an errno that a limit of the job can cause names the limit', () => {
+  const spec = { frontend: 'cli' as const }
+  const failed = explainErrno('true', 'EAGAIN', '/bin', spec, ['--ulimit nproc is 0', 'raise --ulimit nproc'])
+  expect(failed).toMatchObject({ evidence: [['limits', '--ulimit nproc is 0']], remedy: 'raise --ulimit nproc' })
+  expect(explainErrno('true', 'EAGAIN', '/bin', spec).remedy).toContain('ulimit -u')
 })
