@@ -77,15 +77,12 @@ function propagationIn(pid: number, target: string): string | undefined {
   const line = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
     .split('\n')
     .find((one) => one.split(' ')[4] === target)
-  return (
-    line &&
-    line
-      .split(' ')
-      .slice(6)
-      .join(' ')
-      .replace(/ ?- .*/, '')
-      .replace(/\d+/g, 'N')
-  )
+  return line
+    ?.split(' ')
+    .slice(6)
+    .join(' ')
+    .replace(/ ?- .*/, '')
+    .replace(/\d+/g, 'N')
 }
 
 test('each mount has its own propagation: only a slave receives what the host mounts later', async (context) => {
