@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// node scripts/release.js [DIR]: the package with prebuilt binaries for all platforms, as DIR/hutch-VERSION.tgz, from dist/ as it is. npm run build:release
-// builds dist/ first, and DIR is release/. Two builds of one commit have the same bytes. Needs gcc for each platform:
+// node scripts/release.js [DIR [PLATFORM…]]: the package with prebuilt binaries for all platforms, or the given ones, as DIR/hutch-VERSION.tgz, from dist/ as
+// it is. npm run build:release builds dist/ first, and DIR is release/. This machine's binaries are those in build/, made again if they are not of the
+// sources as they are. Two builds of one commit have the same bytes. Needs gcc for each platform:
 // apt-get install gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,11 +35,13 @@ const keep = (path) => !path.endsWith('.cache') && !path.startsWith('docs/images
 for (const path of [...own, 'package.json', 'README.md', 'LICENSE'])
   cpSync(path, `${staging}/${path}`, { recursive: true, filter: keep })
 
-for (const [platform, compiler] of Object.entries(compilers)) {
-  const directory = `${staging}/prebuilt/${platform}`
-  run('sh', ['native/build.sh', '--into', directory], { env: { ...process.env, CC: compiler } })
-  // it is inside the two others
-  rmSync(`${directory}/hutch-init`)
+const platforms = process.argv.length > 3 ? process.argv.slice(3) : Object.keys(compilers)
+for (const platform of platforms) {
+  const built = platform === `linux-${process.arch}` ? 'build' : `${release}/${platform}`
+  run('sh', ['native/build.sh', '--into', built], { env: { ...process.env, CC: compilers[platform] } })
+  // hutch-init is inside the first two
+  for (const name of ['hutch.node', 'hutch-compiled', 'bin/hutch'])
+    cpSync(`${built}/${name}`, `${staging}/prebuilt/${platform}/${name}`)
 }
 writeFileSync(`${staging}/THIRD-PARTY.md`, formatLicences())
 run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', release], { cwd: staging, stdio: 'ignore' })
