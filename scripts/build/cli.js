@@ -39,7 +39,8 @@ function partsApart(parts) {
       })
       onResolve({ filter: /^family:/ }, ({ path }) => ({ path, namespace: 'family' }))
       onLoad({ filter: /^family:/, namespace: 'family' }, ({ path }) => {
-        const members = [...parts.get(path.slice('family:'.length))]
+        // esbuild finds them in any order; sorted, two builds have the same bytes
+        const members = [...parts.get(path.slice('family:'.length))].sort(([a], [b]) => (a < b ? -1 : 1))
         const contents = members.map(([name, file]) => `exports[${JSON.stringify(name)}] = () => require(${JSON.stringify(file)})`)
         return { contents: contents.join('\n'), resolveDir: sources }
       })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The package as a user gets it: built by scripts/release.js, and installed offline into an empty folder, without install scripts and without gcc.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -14,8 +14,8 @@ export interface Installed {
   release: string
   /** The user's PATH. */
   path: string
-  /** Runs a program as the user; returns its status and its output. */
-  call(program: string, args: readonly string[]): { status: number | null; output: string }
+  /** Runs a program as the user; resolves with its exit status, null after a signal, and its output. */
+  call(program: string, args: readonly string[]): Promise<{ status: number | null; output: string }>
   remove(): void
 }
 
@@ -34,7 +34,7 @@ function linkPrograms(folder: string): void {
 }
 
 /** Installs the package. */
-export function install(): Installed {
+export async function install(): Promise<Installed> {
   const work = mkdtempSync('/var/tmp/hutch-package-')
   const [release, folder, path] = [`${work}/release`, `${work}/user`, `${work}/bin`]
   execFileSync(process.execPath, ['scripts/release.js', release], { stdio: ['ignore', 'ignore', 'inherit'] })
@@ -45,12 +45,14 @@ export function install(): Installed {
   const env: NodeJS.ProcessEnv = { ...process.env, PATH: path, HUTCH_STATE: '0', NO_COLOR: '1' }
   // time is measured in starts of Node, and this adds to each
   delete env.NODE_EXTRA_CA_CERTS
-  const call = (program: string, args: readonly string[]) => {
-    const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: folder, env, encoding: 'utf8' })
-    return { status, output: `${stdout}${stderr}${error?.message ?? ''}` }
-  }
+  const call: Installed['call'] = (program, args) =>
+    new Promise((done) => {
+      const child = execFile(program, args, { cwd: folder, env }, (error, stdout, stderr) =>
+        done({ status: child.exitCode, output: `${stdout}${stderr}${child.pid ? '' : error?.message}` }),
+      )
+    })
   const tarball = readdirSync(release).find((name) => name.endsWith('.tgz'))
-  const { status, output } = call('npm', ['install', '--offline', '--ignore-scripts', `${release}/${tarball}`])
+  const { status, output } = await call('npm', ['install', '--offline', '--ignore-scripts', `${release}/${tarball}`])
   if (status !== 0) throw new Error(output)
   return { folder, release, path, call, remove: () => rmSync(work, { recursive: true, force: true }) }
 }

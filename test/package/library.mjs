@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every runtime must do with the installed package: node library.mjs [COUNT]. Each check is a line of the output; an error ends it with 1.
+// What every runtime must do with the installed package: node library.mjs [AT-ONCE [IN-A-ROW]], the jobs of the last check.
+// Each check is a line of the output; an error ends it with 1.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { isMainThread, Worker } from 'node:worker_threads'
 import { Cgroup, createPool, HutchError, run, start } from 'hutch'
 
-const count = Number(process.argv[2] ?? 50)
+const [atOnce, inARow] = [Number(process.argv[2] ?? 50), Number(process.argv[3] ?? 50)]
 const descriptors = () => readdirSync('/proc/self/fd').length
 const repeat = (text, times) => text.repeat(times)
+
+/** Returns how many listeners the process has. */
+function listeners() {
+  return process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0)
+}
+
+/** Returns the resident memory in MiB, after a garbage collection if the runtime has one to call. */
+function residentMemory() {
+  globalThis.Bun?.gc(true)
+  globalThis.gc?.()
+  return process.memoryUsage().rss / 2 ** 20
+}
 
 /** Waits until the condition holds; the runner has a deadline. */
 async function until(condition) {
@@ -106,13 +119,26 @@ const checks = {
     await new Promise((done) => worker.once('exit', done))
     assert.equal(noise, '')
   },
-  async 'many jobs at once, and in a row, leave no descriptor'() {
-    const before = descriptors()
+  async 'many jobs at once, and in a row, leave no descriptor, listener or memory'() {
+    const before = [descriptors(), listeners()]
+    const warnings = []
+    const warn = (warning) => warnings.push(warning)
+    process.on('warning', warn)
     const text = repeat('x', 1000)
-    const at = await Promise.all(Array.from({ length: count }, () => run('echo', [text])))
-    assert.ok(at.every(({ stdout }) => stdout === `${text}\n`))
-    for (let i = 0; i < count; i++) assert.equal((await run('true')).exitCode, 0)
-    await until(() => descriptors() <= before + 2)
+    const results = await Promise.all(Array.from({ length: atOnce }, () => run('echo', [text])))
+    assert.ok(results.every(({ stdout }) => stdout === `${text}\n`))
+    let memory
+    for (let i = 0; i < inARow; i++) {
+      assert.equal((await run('true')).exitCode, 0)
+      // until then compiled code and the heap reach their size
+      if (i === Math.floor(inARow / 4)) memory = residentMemory()
+    }
+    const growth = residentMemory() - memory
+    assert.ok(growth < 32, `${growth} MiB more after three quarters of the jobs`)
+    process.off('warning', warn)
+    assert.deepEqual(warnings, [])
+    await until(() => descriptors() <= before[0] + 2)
+    assert.equal(listeners(), before[1])
   },
 }
 

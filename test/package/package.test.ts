@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The package of a release: what is in it, and that it runs where it is installed. `npm run test:runtimes` also tries other runtimes.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Installed, install } from './installed.ts'
 import { fetchRuntime, type Runtime } from './runtimes.ts'
@@ -9,8 +20,8 @@ import { fetchRuntime, type Runtime } from './runtimes.ts'
 let installed: Installed
 const root = () => `${installed.folder}/node_modules/hutch`
 
-beforeAll(() => {
-  installed = install()
+beforeAll(async () => {
+  installed = await install()
 }, 300_000)
 
 afterAll(() => installed.remove())
@@ -48,35 +59,58 @@ test('it has at most 8 MB, with everything that it names', () => {
   ])
 })
 
-test('binaries are the same when they are built again, into another directory', () => {
-  for (const name of ['hutch.node', 'hutch-compiled', 'bin/hutch']) {
-    const again = readFileSync(`build/${name}`)
-    expect([name, again.equals(readFileSync(`${root()}/prebuilt/linux-x64/${name}`))]).toEqual([name, true])
-  }
+test('a second clone, at another path, builds a tarball with the same bytes', { timeout: 600_000 }, async () => {
+  const clone = `${installed.folder}/a second/clone`
+  mkdirSync(clone, { recursive: true })
+  execFileSync('sh', ['-c', 'git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$0"', clone])
+  symlinkSync(realpathSync('node_modules'), `${clone}/node_modules`)
+  const staging = `${clone}/release/package`
+  const build = (...args: string[]) =>
+    execFileSync(process.execPath, args, { cwd: clone, stdio: ['ignore', 'ignore', 'inherit'] })
+  build('build.js')
+  // The binaries for arm64 come from the first clone: to build them twice needs as much time as all the rest.
+  build('scripts/release.js', 'release', 'linux-x64')
+  cpSync(`${installed.release}/package/prebuilt/linux-arm64`, `${staging}/prebuilt/linux-arm64`, { recursive: true })
+  execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], { cwd: `${staging}` })
+  const tarball = readdirSync(installed.release).find((name) => name.endsWith('.tgz'))
+  const sum = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+  const differing = files().filter((name) => sum(`${root()}/${name}`) !== sum(`${staging}/${name}`))
+  expect(differing).toEqual([])
+  expect(sum(`${staging}/${tarball}`)).toBe(sum(`${installed.release}/${tarball}`))
 })
 
-test('npx hutch tour passes without a compiler', () => {
-  expect(installed.call('sh', ['-c', '! command -v gcc && ! command -v cc']).status).toBe(0)
-  const { status, output } = installed.call('npx', ['hutch', 'tour'])
+test('npx hutch tour passes without a compiler', async () => {
+  expect((await installed.call('sh', ['-c', '! command -v gcc && ! command -v cc'])).status).toBe(0)
+  const { status, output } = await installed.call('npx', ['hutch', 'tour'])
   expect([status, output.match(/^.*✗.*$/gm)]).toEqual([0, null])
 })
 
 /** The output of library.mjs. */
 const allChecks = /^(ok: .*\n){15}$/
 
-const runtimes: readonly (Runtime | 'node 20')[] = process.env.RUNTIMES
-  ? ['node 22', 'node 26', 'bun 1.4', 'deno 2']
-  : ['node 20', 'node 24']
+/** The runtimes with the numbers of jobs at once and in a row. */
+const runtimes: readonly [Runtime | 'node 20', number, number][] = process.env.RUNTIMES
+  ? [
+      ['node 20', 500, 10_000],
+      ['node 22', 500, 2000],
+      ['node 26', 500, 2000],
+      ['bun 1.4', 500, 10_000],
+      ['deno 2', 500, 2000],
+    ]
+  : [
+      ['node 20', 10, 10],
+      ['node 24', 10, 10],
+    ]
 
-test.for(runtimes)('import and require: %s', (name) => {
+test.for(runtimes)('import and require: %s', { timeout: 1_200_000 }, async ([name, atOnce, inARow]) => {
   const program = name === 'node 20' ? process.execPath : fetchRuntime(name)
   const start = name === 'deno 2' ? ['run', '-A'] : []
-  const imported = installed.call(program, [...start, 'library.mjs', process.env.RUNTIMES ? '200' : '10'])
+  const imported = await installed.call(program, [...start, 'library.mjs', `${atOnce}`, `${inARow}`])
   expect(imported).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
   const script = `const { run } = require('hutch')
 import('hutch').then(async (library) => console.log(library.run === run, (await run('echo', ['required'])).stdout))`
   writeFileSync(`${installed.folder}/require.cjs`, script)
-  expect(installed.call(program, [...start, 'require.cjs'])).toEqual({ status: 0, output: 'true required\n\n' })
+  expect(await installed.call(program, [...start, 'require.cjs'])).toEqual({ status: 0, output: 'true required\n\n' })
 })
 
 test.for([
@@ -109,10 +143,10 @@ test.for([
   expect([status, stdout]).toEqual([0, ''])
 })
 
-test('without its binaries, the error says how to get them', () => {
+test('without its binaries, the error says how to get them', async () => {
   const copy = `${installed.folder}/without`
   cpSync(`${root()}/dist`, `${copy}/dist`, { recursive: true })
-  const { status, output } = installed.call(process.execPath, [`${copy}/dist/cli.cjs`, 'run', '--', 'true'])
+  const { status, output } = await installed.call(process.execPath, [`${copy}/dist/cli.cjs`, 'run', '--', 'true'])
   expect([status, output]).toEqual([
     125,
     expect.stringMatching(/prebuilt\/linux-x64\/hutch\.node.*\n {2}remedy.*npm install hutch/),
@@ -120,11 +154,11 @@ test('without its binaries, the error says how to get them', () => {
 })
 
 /** Runs a program for arm64. A machine that does not register the emulator itself gets a namespace that does (Linux 6.7). */
-function callArm64(args: readonly string[]): ReturnType<Installed['call']> {
+async function callArm64(args: readonly string[]): ReturnType<Installed['call']> {
   const register = `mount -t binfmt_misc binfmt_misc "$1" && cat /usr/lib/binfmt.d/qemu-aarch64.conf >"$1/register"
 shift; exec "$@"`
   mkdirSync(`${installed.folder}/binfmt`, { recursive: true })
-  const here = installed.call(args[0]!, ['--version']).status === 0
+  const here = (await installed.call(args[0]!, ['--version'])).status === 0
   const around = [
     'unshare',
     '--user',
@@ -142,7 +176,7 @@ shift; exec "$@"`
   return installed.call('env', ['QEMU_LD_PREFIX=/usr/aarch64-linux-gnu', program!, ...rest])
 }
 
-test('arm64: Node for arm64 loads the addon and starts containers, by older calls than clone3', () => {
+test('arm64: Node for arm64 loads the addon and starts containers, by older calls than clone3', async () => {
   const script = `
 const { layout, run } = require('hutch')
 const look = (result) => console.log(result.reason, result.exitCode, result.stdout.trim())
@@ -151,7 +185,7 @@ console.log(process.arch, layout().layout)
 run('sh', ['-c', 'echo $$; hutch hog 10M; exit 3'], { limits }).then(look)
   .then(() => run('hutch', ['hog', '200M'], { limits })).then(look)
   .then(() => run('/nowhere', [], { limits })).then(look)`
-  const { status, output } = callArm64([fetchRuntime('node 20 for arm64'), '-e', script])
+  const { status, output } = await callArm64([fetchRuntime('node 20 for arm64'), '-e', script])
   expect([status, output]).toEqual([
     0,
     expect.stringMatching(/^arm64 \S+\nexit 3 \d\n\.\noom null \.*\nnot-found 127 \n$/),
@@ -170,10 +204,10 @@ function linkMuslLibraries(): string {
   return folder
 }
 
-test('musl: the library runs in Bun for musl', () => {
+test('musl: the library runs in Bun for musl', async () => {
   const bun = fetchRuntime('bun 1.4 for musl')
   const interpreter = execFileSync('readelf', ['-l', bun], { encoding: 'utf8' })
   expect(interpreter).toContain('interpreter: /lib/ld-musl-x86_64.so.1')
-  const args = [`LD_LIBRARY_PATH=${linkMuslLibraries()}`, bun, 'library.mjs', '10']
-  expect(installed.call('env', args)).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
+  const args = [`LD_LIBRARY_PATH=${linkMuslLibraries()}`, bun, 'library.mjs', '10', '10']
+  expect(await installed.call('env', args)).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
 })
