@@ -15,7 +15,7 @@ esac
 cd "$(dirname "$0")/.."
 cc=${CC:-gcc}
 command -v "$cc" >/dev/null || { echo "native/build.sh: $cc not found
-  remedy: install a C compiler, such as the package gcc" >&2; exit 1; }
+  remedy: apt-get install gcc libc6-dev, or npm install hutch, which has the binaries" >&2; exit 1; }
 warnings='-std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes'
 # without libgcc there are no functions for atomic operations
 case $($cc -dumpmachine) in aarch64*) warnings="$warnings -mno-outline-atomics" ;; esac

@@ -79,6 +79,14 @@ test('a second clone, at another path, builds a tarball with the same bytes', { 
   expect(sum(`${staging}/${tarball}`)).toBe(sum(`${installed.release}/${tarball}`))
 })
 
+test('a build without gcc names gcc and the package', async () => {
+  const { status, output } = await installed.call('sh', [`${process.cwd()}/native/build.sh`, '--into', 'never'])
+  expect([status, output]).toEqual([
+    1,
+    expect.stringMatching(/gcc not found\n {2}remedy: apt-get install gcc .*npm install hutch/),
+  ])
+})
+
 test('npx hutch tour passes without a compiler', async () => {
   expect((await installed.call('sh', ['-c', '! command -v gcc && ! command -v cc'])).status).toBe(0)
   const { status, output } = await installed.call('npx', ['hutch', 'tour'])
