@@ -236,7 +236,7 @@ function act(state: State, key: Key, path: string, now: Snapshot, actions: Actio
   else if (key === 'l') open(state, { kind: 'limit', path })
   else if (key === 'f' && frozen) ask(`let ${path} go on?`, () => actions.freeze(path, false))
   else if ((key === 'f' || key === 'k') && actions.holdsMyself(path))
-    state.message = `hutch top itself is in ${path}: this would ${key === 'k' ? 'kill' : 'stop'} itself`
+    state.message = `hutch top itself is in ${path}: this would ${key === 'k' ? 'kill' : 'stop'} hutch top`
   else if (key === 'f') ask(`freeze ${path}, and all below it?`, () => actions.freeze(path, true))
   else if (key === 'k') ask(`kill all processes of ${path}, and all below it?`, () => actions.kill(path))
 }

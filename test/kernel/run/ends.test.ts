@@ -96,7 +96,7 @@ test('a signal or a listener that is none is refused before anything starts', as
   }
   await expect(run('true', [], { onevent: () => {} } as StartOptions)).rejects.toMatchObject({
     code: 'OPTION_UNKNOWN',
-    message: expect.stringContaining('did you mean onEvent?'),
+    message: expect.stringContaining('give onEvent'),
   })
   expect(children()).toEqual(before)
 })
