@@ -116,7 +116,10 @@ function ofAnyStart(facts: PlanFacts): PlanFacts {
   const parents = new Map(
     [...facts.parents].map(([name, parent]) => [
       name,
-      { ...parent, levels: parent.levels.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })) },
+      {
+        ...parent,
+        levels: parent.levels.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })),
+      },
     ]),
   )
   const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
