@@ -2,11 +2,12 @@
 // Runs the operations that follow the start of a command that another process started (plan/compile-rest.ts). Waits for
 // the command, reads the figures and removes groups.
 
-import { fail, type HutchError } from '../errors/errors.ts'
-import { type Op, type Program, rowOf } from '../ops/ops.ts'
+import type { HutchError } from '../errors/errors.ts'
+import type { Program } from '../ops/ops.ts'
 import { decodeFigures, encodeProgram } from '../ops/wire.ts'
-import { decodeRefusal, endStatus } from '../system/events.ts'
+import { decodeRefusal, endStatus, type Refusal } from '../system/events.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import { explainAlone } from './op-errors.ts'
 
 /** How a command ended that another process started. */
 interface RestEnd {
@@ -27,24 +28,20 @@ interface Adopted {
 /** Takes over a running command with a program from compileRest. @throws STEP_REFUSED, also if the command has already ended */
 export function runRest(program: Program): Adopted {
   const addon = watchedNative()
+  // no operation of the rest creates a user namespace, which something on this host could forbid
+  const refused = (at: number, { errno, part }: Refusal): HutchError =>
+    explainAlone(program.outer[at]!, errno, part, () => [])
   const [job, step, errno = 0] = addon.launch(encodeProgram(program), Int32Array.of(-1, -1, -1))
-  if (job === 0) throw refused(program.outer[step]!, decodeRefusal(errno).errno)
+  if (job === 0) throw refused(step, decodeRefusal(errno))
   const end = new Promise<RestEnd>((resolve, reject) =>
     watchJob(job, (event) => {
       if (event.kind !== 'ended') return
       unwatchJob(job)
       const { leftover } = event
       const status = endStatus(event)
-      if (leftover) reject(refused(program.outer[leftover.step]!, leftover.errno))
+      if (leftover) reject(refused(leftover.step, leftover))
       else resolve({ status: status === -1 ? undefined : status, figures: decodeFigures(event.figures) })
     }),
   )
   return { end, signal: (number) => addon.signal(job, number) === 0 }
-}
-
-function refused(op: Op, errno: string): HutchError {
-  const row = rowOf(op)
-  const what = typeof row.what === 'function' ? row.what(op as never) : (row.what ?? row.call)
-  const remedy = row.remedy?.(op as never, errno) ?? 'see hutch doctor'
-  return fail('STEP_REFUSED', { what, operation: row.call, origin: op.origin, errno, remedy })
 }
