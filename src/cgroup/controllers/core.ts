@@ -2,7 +2,7 @@
 // Files and figures that every v2 group has: cgroup-v2.rst, "Core Interface Files", and accounting/psi.rst.
 
 import type { Entries, Keys } from './entry.ts'
-import type { Figures } from './figure.ts'
+import type { Figures, GroupFigure, RecalledOf } from './figure.ts'
 
 const stallKeys: Keys = {
   avg10: ['%', 'Share of the last 10 seconds lost to waiting'],
@@ -174,8 +174,14 @@ export const coreFigures = {
   },
 } as const satisfies Figures
 
-/** Returns the figure of one resource's stall times. `waiting` names the resource in `hutch why` and verdicts. */
-const stallFigure = <Name extends string>(resource: string, rate: Name, recorded: number, file: string) =>
+/** Returns the figure of one resource's stall times. */
+const stallFigure = <Name extends string>(
+  resource: string,
+  rate: Name,
+  recorded: number,
+  file: string,
+  recalled: RecalledOf,
+) =>
   ({
     kind: 'stalls',
     v2: { file },
@@ -200,15 +206,31 @@ const stallFigure = <Name extends string>(resource: string, rate: Name, recorded
         per: 1e6,
         meaning: `Share of the time in which some task waited for ${resource}: 0 to 1`,
         page: 10_000,
-        course: rate,
+        track: rate,
       },
     ],
     recorded,
+    recalled,
     report: 'pressure',
-  }) as const
+  }) as const satisfies GroupFigure
 
 export const stallFigures = {
-  cpuPressure: stallFigure('cpu', 'cpuStalled', 22, 'cpu.pressure'),
-  memoryPressure: stallFigure('memory', 'memoryStalled', 26, 'memory.pressure'),
-  ioPressure: stallFigure('io', 'ioStalled', 30, 'io.pressure'),
+  cpuPressure: stallFigure('cpu', 'cpuStalled', 22, 'cpu.pressure', {
+    label: 'pressure',
+    order: 4,
+    waitedFor: 'a CPU',
+    by: ['verdict'],
+  }),
+  memoryPressure: stallFigure('memory', 'memoryStalled', 26, 'memory.pressure', {
+    label: 'pressure',
+    order: 3,
+    waitedFor: 'memory',
+    by: ['why', 'verdict'],
+  }),
+  ioPressure: stallFigure('io', 'ioStalled', 30, 'io.pressure', {
+    label: 'pressure',
+    order: 5,
+    waitedFor: 'a disk',
+    by: ['verdict'],
+  }),
 } as const satisfies Figures

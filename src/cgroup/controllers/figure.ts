@@ -97,6 +97,17 @@ interface DetailOf {
   readonly text: Text
 }
 
+/** What `hutch why` and the verdict of a job say about a figure in the recorded samples of a group. */
+export interface RecalledOf {
+  readonly label: string
+  /** Position among the figures. */
+  readonly order: number
+  /** For stall times: what the tasks waited for. */
+  readonly waitedFor?: string
+  /** `why`: the maximum of all samples. `verdict`: a rise before the job's end, or how long tasks waited. */
+  readonly by: readonly ('why' | 'verdict')[]
+}
+
 /** A column of `hutch replay --list`: the maximum of all samples, or the sum of all events. */
 export interface ListedOf {
   readonly title: string
@@ -163,6 +174,19 @@ export interface GroupFigure {
   readonly cells?: readonly CellOf[]
   readonly listed?: ListedOf
   readonly detail?: DetailOf
+  /**
+   * Label of the figure's section in the details of `hutch top`. The section has the text of the figure's first column, a graph, the limit,
+   * and the lines of other figures from the same controller.
+   */
+  readonly section?: string
+  /** True if the first line of `hutch top` shows the figure of the root group. */
+  readonly summary?: true
+  /**
+   * Lines of /proc/meminfo from which metrics compute the figure for the root group, which has none on v2: the first, minus all others.
+   * A limit is always computed from them.
+   */
+  readonly machine?: readonly string[]
+  readonly recalled?: RecalledOf
   /** Name of the figure in the `usage` of a run's report. `live`: reported only while the job runs. */
   readonly report?: string
   readonly live?: true

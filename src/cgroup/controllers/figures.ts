@@ -94,6 +94,11 @@ export function unifiedController({ controller, v2 }: GroupFigure): string {
   return controller ?? (!words || words.always || words.controller === 'cgroup' ? '' : words.controller)
 }
 
+/** Returns the first part of the name of a figure's v2 file: memory for memory.current. A computed figure has the file of its limit. */
+export function resourceOf(figure: GroupFigure): string | undefined {
+  return (figure.v2 ?? limitOf(figure)?.v2)?.file.split('.')[0]
+}
+
 /** Returns the figure that is the limit of this figure. */
 export function limitOf({ limit }: GroupFigure): (NamedFigure & { name: FigureOf<'limit'> }) | undefined {
   return figures.find(({ name }) => name === limit) as (NamedFigure & { name: FigureOf<'limit'> }) | undefined

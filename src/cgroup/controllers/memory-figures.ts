@@ -14,6 +14,10 @@ export const memoryFigures = {
     peak: true,
     page: true,
     track: 'memory',
+    section: 'memory',
+    summary: true,
+    machine: ['MemTotal', 'MemFree'],
+    recalled: { label: 'memory', order: 1, by: ['why', 'verdict'] },
     listed: { title: 'MOST MEM', order: 2, text: 'size' },
     columns: [
       { name: 'memory', title: 'MEM', width: 8, rank: 2, order: 3, sorts: 2, words: 'memory', text: 'size' },
@@ -40,6 +44,7 @@ export const memoryFigures = {
     metrics: [{ name: 'container_spec_memory_limit_bytes', help: 'Memory limit; 0 means no limit.' }],
     recorded: 12,
     page: true,
+    machine: ['MemTotal'],
     columns: [
       { name: 'limit', title: 'LIMIT', width: 8, rank: 4, order: 5, words: 'memory limit', text: 'limit', quiet: true },
     ],
@@ -110,6 +115,7 @@ export const memoryFigures = {
     ],
     recorded: 14,
     peak: true,
+    machine: ['MemTotal', 'MemFree', 'Inactive(file)'],
     cells: [
       { title: 'MEM USAGE / LIMIT', order: 2, text: 'use-of-limit' },
       { title: 'MEM %', order: 3, text: 'share-of-limit' },

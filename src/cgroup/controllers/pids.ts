@@ -59,6 +59,8 @@ export const pidsFigures = {
     peak: true,
     page: true,
     track: 'pids',
+    section: 'tasks',
+    recalled: { label: 'tasks', order: 2, by: ['why'] },
     listed: { title: 'MOST PIDS', order: 3, text: 'count' },
     columns: [
       { name: 'pids', title: 'PIDS', width: 10, rank: 3, order: 7, sorts: 4, words: 'tasks', text: 'of-limit' },

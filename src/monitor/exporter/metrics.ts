@@ -152,14 +152,15 @@ function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels']
  */
 export function addMachine(snapshot: Snapshot, meminfo: string | undefined): Snapshot {
   const root = snapshot.groups.get('/')
-  const read = (name: string) => {
-    const [, kilobytes] = new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(meminfo ?? '') ?? []
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
-  }
-  const [total, free, inactive] = [read('MemTotal'), read('MemFree'), read('Inactive\\(file\\)')]
-  if (!root || total === undefined || free === undefined || inactive === undefined) return snapshot
-  const memory = root.memory ?? total - free
-  const workingSet = root.workingSet ?? Math.max(0, memory - inactive)
-  const groups = new Map(snapshot.groups).set('/', { ...root, memory, workingSet, memoryMax: total })
+  if (!root) return snapshot
+  const lines = [...(meminfo ?? '').matchAll(/^(\S+): +(\d+) kB$/gm)]
+  const bytes = new Map(lines.map(([, name, kilobytes]) => [name, Number(kilobytes) * 1024]))
+  const found = figures.flatMap(({ name, kind, machine = [] }) => {
+    const [total, ...others] = machine.flatMap((line) => bytes.get(line) ?? [])
+    if (total === undefined || others.length + 1 < machine.length) return []
+    if (kind !== 'limit' && root[name] !== undefined) return []
+    return [[name, others.reduce((rest, other) => Math.max(0, rest - other), total)]]
+  })
+  const groups = new Map(snapshot.groups).set('/', { ...root, ...Object.fromEntries(found) })
   return { ...snapshot, groups }
 }

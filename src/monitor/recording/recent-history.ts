@@ -7,11 +7,11 @@ import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { ownDirectory } from '../../host/own-directory.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
-import { formatSize } from '../../text/units.ts'
 import type { EvidenceLine } from '../../verdict/limit-words.ts'
 import type { Result } from '../../verdict/result.ts'
 import { formatTime } from '../../why/memory.ts'
-import type { GroupSample, Pressure } from '../sample.ts'
+import type { GroupSample } from '../sample.ts'
+import { describeHighest, formatRecalled, type RecalledFigure, recalledBy, recalledValue } from './query.ts'
 import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
@@ -158,7 +158,7 @@ export function describeSamples(group: string | undefined, looks: readonly Recen
   const whose = group === undefined ? '' : `${escapeUnsafe(group)}, `
   return [
     ['recorded', `${whose}${formatTime(first.time)} to ${formatClock(last.time)}, by hutch record`],
-    ...riseLine(looks),
+    ...recalledBy('verdict').flatMap((figure) => (figure.kind === 'stalls' ? [] : riseLine(figure, looks))),
     ...waitLine(looks),
   ]
 }
@@ -167,42 +167,42 @@ export function describeSamples(group: string | undefined, looks: readonly Recen
 const noRise = 0.1
 
 /**
- * Returns the line about a rise in memory use. It describes the time from the last sample with at most a tenth of the
+ * Returns the line about a rise of a figure. It describes the time from the last sample with at most a tenth of the
  * increase, to the peak.
  */
-function riseLine(looks: readonly RecentSample[]): EvidenceLine[] {
-  const known = looks.flatMap(({ time, sample: { memory } }) => (memory === undefined ? [] : [{ time, memory }]))
+function riseLine(figure: RecalledFigure, looks: readonly RecentSample[]): EvidenceLine[] {
+  const { label } = figure.recalled
+  const known = looks.flatMap(({ time, sample }) => {
+    const value = recalledValue(figure, sample)
+    return value === undefined ? [] : [{ time, value }]
+  })
   const [first] = known
   if (!first) return []
-  const top = known.reduce((a, b) => (b.memory > a.memory ? b : a))
+  const top = known.reduce((a, b) => (b.value > a.value ? b : a))
   const before = known.slice(0, known.indexOf(top) + 1)
-  const low = before.reduce((least, { memory }) => Math.min(least, memory), top.memory)
-  const rise = top.memory - low
-  if (rise < top.memory * noRise) return [['memory', `at most ${formatSize(top.memory)}, and never much less`]]
-  const start = before.findLast(({ memory }) => memory <= low + rise * noRise)!
+  const low = before.reduce((least, { value }) => Math.min(least, value), top.value)
+  const rise = top.value - low
+  if (rise < top.value * noRise) return [[label, `${describeHighest(figure, top.value)}, and never much less`]]
+  const start = before.findLast(({ value }) => value <= low + rise * noRise)!
   return [
     [
-      'memory',
-      `rose from ${formatSize(start.memory)} at ${formatClock(start.time)} to ${formatSize(top.memory)} at ${formatClock(top.time)}`,
+      label,
+      `rose from ${formatRecalled(figure, start.value)} at ${formatClock(start.time)} to ${formatRecalled(figure, top.value)} at ${formatClock(top.time)}`,
     ],
   ]
 }
 
-const waits = [
-  ['memory', ({ memoryPressure }: GroupSample) => memoryPressure],
-  ['a CPU', ({ cpuPressure }: GroupSample) => cpuPressure],
-  ['a disk', ({ ioPressure }: GroupSample) => ioPressure],
-] as const
-/** Memory pressure in percent of ten seconds below which nothing is reported. */
+/** Pressure in percent of ten seconds below which nothing is reported. */
 const littleWait = 5
 
 function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {
-  const worst = waits.flatMap(([resource, read]) => {
-    const share = (sample: RecentSample) => (read(sample.sample) as Pressure | undefined)?.some.avg10 ?? 0
+  const worst = recalledBy('verdict').flatMap((figure) => {
+    if (figure.kind !== 'stalls') return []
+    const share = ({ sample }: RecentSample) => recalledValue(figure, sample) ?? 0
     const highest = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
     return share(highest) < littleWait
       ? []
-      : [`some task waited for ${resource} ${share(highest)} % of the time at ${formatClock(highest.time)}`]
+      : [`${describeHighest(figure, share(highest))} at ${formatClock(highest.time)}`]
   })
   return worst.length === 0 ? [] : [['pressure', worst.join('; ')]]
 }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the details of a group in hutch top, with graphs of its figures. Pure.
 import type { Text } from '../../cgroup/controllers/figure.ts'
-import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../../cgroup/controllers/figures.ts'
+import {
+  type FigureOf,
+  figures,
+  limitOf,
+  type NamedFigure,
+  rateRows,
+  resourceOf,
+} from '../../cgroup/controllers/figures.ts'
 import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import { type GroupSample, isFrozen } from '../../monitor/sample.ts'
@@ -35,7 +42,8 @@ export function drawDetails(view: DetailsView, frame: Frame): string[] {
   return [paint('bold', first, frame.color), ...['', ...body].map((line) => pad(line, frame.columns))]
 }
 
-const memoryRow = figures.find(({ name }) => name === 'memory')!
+/** Figures with a section of their own. */
+const sections = figures.filter((figure) => figure.section !== undefined)
 
 const label = (name: string) => pad(name, 16)
 
@@ -60,19 +68,25 @@ function describe(
       ...figureLines('cpu', sample),
       ['  throttled', sample.periods ? throttling(sample, rates) : undefined],
     ]),
-    ...(sample.memory === undefined
-      ? []
-      : [
-          section('memory', shortSize(sample.memory), 'memory', number(sample[limitOf(memoryRow)!.name])),
-          ...known([
-            ['  limit', limitLine(sample, memoryRow)],
-            ...figureLines('memory', sample),
-            ['  slowed at', slowing(sample, rates)],
-          ]),
+    ...sections.flatMap((figure) => {
+      if (sample[figure.name] === undefined) return []
+      const { name, text } = figure.columns![0]!
+      // the text can contain the limit already
+      const limited = text !== 'of-limit'
+      return [
+        section(
+          figure.section!,
+          columns[name]!.text({ sample } as TopRow),
+          figure.track!,
+          limited ? number(sample[limitOf(figure)!.name]) : undefined,
+        ),
+        ...known([
+          ['  limit', limited ? limitLine(sample, figure) : undefined],
+          ...figureLines(resourceOf(figure), sample),
+          ['  slowed at', resourceOf(figure) === 'memory' ? slowing(sample, rates) : undefined],
         ]),
-    ...(sample.pids === undefined
-      ? []
-      : [section('tasks', columns.pids!.text({ sample } as TopRow), 'pids', undefined)]),
+      ]
+    }),
     ...(sample.io === undefined
       ? []
       : [
@@ -91,10 +105,10 @@ function describe(
 }
 
 /** Returns the lines for the figures of a controller, from the table of figures. */
-function figureLines(controller: string, sample: GroupSample): [string, string | undefined][] {
+function figureLines(controller: string | undefined, sample: GroupSample): [string, string | undefined][] {
   return figures.flatMap((figure): [string, string | undefined][] => {
-    const { name, detail, v2 } = figure
-    if (!detail || (v2 && !v2.file.startsWith(`${controller}.`))) return []
+    const { name, detail } = figure
+    if (!detail || resourceOf(figure) !== controller) return []
     const value = sample[name as FigureOf<'count' | 'limit'>]
     return [[`  ${detail.label}`, value === undefined ? undefined : detailTexts[detail.text]!(value)]]
   })
@@ -127,9 +141,11 @@ function pressureLines(sample: GroupSample, spark: (track: TrackName, max?: numb
     const pressure = by === 'time' ? sample[figure.name as FigureOf<'stalls'>] : undefined
     if (!pressure) return []
     const { some, full } = pressure
-    const resource = figure.v2!.file.replace('.pressure', '')
     const all = `some ${some.avg10}%${full ? `   full ${full.avg10}%` : ''}   ${duration(some.totalUsec)} in all`
-    return [`${label(`stalled ${resource}`)}${pad(`${some.avg10}%`, 14)}${spark(track!)}`, `${label('')}${all}`]
+    return [
+      `${label(`stalled ${resourceOf(figure)}`)}${pad(`${some.avg10}%`, 14)}${spark(track!)}`,
+      `${label('')}${all}`,
+    ]
   })
 }
 

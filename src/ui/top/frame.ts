@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the list of groups in hutch top as lines of text. Escapes untrusted names with `printable`. Pure.
 
+import { type FigureOf, figures, resourceOf } from '../../cgroup/controllers/figures.ts'
 import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import { paint } from '../../text/paint.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
@@ -73,19 +74,26 @@ function paintCell(name: ColumnName, row: TopRow, text: string, color: boolean):
   return found === undefined ? text : paint(found === 'high' ? 'red' : 'yellow', text, color)
 }
 
+const stalls = figures.filter(({ kind }) => kind === 'stalls')
+const sizes = figures.filter(({ summary }) => summary)
+
 function summary({ now, list, choice, title }: ListView): string {
   const root = now.groups.get('/')
-  const pressure = (['cpu', 'memory', 'io'] as const)
-    .map((name) => [name, root?.[`${name}Pressure`]?.some.avg10] as const)
-    .filter(([, share]) => share !== undefined)
-    .map(([name, share]) => `${name} ${percent(share! / 100)}`)
+  const pressure = stalls.flatMap((figure) => {
+    const share = root?.[figure.name as FigureOf<'stalls'>]?.some.avg10
+    return share === undefined ? [] : [`${resourceOf(figure)} ${percent(share / 100)}`]
+  })
+  const used = sizes.flatMap((figure) => {
+    const size = root?.[figure.name as FigureOf<'count'>]
+    return size === undefined ? [] : [`${resourceOf(figure)} ${shortSize(size)}`]
+  })
   const parts = [
     title ?? `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
     `${list.length} of ${now.groups.size} groups`,
     `by ${columns[choice.sort]!.words}`,
     ...(choice.filter === '' ? [] : [`with "${escapeUnsafe(choice.filter)}"`]),
     ...(pressure.length > 0 ? [`stalled: ${pressure.join(' ')}`] : []),
-    ...(root?.memory === undefined ? [] : [`memory ${shortSize(root.memory)}`]),
+    ...used,
   ]
   return parts.join('   ')
 }

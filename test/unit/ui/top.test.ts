@@ -87,6 +87,24 @@ test('the details tell what memory.high slowed, where it is known', () => {
   )
 })
 
+test('the details have a figure of memory only below memory, and a graph of each resource that tasks waited for', () => {
+  const waited = (totalUsec: number) => ({ some: { avg10: 1, totalUsec } })
+  const look = (time: number, usec: number) =>
+    snapshot(time, {
+      '/a': { memory: 1, workingSet: 1, cpuPressure: waited(0), memoryPressure: waited(usec), ioPressure: waited(0) },
+    })
+  const state = makeState('/')
+  state.mode = { kind: 'details', path: '/a' }
+  const history = makeTopHistory()
+  const [first, second] = [look(0, 0), look(1000, 500_000)]
+  history.add(second, rates(first, second))
+  const shown = { before: first, now: second, history }
+  const drawn = drawState(state, shown, { rows: 40, columns: 100, color: false })
+  expect(drawn.filter((line) => line.startsWith('  needed'))).toHaveLength(1)
+  const graphs = drawn.filter((line) => line.startsWith('stalled')).map((line) => line.trimEnd().at(-1))
+  expect(graphs).toEqual(['▁', '█', '▁'])
+})
+
 test('a flat list has whole paths', () => {
   expect(lines({ tree: false })).toEqual(['0 /', '0 /b', '0 /a', '0 /a/y', '0 /a/x'])
 })
