@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exports the public API of the package.
 
-import './options/group-limits.ts'
-
-export { Cgroup, type CreateOptions } from './cgroup/cgroup.ts'
 export type { DeviceIo, Pressure, Stall } from './cgroup/controllers/figure.ts'
 export type {
   FigureValues,
@@ -33,9 +30,8 @@ export type {
   WeightInput,
 } from './cgroup/file-values.ts'
 export type { GroupPaths } from './cgroup/group-paths.ts'
-export { type GroupPressure, type GroupStats, openStats, type StatsReader } from './cgroup/group-stats.ts'
+export type { GroupPressure, GroupStats, StatsReader } from './cgroup/group-stats.ts'
 export { type CgroupLayout, layout } from './cgroup/layout.ts'
-export type { Limits, LimitValues } from './cgroup/limit-words.ts'
 export type { SetOptions } from './cgroup/set-file.ts'
 export type { CpuMax, FilePressure, FileStall, FlatKeyed, NestedKeyed } from './cgroup/value-read.ts'
 export type { WatchOptions } from './cgroup/watch.ts'
@@ -44,6 +40,9 @@ export { HutchError } from './errors/errors.ts'
 export type { Hierarchy, Layout } from './host/hierarchy.ts'
 export type { MemoryUse } from './host/kernel-record.ts'
 export type { OuterLimit } from './host/outer-limits.ts'
+export { Cgroup, type CreateOptions } from './library/cgroup.ts'
+export { enterScope } from './library/scope.ts'
+export { openStats } from './library/stats.ts'
 export { type GroupRates, rates } from './monitor/rates.ts'
 export type { GroupSample, Snapshot } from './monitor/sample.ts'
 export { openSampler, type Sampler } from './monitor/sampler.ts'
@@ -51,6 +50,7 @@ export type { NamespaceKind } from './namespaces/namespace.ts'
 export type { BudgetOptions } from './options/budgets.ts'
 export type { LandlockRule } from './options/landlock-option.ts'
 export type { OutputOptions } from './options/library.ts'
+export type { Limits, LimitValues } from './options/limit-words.ts'
 export type { MountOption } from './options/mount-options.ts'
 export type { NameOptions } from './options/name-options.ts'
 export type { NamespaceOptions } from './options/namespace-options.ts'
@@ -67,7 +67,7 @@ export type { Encoding, OutputOf, StartOptions, Typed } from './run/start-option
 export type { Stdio } from './run/stdio-sources.ts'
 export type { RefusedCall } from './seccomp/notification.ts'
 export type { ManagerKind } from './systemd/address.ts'
-export { enterScope, type Scope, type ScopeOptions } from './systemd/scope.ts'
+export type { Scope, ScopeOptions } from './systemd/scope.ts'
 export type { Limit } from './text/units.ts'
 export type {
   Cause,

@@ -5,8 +5,10 @@ import { fail, HutchError, nameOptions } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
 import type { Host } from '../host/host.ts'
 import { parseCpus } from '../text/units.ts'
-import { Cgroup } from './cgroup.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
+import { freezeGroup, killGroup } from './freeze-kill.ts'
+import { openGroup } from './group.ts'
+import { assignFiles } from './set-file.ts'
 
 /** The result of an action on a group: whether it succeeded, and the line to show. */
 export interface ActionResult {
@@ -33,13 +35,12 @@ export function holdsMyself(host: Host, path: string): boolean {
 }
 
 async function freeze(path: string, frozen: boolean): Promise<string> {
-  const group = Cgroup.open(path)
-  await (frozen ? group.freeze() : group.thaw())
+  await freezeGroup(openGroup(path), frozen)
   return frozen ? `${path} is frozen` : `${path} goes on`
 }
 
 async function kill(path: string): Promise<string> {
-  await Cgroup.open(path).kill()
+  await killGroup(openGroup(path))
   return `all processes of ${path} were killed`
 }
 
@@ -52,7 +53,7 @@ async function setLimit(path: string, file: string, value: string): Promise<stri
       value,
       accepted: 'CPUs, such as 0.5 or 2, at least 0.01; max means no limit',
     })
-  await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
+  await assignFiles(openGroup(path), [[file, cpus === undefined ? value : writtenCpus(cpus)]])
   return `${file} of ${path} is ${value}`
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Creates a group with its controllers, all or nothing; delegates it to a user; removes it. Called by cgroup.ts, snapshot.ts,
+// Creates a group with its controllers, all or nothing; delegates it to a user; removes it. Called by group.ts, snapshot.ts,
 // rules/ and the drop-ins.
 
 import { fail } from '../errors/errors.ts'

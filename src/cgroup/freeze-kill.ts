@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills, freezes or thaws a group and waits for the result (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). Called by cgroup.ts.
+// Kills, freezes or thaws a group and waits for the result (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). Called by group.ts,
+// actions.ts, library/cgroup.ts and hutch cgroup.
 
 import { fail } from '../errors/errors.ts'
 import { systemConstants } from '../system/constants.ts'

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads statistics of groups, in the same form for v2 and v1. A figure that the host does not report is absent, never 0.
 
-import { fail } from '../errors/errors.ts'
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
 import type { GroupPaths } from './group-paths.ts'
-import { checkOptions } from './limit-words.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts'
@@ -77,23 +75,8 @@ export interface StatsReader {
   close(): void
 }
 
-/**
- * Opens a reader of statistics. It keeps the files open unless the limit of open files is too low.
- *
- * @throws OPTION_UNKNOWN, OPTION_INVALID
- * @example
- * const group = await Cgroup.create(`stats-${process.pid}`)
- * const reader = openStats([group])
- * console.log(reader.read()[0].pids.current) // 0
- * reader.close()
- * await group.remove()
- */
-export function openStats(groups: readonly GroupPaths[]): StatsReader
-export function openStats(groups: readonly GroupPaths[], options?: unknown): StatsReader {
-  if (typeof options === 'object' && options !== null) checkOptions('openStats', options)
-  if (!Array.isArray(groups)) checkOptions('openStats', groups as object)
-  if (!Array.isArray(groups) || !groups.every((group) => Object(group).directories))
-    throw fail('OPTION_INVALID', { name: 'the groups of openStats', value: groups, accepted: 'a list of Cgroups' })
+/** Opens a reader of statistics. Keeps the files open unless the limit of open files is too low. */
+export function openStatsReader(groups: readonly GroupPaths[]): StatsReader {
   const parts = figureFiles(groups, statsFiles).map(({ key, members, directories, files }) => ({
     key,
     members,

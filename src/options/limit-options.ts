@@ -3,18 +3,18 @@
 // pure.
 
 import type { FileReader } from '../cgroup/format-file.ts'
-import type { Limits } from '../cgroup/limit-words.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import type { LibraryCall } from './calls.ts'
 import { specFrontends } from './frontends.ts'
+import type { Limits } from './limit-words.ts'
 import { optionName } from './names.ts'
 import type { RunOptions } from './options.ts'
 import type { SpecFrontendName } from './spec.ts'
 import { type LimitKey, limitRowOf } from './table.ts'
 import { refuseUnknown } from './unknown-option.ts'
 
-export type { Limits } from '../cgroup/limit-words.ts'
+export type { Limits } from './limit-words.ts'
 
 /** Files that control groups and processes but limit nothing. The option `limits` refuses them: only hutch writes them. */
 const notLimits =

@@ -3,7 +3,6 @@
 // "Control Group APIs and Delegation".
 
 import { writeGroupFile } from '../cgroup/files.ts'
-import { checkOptions } from '../cgroup/limit-words.ts'
 import { fail } from '../errors/errors.ts'
 import { type Host, leafName, readHost, readOwnGroup, setHome } from '../host/host.ts'
 import { existsSync, mkdirSync } from '../system/files.ts'
@@ -45,29 +44,7 @@ export function isSystemdTree({ layout, unified }: Host): boolean {
 }
 
 const noSystemd = 'systemd does not manage this machine, its groups are not v2, or this is a container'
-const managers: readonly unknown[] = [undefined, 'system', 'user']
 let entered: Promise<Scope> | undefined
-
-/**
- * Moves this process into a delegated scope of systemd, with all its threads but without its children. Later jobs get
- * their groups there. systemd removes the scope when its last process has ended. A second call returns the same scope.
- *
- * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
- * @throws OPTION_UNKNOWN, OPTION_INVALID for options
- * @example
- * try {
- *   const { unit } = await enterScope()
- *   process.stderr.write(`jobs run in ${unit}\n`)
- * } catch (error) {
- *   if (error.code !== 'SYSTEMD_UNREACHABLE') throw error
- * }
- */
-export async function enterScope(options: ScopeOptions = {}): Promise<Scope> {
-  checkOptions('enterScope', options)
-  if (!managers.includes(options.manager))
-    throw fail('OPTION_INVALID', { name: 'manager', value: options.manager, accepted: "'system' or 'user'" })
-  return enterScopeTo('delegate a group', options)
-}
 
 /** Enters a scope as `enterScope` does. `what` describes the request in the error message. */
 export function enterScopeTo(what: string, options: ScopeOptions = {}): Promise<Scope> {

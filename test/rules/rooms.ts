@@ -18,6 +18,7 @@ export const rooms = [
   'systemd',
   'rules',
   'options',
+  'library',
   'plan',
   'verdict',
   'run',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup create: creates groups with limits and an owner, all or nothing, and prints their paths.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { delegateGroup } from '../../cgroup/create.ts'
+import { makeGroup } from '../../cgroup/group.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail, HutchError, nameOptions } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
@@ -70,16 +71,17 @@ export const command: Command = {
       parseGroupPath(name, 'GROUP')
     }
     const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
+    // the last value of a file
+    const files = Object.entries(Object.fromEntries(assignments.map(({ file, value }) => [file, value])))
     try {
       for (const name of names) {
-        const group = await Cgroup.create(name, {
-          files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])) as { [file: string]: never },
+        const group = await makeGroup(name, files, {
           mayExist: values['exist-ok'] !== undefined,
           evacuate: values.evacuate !== undefined,
           ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
           ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
         })
-        if (owner) await group.delegate(owner.uid, owner.gid)
+        if (owner) delegateGroup(group, owner.uid, owner.gid)
         print(values.json ? `${formatJson({ path: group.path, directories: group.directories })}\n` : `${group.path}\n`)
       }
     } catch (error) {

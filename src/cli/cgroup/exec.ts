@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup exec: joins a group in all its hierarchies and executes the command. Exit status 126 or 127 if that fails, as in a shell.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { openGroup } from '../../cgroup/group.ts'
 import { fail, nameOptions } from '../../errors/errors.ts'
 import { execInGroups } from '../../run/exec-in-group.ts'
 import { writeStderr } from '../../system/stderr.ts'
@@ -14,7 +14,7 @@ export const command: Command = {
   async main({ rest: [name, ...rest] }) {
     const argv = rest[0] === '--' ? rest.slice(1) : rest
     if (argv.length === 0) throw fail('COMMAND_MISSING', { usage: 'hutch cgroup exec GROUP -- COMMAND [ARG…]' })
-    const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
+    const directories = [...new Set(Object.values(openGroup(name!).directories))]
     const { error, failed } = await execInGroups(directories, argv)
     if (failed === 'join') throw error
     const { commandNames } = await import('../../options/names.ts')

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup get: prints the values of files in the kernel's format, or as JSON.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+
 import { readFileNames } from '../../cgroup/files.ts'
+import { openGroup, readFileText, readFileValue } from '../../cgroup/group.ts'
+import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { HutchError } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
 import { formatJson } from '../../text/quote.ts'
@@ -12,11 +14,11 @@ export const command: Command = {
   words: 'GROUP [FILE…]',
   minWords: 1,
   main({ values, rest: [name, ...files] }) {
-    const group = Cgroup.open(name!)
+    const group = openGroup(name!)
     const wanted = files.length > 0 ? files : allFiles(group)
     const read = wanted.flatMap((file): [string, unknown][] => {
       try {
-        return [[file, values.json ? group.get(file) : group.read(file)]]
+        return [[file, values.json ? readFileValue(group, file) : readFileText(group, file)]]
       } catch (error) {
         // without file names, all files are read except those that can only be written
         if (files.length > 0 || !HutchError.is(error)) throw error
@@ -30,7 +32,7 @@ export const command: Command = {
   },
 }
 
-function allFiles(group: Cgroup): string[] {
+function allFiles(group: GroupPaths): string[] {
   return [...new Set(Object.values(group.directories).flatMap(readFileNames))].sort()
 }
 

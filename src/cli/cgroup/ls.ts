@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup ls: prints the paths of the groups below a group (by default the root), one per line.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { listIds, openGroup } from '../../cgroup/group.ts'
+import { childGroupPaths, type GroupPaths } from '../../cgroup/group-paths.ts'
 import { print } from '../../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
@@ -12,12 +13,12 @@ export const command: Command = {
   },
   words: '[GROUP]',
   main({ values, rest: [name = '/'] }) {
-    const groups = list(Cgroup.open(name), values.recursive !== undefined)
+    const groups = list(openGroup(name), values.recursive !== undefined)
     if (values.json) {
       const rows = groups.map((group) => ({
         path: group.path,
         directories: group.directories,
-        processes: group.processes(),
+        processes: listIds(group, 'cgroup.procs'),
       }))
       print(`${formatJson(rows, 2)}\n`)
     } else print(groups.map((group) => `${escapeUnsafe(group.path)}\n`).join(''))
@@ -25,6 +26,6 @@ export const command: Command = {
   },
 }
 
-function list(group: Cgroup, deep: boolean): Cgroup[] {
-  return group.children().flatMap((child) => [child, ...(deep ? list(child, true) : [])])
+function list(group: GroupPaths, deep: boolean): GroupPaths[] {
+  return childGroupPaths(group).flatMap((child) => [child, ...(deep ? list(child, true) : [])])
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup move: moves processes, with all their threads, into a group.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { moveIds, openGroup } from '../../cgroup/group.ts'
 import { fail } from '../../errors/errors.ts'
 import type { Command } from '../command.ts'
 
@@ -18,8 +18,8 @@ export const command: Command = {
         accepted: 'a whole number, at least 1',
       })
     })
-    const group = Cgroup.open(name!)
-    await (values.threads ? group.addThreads(...ids) : group.add(...ids))
+    const group = openGroup(name!)
+    await moveIds(group, ids, values.threads ? 'cgroup.threads' : 'cgroup.procs')
     return 0
   },
 }

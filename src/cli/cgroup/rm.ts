@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup rm: removes groups. It kills processes and removes descendants only if requested.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { dropGroup, openGroup } from '../../cgroup/group.ts'
 import { readHost } from '../../host/host.ts'
 import { releaseScope } from '../../systemd/lasting-scope.ts'
 import type { Command } from '../command.ts'
@@ -13,9 +13,9 @@ export const command: Command = {
   words: 'GROUP…',
   minWords: 1,
   async main({ values, rest: names }) {
-    const groups = names.map((name) => Cgroup.open(name))
+    const groups = names.map(openGroup)
     for (const group of groups)
-      await group.remove({ recursive: values.recursive !== undefined, kill: values.kill !== undefined })
+      await dropGroup(group, { recursive: values.recursive !== undefined, kill: values.kill !== undefined })
     releaseScope(readHost())
     return 0
   },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup save: prints groups, their descendants and all settings as JSON, which apply reads.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+import { openGroup } from '../../cgroup/group.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
@@ -14,7 +14,7 @@ export const command: Command = {
   words: 'GROUP…',
   minWords: 1,
   main({ values, rest: names }) {
-    const groups = names.map((name) => Cgroup.open(name))
+    const groups = names.map(openGroup)
     const snapshot = takeSnapshot(readHost(), groups)
     const text = `${formatJson(snapshot, 1)}\n`
     const path = values.output?.at(-1)

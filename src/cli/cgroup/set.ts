@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup set: sets files of one group in the given order, all or none.
 
-import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
+import { openGroup } from '../../cgroup/group.ts'
 import { assignFiles, type FileSetting, planFile } from '../../cgroup/set-file.ts'
 import type { Command } from '../command.ts'
 import { parseSetting } from './assignment.ts'
@@ -16,7 +16,7 @@ export const command: Command = {
   minWords: 2,
   async main({ values, rest: [name, ...words] }) {
     const assignments = words.map((word) => parseSetting(word, 'FILE=VALUE'))
-    const group = Cgroup.open(name!)
+    const group = openGroup(name!)
     const force = values.force !== undefined
     const evacuate = values.evacuate !== undefined
     // check all words first, so that an invalid one changes nothing; memory.swap.max after memory.max is only parsed: on v1 it

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup show: prints every file of any group, with value, unit and meaning.
 
-import { Cgroup } from '../../cgroup/cgroup.ts'
 import { describeFile, describeKey } from '../../cgroup/controllers/catalog.ts'
 import type { FileWords } from '../../cgroup/controllers/entry.ts'
 import { readFileNames, tryRead } from '../../cgroup/files.ts'
+import { openGroup, readFileText } from '../../cgroup/group.ts'
+import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { describeProcesses, isUnified, shortenList } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value-read.ts'
 import { quote } from '../../errors/errors.ts'
@@ -28,7 +29,7 @@ export const command: Command = {
   words: 'GROUP [FILE…]',
   minWords: 1,
   main({ values, rest: [name, ...wanted] }) {
-    const group = Cgroup.open(name!)
+    const group = openGroup(name!)
     const files = readAll(group, wanted)
     print(values.json ? `${formatJson(files.map(makeJson), 2)}\n` : formatGroup(group, files))
     return 0
@@ -36,8 +37,8 @@ export const command: Command = {
 }
 
 /** Reads the named files of a group, or all files without names. @throws CGROUP_FILE_MISSING if no hierarchy has a named file */
-function readAll(group: Cgroup, wanted: string[]): Shown[] {
-  for (const file of wanted) if (!hasFile(group, file)) group.read(file)
+function readAll(group: GroupPaths, wanted: string[]): Shown[] {
+  for (const file of wanted) if (!hasFile(group, file)) readFileText(group, file)
   return [...new Set(Object.values(group.directories))].flatMap((directory) => {
     const version = isUnified(directory) ? 'v2' : 'v1'
     return readFileNames(directory)
@@ -51,7 +52,7 @@ function readAll(group: Cgroup, wanted: string[]): Shown[] {
   })
 }
 
-function hasFile(group: Cgroup, file: string): boolean {
+function hasFile(group: GroupPaths, file: string): boolean {
   return Object.values(group.directories).some((directory) => readFileNames(directory).includes(file))
 }
 
@@ -66,7 +67,7 @@ function makeJson({ file, directory, words, text, errno }: Shown) {
   }
 }
 
-function formatGroup(group: Cgroup, files: Shown[]): string {
+function formatGroup(group: GroupPaths, files: Shown[]): string {
   const out = [group.path]
   for (const directory of new Set(files.map((one) => one.directory))) {
     const inside = describeProcesses(directory)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup tree: prints the groups as a tree, with their use, limits and recent pressure.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+
 import { readMany } from '../../cgroup/files.ts'
+import { listIds, openGroup } from '../../cgroup/group.ts'
 import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
-import type { GroupPaths } from '../../cgroup/group-paths.ts'
+import { childGroupPaths, type GroupPaths } from '../../cgroup/group-paths.ts'
 import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
@@ -40,7 +41,7 @@ export const command: Command = {
         why: 'not a number',
         accepted: 'how many levels, such as 2',
       })
-    const root = readTree(Cgroup.open(name), depth)
+    const root = readTree(openGroup(name), depth)
     const shown = values.processes ? (prune(root) ?? { ...root, children: [] }) : root
     print(values.json ? `${formatJson(shown, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
     return 0
@@ -48,23 +49,23 @@ export const command: Command = {
 }
 
 /** Reads a tree of groups. Lists all groups first, so that a few native calls can read all figures. */
-function readTree(top: Cgroup, depth: number): Node {
-  const collect = (group: Cgroup, left: number): Node => {
+function readTree(top: GroupPaths, depth: number): Node {
+  const collect = (group: GroupPaths, left: number): Node => {
     const node = { path: group.path, name: group.path.slice(group.path.lastIndexOf('/') + 1) || '/' } as Node
-    node.children = left > 0 ? group.children().map((child) => collect(child, left - 1)) : []
+    node.children = left > 0 ? childGroupPaths(group).map((child) => collect(child, left - 1)) : []
     nodes.push(node)
     order.push(group)
     return node
   }
   const nodes: Node[] = []
-  const order: Cgroup[] = []
+  const order: GroupPaths[] = []
   const root = collect(top, depth)
   const stats = readStats(order)
   const limits = readLimits(order)
   const stalled = readStalled(order)
   for (const [i, node] of nodes.entries())
     Object.assign(node, {
-      processes: order[i]!.processes().length,
+      processes: listIds(order[i]!, 'cgroup.procs').length,
       stats: stats[i],
       limits: limits[i],
       stalled: stalled[i],

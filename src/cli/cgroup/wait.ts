@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup wait: waits until groups and their descendants contain no process.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+
 import { readGroupFile, readWords, walkGroups } from '../../cgroup/files.ts'
+import { openGroup } from '../../cgroup/group.ts'
+import type { GroupPaths } from '../../cgroup/group-paths.ts'
 import { findFlat } from '../../cgroup/stats.ts'
 import type { Command } from '../command.ts'
 import { readTime } from '../polling.ts'
@@ -22,7 +24,7 @@ export const command: Command = {
   ],
   main({ values, rest: names }) {
     const ms = readTime(values, 'timeout') ?? Number.POSITIVE_INFINITY
-    const groups = names.map((name) => Cgroup.open(name))
+    const groups = names.map(openGroup)
     const end = performance.now() + ms
     return new Promise<number>((resolve) => {
       const check = () => {
@@ -36,7 +38,7 @@ export const command: Command = {
 }
 
 /** Returns true if the group and its descendants have no process. On v2 one file shows this; on v1 each group must be read. */
-function isEmpty(group: Cgroup): boolean {
+function isEmpty(group: GroupPaths): boolean {
   return Object.entries(group.directories).every(([controller, directory]) =>
     controller === ''
       ? findFlat(readGroupFile(directory, 'cgroup.events'), 'populated') !== 1

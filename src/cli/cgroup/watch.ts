@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup watch: prints one line, or one JSON document, per event. Ends when the groups are removed, at the time limit, or on a
 // signal.
-import { Cgroup } from '../../cgroup/cgroup.ts'
+
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
+import { openGroup } from '../../cgroup/group.ts'
 import { watchGroups } from '../../cgroup/watch.ts'
 import { quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
@@ -26,7 +27,7 @@ export const command: Command = {
   main({ values, rest: names }) {
     const pressure = (values.pressure ?? []).map((text) => parseTrigger(text, '--pressure'))
     const ms = readTime(values, 'for')
-    const groups = names.map((name) => Cgroup.open(name))
+    const groups = names.map(openGroup)
     const format = values.json ? (event: GroupEvent) => `${formatJson(event)}\n` : formatEvent
     return new Promise<number>((resolve) => {
       const end = () => {

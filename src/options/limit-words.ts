@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of limits: `memory` for memory.max. One vocabulary for jobs and groups. options/group-limits.ts provides the table. Pure.
+// The words of limits: `memory` for memory.max. One vocabulary for jobs and groups. Types only.
+
+import type { FileValues } from '../cgroup/file-values.ts'
 import type { Limit } from '../text/units.ts'
-import type { FileValues } from './file-values.ts'
 
 /** Limits under Docker's names, and any other kernel file under its own name, such as `'memory.high'`. Absent means no limit. */
 export interface Limits {
@@ -55,39 +56,4 @@ export interface LimitValues {
   cpusetCpus: number[]
   /** io.max: limits by device and name, in bytes and operations per second. */
   ioMax: FileValues['io.max']
-}
-
-/** Functions of this room and of systemd/ that accept options, or refuse them. */
-type CheckedCall = 'Cgroup.create' | 'Cgroup.set' | 'Cgroup.remove' | 'Cgroup.events' | 'openStats' | 'enterScope'
-
-/** Functions of the option table that control groups need. */
-interface LimitTable {
-  /** Returns the kernel file of a limit, such as memory.max for `memory`; undefined for other names. */
-  fileOf(word: string): string | undefined
-  /** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
-  parse(limits: object, call: 'Cgroup.create' | 'Cgroup.set'): [file: string, value: unknown][]
-  /** @throws OPTION_UNKNOWN */
-  refuseUnknown(call: CheckedCall, options: object): void
-}
-
-let table: LimitTable | undefined
-
-/** Stores the option table's functions. src/cgroup/ may not import the option table, so src/options/ passes them in. */
-export function provideLimitTable(provided: LimitTable): void {
-  table = provided
-}
-
-/** Returns the kernel file of a limit, such as memory.max for `memory`. Returns any other name unchanged. */
-export function fileOfLimit(name: string): string {
-  return table?.fileOf(name) ?? name
-}
-
-/** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
-export function filesOfLimits(limits: object, call: 'Cgroup.create' | 'Cgroup.set'): [file: string, value: unknown][] {
-  return table?.parse(limits, call) ?? Object.entries(limits)
-}
-
-/** Refuses options that the function does not have. @throws OPTION_UNKNOWN */
-export function checkOptions(call: CheckedCall, options: object): void {
-  table?.refuseUnknown(call, options)
 }

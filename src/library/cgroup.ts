@@ -2,33 +2,30 @@
 // Cgroup, the library's handle of a control group, with the same interface on v2, hybrid and v1. Reads are synchronous. Changes return
 // promises, because the kernel may take time.
 
-import { fail } from '../errors/errors.ts'
-import { type Host, readHost } from '../host/host.ts'
-import { EventEmitter, on } from '../system/streams.ts'
-import { type Limit, parseSize } from '../text/units.ts'
-import { describeFile } from './controllers/catalog.ts'
-import { createGroup, delegateGroup, removeDefaultParent, removeGroup } from './create.ts'
-import type { GroupEvent } from './event-sources.ts'
-import type { FileInputs, FileValues } from './file-values.ts'
-import { readWords, writeGroupFileAsync } from './files.ts'
-import { freezeGroup, killGroup } from './freeze-kill.ts'
+import { delegateGroup } from '../cgroup/create.ts'
+import type { GroupEvent } from '../cgroup/event-sources.ts'
+import type { FileInputs, FileValues } from '../cgroup/file-values.ts'
+import { formatFile } from '../cgroup/format-file.ts'
+import { freezeGroup, killGroup } from '../cgroup/freeze-kill.ts'
 import {
-  childGroupPaths,
-  findGroupPaths,
-  type GroupPaths,
-  groupPathsBelow,
-  groupPathsOf,
-  newGroupPaths,
-  present,
-} from './group-paths.ts'
-import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
-import { checkOptions, fileOfLimit, filesOfLimits, type Limits, type LimitValues } from './limit-words.ts'
-import { parseFileName } from './path.ts'
-import { assignFiles, directoryOf, readFile, type SetOptions } from './set-file.ts'
-import { controllerOf } from './v1/translate.ts'
-import { parseValue } from './value-read.ts'
-import { type WatchOptions, watchGroups } from './watch.ts'
-import { explainWrite } from './write-errors.ts'
+  dropGroup,
+  listIds,
+  makeGroup,
+  moveIds,
+  openGroup,
+  readFileText,
+  readFileValue,
+  reclaimMemory,
+} from '../cgroup/group.ts'
+import { childGroupPaths, type GroupPaths } from '../cgroup/group-paths.ts'
+import { type GroupPressure, type GroupStats, readPressures, readStats } from '../cgroup/group-stats.ts'
+import { assignFiles, directoryOf, type FileSetting, type SetOptions } from '../cgroup/set-file.ts'
+import { type WatchOptions, watchGroups } from '../cgroup/watch.ts'
+import { fileOf, parseLimits } from '../options/limit-options.ts'
+import type { Limits, LimitValues } from '../options/limit-words.ts'
+import { refuseUnknown } from '../options/unknown-option.ts'
+import { EventEmitter, on } from '../system/streams.ts'
+import type { Limit } from '../text/units.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {
@@ -44,6 +41,13 @@ export interface CreateOptions {
   mayExist?: boolean
   /** True if hutch may move processes of an ancestor to a leaf there when they prevent enabling controllers. False by default. */
   evacuate?: boolean
+}
+
+/** Returns the kernel files to write for these limits, with their values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+function filesOf(limits: Limits, call: 'Cgroup.create' | 'Cgroup.set'): FileSetting[] {
+  const name = call === 'Cgroup.set' ? '' : 'limits'
+  const writes = parseLimits(limits, 'library', formatFile, undefined, { call, name })
+  return writes.map(({ file, value }) => [file, value])
 }
 
 /** Returns cpu.max as a number of CPUs. */
@@ -64,10 +68,8 @@ export class Cgroup {
   readonly path: string
   /** Directories by hierarchy. The key is `''` for the v2 tree, and the controller's name for v1. */
   readonly directories: { readonly [controller: string]: string }
-  readonly #host: Host
 
-  private constructor(host: Host, paths: GroupPaths) {
-    this.#host = host
+  private constructor(paths: GroupPaths) {
     this.path = paths.path
     this.directories = paths.directories
   }
@@ -82,34 +84,9 @@ export class Cgroup {
    * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT for options and limits
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
-    checkOptions('Cgroup.create', options)
-    const host = readHost()
-    if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `make the group ${name}` })
-    const paths =
-      options.parent === undefined
-        ? newGroupPaths(host, name)
-        : groupPathsBelow(groupPathsOf(host, options.parent, 'parent'), name)
-    const existed = present(paths) !== undefined
-    if (existed && !options.mayExist)
-      throw fail('CGROUP_REFUSED', {
-        what: 'make the group',
-        path: paths.path,
-        errno: 'EEXIST',
-        remedy: 'open it, or say that it may exist (mayExist: true)',
-      })
-    const files = [...filesOfLimits(options.limits ?? {}, 'Cgroup.create'), ...Object.entries(options.files ?? {})]
-    const needed = files
-      .filter(([file]) => file.includes('.'))
-      .map(([file]) => describeFile(file)?.controller ?? controllerOf(file))
-      .filter((name) => name !== 'cgroup')
-    const group = new Cgroup(host, createGroup(host, paths, options.controllers, options.evacuate, needed))
-    try {
-      await assignFiles(group, files)
-    } catch (error) {
-      if (!existed) await removeGroup(paths, true).catch(() => {})
-      throw error
-    }
-    return group
+    refuseUnknown('Cgroup.create', options)
+    const { limits = {}, files = {}, ...creation } = options
+    return new Cgroup(await makeGroup(name, [...filesOf(limits, 'Cgroup.create'), ...Object.entries(files)], creation))
   }
 
   /**
@@ -117,9 +94,7 @@ export class Cgroup {
    * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS, CGROUP_MISSING
    */
   static open(name: string): Cgroup {
-    const host = readHost()
-    if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `open the group ${name}` })
-    return new Cgroup(host, findGroupPaths(host, name))
+    return new Cgroup(openGroup(name))
   }
 
   /**
@@ -134,16 +109,13 @@ export class Cgroup {
   /** Returns the value of a file that hutch does not know, as text. @throws the same errors as the first form */
   get(file: string): unknown
   get(name: string): unknown {
-    const file = fileOfLimit(name)
-    const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
-    const text = this.read(file)
-    const value = words ? parseValue(words, text) : text
+    const value = readFileValue(this, fileOf(name))
     return name === 'cpus' ? cpusOf(value as FileValues['cpu.max']) : value
   }
 
   /** Returns a file's text in the kernel's format, without the last newline. @throws the same errors as `get` */
   read(file: string): string {
-    return readFile(this, parseFileName(file, 'the file'))
+    return readFileText(this, file)
   }
 
   /**
@@ -164,10 +136,10 @@ export class Cgroup {
   async set(what: string | Limits, second?: unknown, third?: SetOptions): Promise<void> {
     const isObject = typeof what === 'object' && what !== null
     const options = (isObject ? (second as SetOptions) : third) ?? {}
-    checkOptions('Cgroup.set', options)
-    const isWord = !isObject && fileOfLimit(what) !== what
-    const files: [string, unknown][] =
-      isObject || isWord ? filesOfLimits(isObject ? what : { [what]: second }, 'Cgroup.set') : [[what, second]]
+    refuseUnknown('Cgroup.set', options)
+    const isWord = !isObject && fileOf(what) !== what
+    const files: FileSetting[] =
+      isObject || isWord ? filesOf(isObject ? what : { [what]: second as number }, 'Cgroup.set') : [[what, second]]
     await assignFiles(this, files, options)
   }
 
@@ -191,7 +163,7 @@ export class Cgroup {
    * @throws CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED for a pressure trigger
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
-    checkOptions('Cgroup.events', options)
+    refuseUnknown('Cgroup.events', options)
     const source = new EventEmitter()
     const close = watchGroups(
       [this],
@@ -215,29 +187,12 @@ export class Cgroup {
    * @throws OPTION_INVALID, CGROUP_FILE_MISSING
    */
   async add(...pids: number[]): Promise<void> {
-    await this.#move(pids, 'cgroup.procs')
+    await moveIds(this, pids, 'cgroup.procs')
   }
 
   /** Moves single threads into the group; on v2 only within their threaded domain. @throws the same errors as `add` */
   async addThreads(...tids: number[]): Promise<void> {
-    await this.#move(tids, 'cgroup.threads')
-  }
-
-  async #move(ids: number[], file: string): Promise<void> {
-    for (const id of ids)
-      if (!Number.isSafeInteger(id) || id < 1)
-        throw fail('OPTION_INVALID', {
-          name: 'the process id',
-          value: id,
-          why: 'not a process id',
-          accepted: 'a whole number, at least 1',
-        })
-    for (const [key, directory] of Object.entries(this.directories))
-      for (const id of ids) {
-        const name = key !== '' && file === 'cgroup.threads' ? 'tasks' : file
-        const errno = await writeGroupFileAsync(directory, name, String(id))
-        if (errno !== undefined) throw explainWrite({ directory, file: name, value: String(id), errno })
-      }
+    await moveIds(this, tids, 'cgroup.threads')
   }
 
   /** Kills all processes of the group and its descendants, even frozen ones, and waits until they have ended. @throws the same errors as `freeze` */
@@ -265,43 +220,22 @@ export class Cgroup {
    * @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
    */
   async reclaim(amount: number | string): Promise<boolean> {
-    const bytes = parseSize(amount)
-    if (typeof bytes !== 'number')
-      throw fail('OPTION_INVALID', {
-        name: 'amount',
-        value: amount,
-        accepted: 'a size such as 50M',
-      })
-    const legacy = this.directories.memory
-    const directory = legacy ?? this.directories['']
-    const file = legacy === undefined ? 'memory.reclaim' : 'memory.force_empty'
-    const errno = await writeGroupFileAsync(directory!, file, legacy === undefined ? String(bytes) : '0')
-    if (errno === 'EAGAIN' || errno === 'EBUSY') return false
-    if (errno !== undefined) throw explainWrite({ directory: directory!, file, value: String(bytes), errno })
-    return true
+    return reclaimMemory(this, amount)
   }
 
   /** Returns the child groups. */
   children(): Cgroup[] {
-    return childGroupPaths(this).map((paths) => new Cgroup(this.#host, paths))
+    return childGroupPaths(this).map((paths) => new Cgroup(paths))
   }
 
   /** Returns the process ids in the group itself; 0 for a process of another pid namespace. */
   processes(): number[] {
-    return this.#ids('cgroup.procs')
+    return listIds(this, 'cgroup.procs')
   }
 
   /** Returns the thread ids in the group itself. */
   threads(): number[] {
-    return this.#ids(this.directories[''] === undefined ? 'tasks' : 'cgroup.threads')
-  }
-
-  #ids(file: string): number[] {
-    const ids = new Set<number>()
-    for (const [key, directory] of Object.entries(this.directories))
-      for (const id of readWords(directory, key !== '' && file === 'cgroup.threads' ? 'tasks' : file))
-        ids.add(Number(id))
-    return [...ids].sort((a, b) => a - b)
+    return listIds(this, 'cgroup.threads')
   }
 
   /**
@@ -317,11 +251,8 @@ export class Cgroup {
    * @throws CGROUP_REFUSED, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED, CGROUP_PATH_INVALID, OPTION_UNKNOWN, OPTION_INVALID
    */
   async remove(options: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
-    checkOptions('Cgroup.remove', options)
-    const { recursive = false, kill = false } = options
-    if (kill) await this.kill()
-    await removeGroup(this, recursive)
-    removeDefaultParent(this.#host, this)
+    refuseUnknown('Cgroup.remove', options)
+    await dropGroup(this, options)
   }
 
   /** Kills the processes of the group and its descendants, and removes them. @throws the same errors as `remove` */
