@@ -33,6 +33,12 @@ function linkPrograms(folder: string): void {
         }
 }
 
+/** Copies the files of the repository, without anything that a build makes. */
+export function copySources(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  execFileSync('sh', ['-c', 'git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$0"', folder])
+}
+
 /** Installs the package. */
 export async function install(): Promise<Installed> {
   const work = mkdtempSync('/var/tmp/hutch-package-')

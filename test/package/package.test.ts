@@ -14,7 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Installed, install } from './installed.ts'
+import { skip } from '../support/requires.ts'
+import { installFromGit } from './from-git.ts'
+import { copySources, type Installed, install } from './installed.ts'
 import { fetchRuntime, type Runtime } from './runtimes.ts'
 
 let installed: Installed
@@ -61,8 +63,7 @@ test('it has at most 8 MB, with everything that it names', () => {
 
 test('a second clone, at another path, builds a tarball with the same bytes', { timeout: 600_000 }, async () => {
   const clone = `${installed.folder}/a second/clone`
-  mkdirSync(clone, { recursive: true })
-  execFileSync('sh', ['-c', 'git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$0"', clone])
+  copySources(clone)
   symlinkSync(realpathSync('node_modules'), `${clone}/node_modules`)
   const staging = `${clone}/release/package`
   const build = (...args: string[]) =>
@@ -119,6 +120,26 @@ test.for(runtimes)('import and require: %s', { timeout: 1_200_000 }, async ([nam
 import('hutch').then(async (library) => console.log(library.run === run, (await run('echo', ['required'])).stdout))`
   writeFileSync(`${installed.folder}/require.cjs`, script)
   expect(await installed.call(program, [...start, 'require.cjs'])).toEqual({ status: 0, output: 'true required\n\n' })
+})
+
+const sources = process.env.RUNTIMES ? ['git+file://'] : []
+
+test.for(sources)('npm install from %s builds the package', { timeout: 600_000 }, async (_, context) => {
+  const { folder, missing, call, remove } = await installFromGit()
+  context.onTestFinished(remove)
+  const reason = `npm's cache lacks development dependencies, and the registry is out of reach: ${missing}`
+  // as in test/run.js, a skip is a failure in CI
+  if (missing !== undefined && process.env.CI) throw new Error(reason)
+  if (missing !== undefined) skip(context, reason)
+  expect(readdirSync(`${folder}/node_modules`).filter((name) => /^(vitest|esbuild|typescript)$/.test(name))).toEqual([])
+  expect(await call(process.execPath, ['library.mjs', '10', '10'])).toEqual({
+    status: 0,
+    output: expect.stringMatching(allChecks),
+  })
+  const script = "require('hutch').run('echo', ['required']).then(({ stdout }) => console.log(stdout))"
+  expect(await call(process.execPath, ['-e', script])).toEqual({ status: 0, output: 'required\n\n' })
+  const { status, output } = await call('npx', ['hutch', 'tour'])
+  expect([status, output.match(/^.*✗.*$/gm)]).toEqual([0, null])
 })
 
 test.for([

@@ -75,7 +75,12 @@ export function requires(context: TestContext, ...wanted: readonly Need[]): void
     const holds = need.startsWith('/') ? () => existsSync(need) : needs[need as keyof typeof needs]
     if (!holds) throw new Error(`unknown requirement: ${need}`)
     if (holds()) continue
-    Object.assign(context.task.meta, { skipped: `needs ${need}` })
-    context.skip(`needs ${need}`)
+    skip(context, `needs ${need}`)
   }
+}
+
+/** Skips the test for this reason, which test/run.js prints. */
+export function skip(context: TestContext, reason: string): never {
+  Object.assign(context.task.meta, { skipped: reason })
+  return context.skip(reason)
 }
