@@ -351,7 +351,7 @@ if (kernels) {
     ],
   ]
   const guest = vmLane(beside)
-  await suite('all other tests on this host', ['--project', 'kernel'])
+  await suite('all other tests on this host', ['--project', 'kernel', '--project', 'alone'])
   beside.push(...whatRanNowhere(2))
   await Promise.all([guest.then(() => vmLane(beside)), vmLane(beside)])
 }

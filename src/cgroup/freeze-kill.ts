@@ -73,7 +73,7 @@ export async function freezeGroup(paths: GroupPaths, frozen: boolean): Promise<v
     })
   await makeWrites(writes)
   for (const { directory, isDone } of writes)
-    if (!(await waitFor(isDone)))
+    if (!isDone())
       throw fail('CGROUP_REFUSED', {
         what: frozen ? 'freeze' : 'thaw',
         path: directory,

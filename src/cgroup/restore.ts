@@ -20,30 +20,30 @@ export type Journal = Made[]
 
 /**
  * Waits at most 3 s until a check succeeds, in short steps first. Polls, because not every layout has a file that reports the end of
- * freezing or killing.
+ * freezing or killing. After the short steps, calls `repeat` before each check.
  */
-export async function waitFor(done: () => boolean): Promise<boolean> {
+export async function waitFor(done: () => boolean, repeat?: () => void): Promise<boolean> {
   for (let tries = 0; tries < 140; tries++) {
     if (done()) return true
+    if (tries >= 20) repeat?.()
     await pause(tries < 20 ? 1 : 25)
   }
   return done()
 }
 
 /**
- * Writes files one after the other, and records their previous texts. Waits until the kernel has done what a write requests before the next
- * write, if the write has `isDone`.
+ * Writes files one after the other, and records their previous texts. If a write has `isDone`, waits until the kernel has done what the write
+ * requests. Repeats the write meanwhile, because v1's freezer misses a task that is just entering or leaving the freezer of v2.
  * @throws CGROUP_WRITE_REFUSED at the first write that the kernel refuses
  */
 export async function makeWrites(writes: readonly FileWrite[], journal: Journal = []): Promise<void> {
-  for (const [i, write] of writes.entries()) {
-    const { directory, file, value } = write
-    const isPreviousDone = writes[i - 1]?.isDone
-    if (isPreviousDone) await waitFor(isPreviousDone)
+  for (const write of writes) {
+    const { directory, file, value, isDone } = write
     const before = actions.test(file) ? undefined : readGroupFile(directory, file)
     const errno = await writeGroupFileAsync(directory, file, value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })
     journal.push({ ...write, before, texts: before === undefined ? [] : textsOf(file, value, before) })
+    if (isDone) await waitFor(isDone, () => writeGroupFile(directory, file, value))
   }
 }
 

@@ -20,8 +20,11 @@ import { usedDescriptors } from '../../src/dropin/bubblewrap/request.ts'
 import { HutchError } from '../../src/index.ts'
 import { runProgram } from '../../src/run/ungrouped.ts'
 import { hostMounts, tree, workplace } from '../support/image.ts'
+import { killsHutches } from '../support/leaks.ts'
 import { requires } from '../support/requires.ts'
 import { startSwapper } from '../support/swapper.ts'
+
+killsHutches()
 
 const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 30 : 150))
 const { path: work, remove } = workplace()

@@ -18,8 +18,11 @@ import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
+import { killsHutches } from '../support/leaks.ts'
 import { requires } from '../support/requires.ts'
 import { copyFor, removeCopy } from './side.ts'
+
+killsHutches()
 
 const real = process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'
 const place = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)

@@ -5,8 +5,11 @@ import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { begin, cli, collect } from '../cli/hutch.ts'
+import { killsHutches } from '../support/leaks.ts'
 import { requires } from '../support/requires.ts'
 import { readStartTime } from '../support/start-time.ts'
+
+killsHutches()
 
 const all = ['--dev-bind', '/', '/']
 const bwrap = (...args: string[]) => begin(process.execPath, [cli, 'bwrap', ...args])

@@ -7,10 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
 import { beginAs, runAs } from '../support/anyone.ts'
 import { makeImage, workplace } from '../support/image.ts'
-import '../support/leaks.ts'
+import { killsHutches } from '../support/leaks.ts'
 import { address, ask, type Ground, networkGround, port } from '../support/network-ground.ts'
 import { requires } from '../support/requires.ts'
 import { begin, cli } from './hutch.ts'
+
+killsHutches()
 
 const place = workplace()
 let ground: Ground | undefined

@@ -184,7 +184,8 @@ test('a page outlives its group and its server, and takes the URL that is printe
   await page.locator('#group-title', { hasText: '(gone)' }).waitFor()
   await input.waitFor({ state: 'hidden' })
   expect(await page.locator('#processes tbody tr').count()).toBe(0)
-  expect(complaints.splice(0)).toEqual([])
+  // the browser itself tells of a group that was removed before the page asked for its processes
+  expect(complaints.splice(0).filter((text) => !text.includes('status of 404'))).toEqual([])
   await first.stop()
   await page.locator('#live.off').waitFor()
   const second = await serve('--allow-changes', '--listen', `127.0.0.1:${first.port}`)

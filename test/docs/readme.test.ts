@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every block of the README is run again: commands print what it says, and programs what their comments say.
+// Runs alone: the group `web` of its commands stands in other pages, too.
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { run, start } from '../../../src/index.ts'
 import { buildDirectory } from '../../../src/system/native.ts'
-import { leftGroups } from '../../support/leaks.ts'
+import { groupsThatStay } from '../../support/leaks.ts'
 
 const count = process.env.VM ? 60 : 500
 const descriptors = () => readdirSync('/proc/self/fd').length
@@ -30,7 +30,7 @@ test(`${count} jobs at once: all results right, no descriptor, thread or group l
     expect(descriptors()).toBeLessThanOrEqual(before.descriptors)
     expect(threads()).toBeLessThanOrEqual(before.threads)
   }, 10_000)
-  expect(leftGroups()).toEqual([])
+  expect(await groupsThatStay()).toEqual([])
 })
 
 test('a waiting job costs at most 300 KiB beyond its command', async () => {

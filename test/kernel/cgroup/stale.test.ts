@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../../src/cgroup/files.ts'
 import { parseStartTime, readHost } from '../../../src/host/host.ts'
-import '../../support/leaks.ts'
+import { killsHutches } from '../../support/leaks.ts'
 import { readStartTime } from '../../support/start-time.ts'
+
+killsHutches()
 
 const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 const root = process.getuid!() === 0

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Remedies of limits, applied as they are written: each makes the job pass, or measures the value that does.
+// Runs alone: it measures CPU time that a group gets.
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Cgroup, type Result, type RunOptions, run, why } from '../../../src/index.ts'

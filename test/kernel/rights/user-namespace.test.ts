@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { run } from '../../../src/index.ts'
 import { cli, collect } from '../../cli/hutch.ts'
 import { beginAs, runAs } from '../../support/anyone.ts'
-import { leftGroups } from '../../support/leaks.ts'
+import { groupsThatStay } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
 
 const look =
@@ -205,7 +205,7 @@ test('maps that the kernel refuses leave nothing behind', async (context) => {
     stdout: 'mapped\n',
     stderr: '',
   })
-  expect(leftGroups()).toEqual([])
+  expect(await groupsThatStay()).toEqual([])
 })
 
 test('hutch killed in the middle of the hand-shake leaves no child', async (context) => {

@@ -7,9 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { begin, collect, hutch } from '../../cli/hutch.ts'
 import { hostMounts, workplace } from '../../support/image.ts'
-import { leftBy, leftGroups } from '../../support/leaks.ts'
+import { groupsThatStay, killsHutches, leftBy } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
 import { killAfter } from '../../support/sleeper.ts'
+
+killsHutches()
 
 const place = workplace()
 const file = `${place.path}/file`
@@ -145,7 +147,7 @@ test('many at once, each in its own group', async (context) => {
     Array.from({ length: 30 }, async (_, i) => (await collect(file, [String(i)])).status),
   )
   expect(statuses).toEqual(Array.from({ length: 30 }, (_, i) => i))
-  expect(leftGroups()).toEqual([])
+  expect(await groupsThatStay()).toEqual([])
 })
 
 test('a user without rights compiles and runs one, in a user namespace of its own', async (context) => {

@@ -10,9 +10,12 @@ import type { GroupPlace } from '../../../src/options/spec.ts'
 import { compileRest } from '../../../src/plan/compile-rest.ts'
 import { startSpec } from '../../../src/run/job.ts'
 import { runRest } from '../../../src/run/rest.ts'
+import { killsHutches } from '../../support/leaks.ts'
 import { ended, type Inputs, type Made, make } from '../../support/maker.ts'
 import { requires } from '../../support/requires.ts'
 import { readStartTime } from '../../support/start-time.ts'
+
+killsHutches()
 
 const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 const sleep = ['sleep', '600']

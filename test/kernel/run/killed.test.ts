@@ -4,9 +4,11 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { leftBy } from '../../support/leaks.ts'
+import { killsHutches, leftBy } from '../../support/leaks.ts'
 import { repetitions } from '../../support/sample.ts'
 import { killAfter } from '../../support/sleeper.ts'
+
+killsHutches()
 
 const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 /** `npm run test:kernels` sets KILLS to 1,000, and to 100 in VMs. */

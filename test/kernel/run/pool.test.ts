@@ -17,10 +17,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { createPool, type JobOptions, type Pool, type RunOptions, run } from '../../../src/index.ts'
 import { makeImage, workplace } from '../../support/image.ts'
-import { children, leftGroups } from '../../support/leaks.ts'
+import { children, killsHutches, leftGroups } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
 import { repetitions } from '../../support/sample.ts'
 import { nearGroups } from '../../support/test-groups.ts'
+
+killsHutches()
 
 const { path: work, remove } = workplace()
 afterAll(remove)

@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createPool, type RunOptions, run } from '../../../src/index.ts'
 import { begin, cli, collect, type Ended, hutch, type Running } from '../../cli/hutch.ts'
+import { killsHutches } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
+
+killsHutches()
 
 let folder = ''
 beforeAll(() => {
