@@ -2,10 +2,11 @@
 // Reads the limits and counts of a group, of its ancestors, and of its descendants that reached a limit. Called by why/.
 import type { Host } from '../host/host.ts'
 import { parseCpuCount } from '../text/units.ts'
+import { levelFiles } from './controllers/figures.ts'
 import { readMany, walkGroups } from './files.ts'
 import { type GroupPaths, hierarchies } from './group-paths.ts'
 import { readStats } from './group-stats.ts'
-import { isFull, parseMemory } from './memory.ts'
+import { isFull, memoryEventsFile, memorySwapFiles, parseMemory } from './memory.ts'
 import { parseRefusedHere, pidsLevelFile } from './pids.ts'
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
@@ -79,25 +80,13 @@ export interface Ancestors {
   pressure: { [resource: string]: string }
 }
 
-const files = {
-  memory: {
-    v2: ['memory.max', 'memory.high', 'memory.current', 'memory.peak', 'memory.events', 'memory.events.local'],
-    v1: [
-      'memory.limit_in_bytes',
-      'memory.usage_in_bytes',
-      'memory.max_usage_in_bytes',
-      'memory.failcnt',
-      'memory.oom_control',
-      'memory.memsw.limit_in_bytes',
-      'memory.memsw.max_usage_in_bytes',
-      'memory.memsw.failcnt',
-    ],
-  },
-  pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
-  cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
+/** Files of the levels, and those that show which descendants reached a limit. All files are read only for those descendants. */
+const memoryFiles = {
+  v2: { all: levelFiles('memory', 'v2'), counts: [...levelFiles('memory', 'v2', 'counts'), memoryEventsFile] },
+  v1: { all: [...levelFiles('memory', 'v1'), ...memorySwapFiles], counts: levelFiles('memory', 'v1', 'counts') },
 }
-/** Files that show which descendants reached a limit. All files are read only for those descendants. */
-const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
+const pidsFiles = { all: [...levelFiles('pids', 'v2'), pidsLevelFile], counts: levelFiles('pids', 'v2', 'counts') }
+const cpuFiles = [...new Set([...levelFiles('cpu', 'v2'), ...levelFiles('cpu', 'v1')])]
 const resources = ['memory', 'cpu', 'io']
 /** Maximum number of descendants to read. */
 const maxBelow = 5000
@@ -122,7 +111,7 @@ export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
     }))
   }
   const [memory, pids] = [at('memory'), at('pids')]
-  const memoryFiles = host.v1.memory ? files.memory.v1 : files.memory.v2
+  const { all, counts } = memoryFiles[host.v1.memory ? 'v1' : 'v2']
   const unified = paths.directories['']
   const stalls =
     unified === undefined
@@ -131,25 +120,23 @@ export function readAncestors(host: Host, paths: GroupPaths): Ancestors {
           [unified],
           resources.map((name) => `${name}.pressure`),
         )[0]
-  const cpu = read(at('cpu'), files.cpu, parseCpuLevel)
+  const cpu = read(at('cpu'), cpuFiles, parseCpuLevel)
   // v1 counts used CPU time and throttled CPU time in different hierarchies
   const used = readStats([paths])[0]?.cpu?.cpuUsec
   if (cpu[0] && used !== undefined) cpu[0].cpuUsec ??= used
   return {
-    memory: read(memory, memoryFiles, parseMemoryLevel),
-    pids: read(pids, files.pids, parsePidsLevel),
+    memory: read(memory, all, parseMemoryLevel),
+    pids: read(pids, pidsFiles.all, parsePidsLevel),
     cpu,
     ...known<Pick<Ancestors, 'cpuset'>>({ cpuset: nearestCpuset(at('cpuset')) }),
     memoryBelow: read(
-      read(below(memory), host.v1.memory ? counts.v1 : counts.v2, parseMemoryLevel).filter(
-        ({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0,
-      ),
-      memoryFiles,
+      read(below(memory), counts, parseMemoryLevel).filter(({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0),
+      all,
       parseMemoryLevel,
     ),
     pidsBelow: read(
-      read(below(pids), counts.pids, parsePidsLevel).filter(({ denied = 0 }) => denied > 0),
-      files.pids,
+      read(below(pids), pidsFiles.counts, parsePidsLevel).filter(({ denied = 0 }) => denied > 0),
+      pidsFiles.all,
       parsePidsLevel,
     ).filter((level) => (level.deniedHere ?? level.denied ?? 0) > 0),
     pressure: Object.fromEntries(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the limits of many groups at once, in v2's terms. Called by `hutch cgroup tree`.
-import type { GroupFigure } from './controllers/figure.ts'
-import { figures, legacySource } from './controllers/figures.ts'
+import { figures, legacyFilesOf } from './controllers/figures.ts'
 import { readMany } from './files.ts'
 import type { GroupPaths } from './group-paths.ts'
 import { type FileTexts, parseNumber } from './stats.ts'
@@ -22,11 +21,6 @@ const limitRows = figures.filter(({ kind }) => kind === 'limit')
 /** The files of all limits: those of v2, and those of v1, of which several can make one limit. */
 const unifiedFiles = limitRows.flatMap(({ v2 }) => v2?.file ?? [])
 const legacyFiles = [...new Set(limitRows.flatMap(legacyFilesOf))]
-
-function legacyFilesOf(row: GroupFigure): readonly string[] {
-  const source = legacySource(row)
-  return source === undefined ? [] : 'files' in source ? source.files : [source.file]
-}
 
 /** Returns the limits, in the order of `groups`. */
 export function readLimits(groups: readonly GroupPaths[]): GroupLimits[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles the operations of a Plan that follow the command's start: watches, the wait, reading figures, and removing
 // groups. Can also compile them as a program for another process. Pure.
-import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
+import { endFiles, reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
 import { pidsLevelFile } from '../cgroup/pids.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
@@ -169,18 +169,9 @@ function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Pl
  * count of pages read again after reclaim shows a lack of memory.
  */
 function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
-  const files: { [controller: string]: readonly string[] } = {
-    '':
-      layout === 'v2'
-        ? ['memory.max', 'pids.max', 'cpu.max', 'memory.high', 'io.max', 'cpuset.cpus', 'memory.stat']
-        : [],
-    memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.stat'],
-    cpuset: ['cpuset.cpus'],
-    pids: ['pids.max'],
-    cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
-  }
-  const always = new Set(['memory.max', 'memory.limit_in_bytes', 'memory.stat', 'pids.max'])
-  return (files[controller] ?? [])
-    .filter((name) => always.has(name) || writes.some(({ file }) => file === name))
-    .map((file) => `${directory}/${file}`)
+  if (controller === '' && layout !== 'v2') return []
+  return Object.entries(controller === '' ? endFiles.v2 : endFiles.v1)
+    .filter(([name]) => controller === '' || controllerOf(name) === controller)
+    .filter(([name, always]) => always || writes.some(({ file }) => file === name))
+    .map(([name]) => `${directory}/${name}`)
 }

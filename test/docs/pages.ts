@@ -3,6 +3,8 @@
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { catalogFiles, describeFile } from '../../src/cgroup/controllers/catalog.ts'
+import type { EndFiles } from '../../src/cgroup/controllers/entry.ts'
 import type { ReportRow } from '../../src/cgroup/controllers/figure.ts'
 import {
   allFigures,
@@ -96,12 +98,27 @@ export function reportRows(): string {
     }
   })
   const text = `// SPDX-License-Identifier: Apache-2.0
-// Generated from the table of figures (npx vitest run test/docs -u): what the report of a run has.
+// Generated from the tables of figures and files (npx vitest run test/docs -u): what is read for the report of a run.
+import type { EndFiles } from './entry.ts'
 import type { ReportRow } from './figure.ts'
 
 export const reportRows: readonly ReportRow[] = ${JSON.stringify(rows)}
+
+export const endFiles: EndFiles = ${JSON.stringify(endFiles())}
 `
   return formatted(text)
+}
+
+/** The files that are read at the end of a failed job, by version. */
+function endFiles(): EndFiles {
+  const files: { [version in 'v2' | 'v1']: { [file: string]: boolean } } = { v2: {}, v1: {} }
+  for (const name of catalogFiles('v2')) {
+    const { v1 = [], atEnd = {} } = describeFile(name)!
+    if (atEnd.v2) files.v2[name] = atEnd.v2 === 'always'
+    // the limit of memory is also part of v1's limit of memory and swap
+    if (atEnd.v1) for (const file of v1) files.v1[file] ||= atEnd.v1 === 'always'
+  }
+  return files
 }
 
 /** src/cgroup/controllers/figure-types.generated.ts: the types of samples, rates and usage, so that each member has a name and a comment. */

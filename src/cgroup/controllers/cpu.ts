@@ -65,6 +65,7 @@ export const cpu = {
     accepts: 'a quota and a period in µs, such as 50000 100000 for half a CPU, or max',
     meaning: 'CPU time that the group may use in each period, summed over all CPUs',
     v1: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
+    atEnd: { v2: 'if-set', v1: 'if-set' },
   },
   'cpu.max.burst': {
     access: 'read-write',
@@ -141,6 +142,7 @@ export const cpuFigures = {
     recorded: 5,
     detail: { label: 'in all', text: 'duration' },
     report: 'cpuUsec',
+    levels: 'read',
   },
   userUsec: {
     kind: 'count',
@@ -174,6 +176,7 @@ export const cpuFigures = {
     metrics: [{ name: 'container_cpu_cfs_periods_total', help: 'Elapsed quota periods.', ifAny: quota }],
     recorded: 8,
     report: 'periods',
+    levels: 'read',
   },
   throttledPeriods: {
     kind: 'count',
@@ -212,6 +215,7 @@ export const cpuFigures = {
     ],
     recorded: 9,
     report: 'throttledPeriods',
+    levels: 'read',
   },
   throttledUsec: {
     kind: 'count',
@@ -229,6 +233,7 @@ export const cpuFigures = {
     ],
     recorded: 10,
     report: 'throttledUsec',
+    levels: 'read',
   },
   cpuMax: {
     kind: 'limit',
@@ -251,5 +256,6 @@ export const cpuFigures = {
     parts: 1e6,
     page: true,
     detail: { label: 'limit', text: 'cpus' },
+    levels: 'read',
   },
 } as const satisfies Figures

@@ -12,6 +12,7 @@ export const cpuset = {
     accepts: 'numbers and ranges of CPUs, such as 0-3,6',
     meaning: 'Requested CPUs; cpuset.cpus.effective shows the CPUs that were granted',
     v1: ['cpuset.cpus'],
+    atEnd: { v2: 'if-set', v1: 'if-set' },
   },
   'cpuset.cpus.effective': {
     access: 'read',

@@ -82,10 +82,18 @@ export interface FileWords {
   lines?: string
   /** v1 files with the same content. */
   v1?: readonly string[]
+  /**
+   * Whether the file, or its v1 files, is read again at the end of a failed job: always, or if the job set it. Another process may have
+   * changed the limit during the run.
+   */
+  atEnd?: { readonly [version in 'v2' | 'v1']?: 'always' | 'if-set' }
 }
 
 /** The columns of a file in a table. catalog.ts derives the other columns from the file's name and format. */
 export type FileEntry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
+
+/** Files that are read at the end of a failed job: true for a file that is always read, false if only when the job set it. */
+export type EndFiles = { readonly [version in 'v2' | 'v1']: { readonly [file: string]: boolean } }
 
 /** Entries by file name. `<size>` in a name stands for a page size such as 2MB. */
 export type Entries = { readonly [file: string]: FileEntry }

@@ -187,6 +187,11 @@ export interface GroupFigure {
    */
   readonly machine?: readonly string[]
   readonly recalled?: RecalledOf
+  /**
+   * Set if `hutch why` reads the figure of a group and of all its ancestors. `counts`: it also finds the descendants that reached a limit by
+   * this figure.
+   */
+  readonly levels?: 'read' | 'counts'
   /** Name of the figure in the `usage` of a run's report. `live`: reported only while the job runs. */
   readonly report?: string
   readonly live?: true

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins the tables of figures: every figure of a group with its file in each version, and what is derived from its row. Samples (monitor/),
 // rates, metrics, recordings, the tables of `hutch stats` and `hutch top`, and the dashboard use it. Pure.
-import { describeFile } from './catalog.ts'
+import { type CgroupVersion, describeFile } from './catalog.ts'
 import { coreFigures, stallFigures } from './core.ts'
 import { cpuFigures } from './cpu.ts'
 import type { FigureSource, GroupFigure, Kind, RateOf, Translated } from './figure.ts'
@@ -92,6 +92,18 @@ export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated
 export function unifiedController({ controller, v2 }: GroupFigure): string {
   const words = v2 && describeFile(v2.file, 'v2')
   return controller ?? (!words || words.always || words.controller === 'cgroup' ? '' : words.controller)
+}
+
+/** Returns the files with a resource's figures that `hutch why` reads of a group and its ancestors, or only those of its counts. */
+export function levelFiles(resource: string, version: CgroupVersion, only?: 'counts'): string[] {
+  const chosen = rows.filter((row) => row.levels && (!only || row.levels === only) && resourceOf(row) === resource)
+  return [...new Set(chosen.flatMap((row) => (version === 'v2' ? (row.v2?.file ?? []) : legacyFilesOf(row))))]
+}
+
+/** Returns the v1 files from which a figure is read. */
+export function legacyFilesOf(row: GroupFigure): readonly string[] {
+  const source = legacySource(row)
+  return source === undefined ? [] : 'files' in source ? source.files : [source.file]
 }
 
 /** Returns the first part of the name of a figure's v2 file: memory for memory.current. A computed figure has the file of its limit. */

@@ -72,6 +72,7 @@ export const io = {
       'blkio.throttle.read_iops_device',
       'blkio.throttle.write_iops_device',
     ],
+    atEnd: { v2: 'if-set' },
   },
   'io.weight': {
     access: 'read-write',

@@ -35,6 +35,7 @@ export const memoryFigures = {
     ],
     report: 'memoryCurrent',
     live: true,
+    levels: 'read',
   },
   memoryMax: {
     kind: 'limit',
@@ -48,6 +49,7 @@ export const memoryFigures = {
     columns: [
       { name: 'limit', title: 'LIMIT', width: 8, rank: 4, order: 5, words: 'memory limit', text: 'limit', quiet: true },
     ],
+    levels: 'read',
   },
   memoryHigh: {
     kind: 'limit',
@@ -56,6 +58,7 @@ export const memoryFigures = {
     unit: 'bytes',
     meaning: 'Memory above which the group is slowed',
     page: true,
+    levels: 'read',
   },
   memoryHighEvents: {
     kind: 'count',
@@ -85,6 +88,7 @@ export const memoryFigures = {
     page: true,
     detail: { label: 'peak', text: 'size' },
     report: 'memoryPeak',
+    levels: 'read',
   },
   memoryLimitHits: {
     kind: 'count',
@@ -95,6 +99,7 @@ export const memoryFigures = {
     meaning: 'How often an allocation reached memory.max',
     only: 'report',
     report: 'memoryLimitHits',
+    levels: 'read',
   },
   workingSet: {
     kind: 'count',
@@ -187,6 +192,7 @@ export const memoryFigures = {
     recorded: 18,
     page: true,
     detail: { label: 'swap limit', text: 'size' },
+    levels: 'read',
   },
   swapPeak: {
     kind: 'count',
@@ -234,5 +240,6 @@ export const memoryFigures = {
     ],
     detail: { label: 'oom kills', text: 'count' },
     report: 'oomKills',
+    levels: 'counts',
   },
 } as const satisfies Figures

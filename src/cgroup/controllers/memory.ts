@@ -59,6 +59,7 @@ export const memory = {
     format: 'bytes-or-max',
     default: 'max',
     meaning: 'Memory use above which tasks are slowed and must reclaim memory; nothing is killed',
+    atEnd: { v2: 'if-set' },
   },
   'memory.max': {
     access: 'read-write',
@@ -67,6 +68,7 @@ export const memory = {
     default: 'max',
     meaning: 'Maximum memory use; if nothing can be reclaimed, a process is killed',
     v1: ['memory.limit_in_bytes'],
+    atEnd: { v2: 'always', v1: 'always' },
   },
   'memory.reclaim': {
     access: 'write',
@@ -106,6 +108,7 @@ export const memory = {
     meaning: 'Memory by kind of use, and counters of memory management',
     keys: memoryStatKeys,
     v1: ['memory.stat'],
+    atEnd: { v2: 'always', v1: 'always' },
   },
   'memory.numa_stat': {
     access: 'read',
@@ -144,6 +147,7 @@ export const memory = {
     default: 'max',
     meaning: 'Maximum swap of the group; 0 disables swap',
     v1: ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
+    atEnd: { v1: 'if-set' },
   },
   'memory.swap.events': {
     access: 'read',

@@ -12,6 +12,7 @@ export const pids = {
     default: 'max',
     meaning: 'Maximum number of tasks (processes and threads); a fork beyond it fails with EAGAIN',
     v1: ['pids.max'],
+    atEnd: { v2: 'always', v1: 'always' },
   },
   'pids.current': {
     access: 'read',
@@ -68,6 +69,7 @@ export const pidsFigures = {
     cells: [{ title: 'PIDS', order: 5, text: 'count' }],
     report: 'pidsCurrent',
     live: true,
+    levels: 'read',
   },
   pidsMax: {
     kind: 'limit',
@@ -77,6 +79,7 @@ export const pidsFigures = {
     metrics: [{ name: 'container_threads_max', help: 'Maximum number of tasks; 0 means no limit.' }],
     recorded: 21,
     page: true,
+    levels: 'read',
   },
   pidsPeak: {
     kind: 'count',
@@ -85,6 +88,7 @@ export const pidsFigures = {
     meaning: 'Peak number of tasks',
     only: 'report',
     report: 'pidsPeak',
+    levels: 'read',
   },
   pidsRefused: {
     kind: 'count',
@@ -94,5 +98,6 @@ export const pidsFigures = {
     meaning: 'Forks refused because of pids.max',
     page: true,
     report: 'pidsDenied',
+    levels: 'counts',
   },
 } as const satisfies Figures

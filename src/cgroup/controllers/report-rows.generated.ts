@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Generated from the table of figures (npx vitest run test/docs -u): what the report of a run has.
+// Generated from the tables of figures and files (npx vitest run test/docs -u): what is read for the report of a run.
+import type { EndFiles } from './entry.ts'
 import type { ReportRow } from './figure.ts'
 
 export const reportRows: readonly ReportRow[] = [
@@ -96,3 +97,24 @@ export const reportRows: readonly ReportRow[] = [
   { name: 'pressure', kind: 'stalls', controller: '', v2: { file: 'memory.pressure' } },
   { name: 'pressure', kind: 'stalls', controller: '', v2: { file: 'io.pressure' } },
 ]
+
+export const endFiles: EndFiles = {
+  v2: {
+    'cpu.max': false,
+    'cpuset.cpus': false,
+    'io.max': false,
+    'memory.high': false,
+    'memory.max': true,
+    'memory.stat': true,
+    'pids.max': true,
+  },
+  v1: {
+    'cpu.cfs_quota_us': false,
+    'cpu.cfs_period_us': false,
+    'cpuset.cpus': false,
+    'memory.limit_in_bytes': true,
+    'memory.stat': true,
+    'memory.memsw.limit_in_bytes': false,
+    'pids.max': true,
+  },
+}

@@ -73,5 +73,6 @@ test('the whole of one entry', () => {
     accepts: 'bytes, such as 52428800 or 50M, or max',
     meaning: 'Maximum memory use; if nothing can be reclaimed, a process is killed',
     v1: ['memory.limit_in_bytes'],
+    atEnd: { v2: 'always', v1: 'always' },
   })
 })
