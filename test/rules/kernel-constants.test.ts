@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { capabilityNumbers } from '../../src/credentials/capability.ts'
+import { parseIoPriority } from '../../src/credentials/priority.ts'
 import { namespaces } from '../../src/namespaces/namespace.ts'
 import { mountAttributes, mountFlags } from '../../src/ops/mount-flags.ts'
 import { orderBytesAtMost } from '../../src/ops/wire.ts'
@@ -31,6 +32,11 @@ const prefixed = (prefix: string, table: object): Constants =>
     value as number,
   ])
 
+/** The access rights of Landlock in kernel.h. The headers may be older and lack some. */
+const landlock = [...read('native/lib/kernel.h').matchAll(/K_LANDLOCK_(\w+) = 1 << (\d+),/g)].map(
+  ([, name, bit]): [string, number] => [`LANDLOCK_ACCESS_FS_${name}`, 2 ** Number(bit)],
+)
+
 const audit: { [machine: string]: string } = {
   x86_64: 'X86_64',
   x86: 'I386',
@@ -51,8 +57,15 @@ const flagNames: { [kind: string]: string } = {
 const callArguments = 'src/seccomp/call-arguments.ts'
 const groups: [headers: string[], constants: Constants][] = [
   [
-    ['linux/sched.h', 'linux/mount.h', 'linux/seccomp.h', 'linux/audit.h', 'linux/capability.h', 'linux/errno.h'],
     [
+      ...['linux/sched.h', 'linux/mount.h', 'linux/seccomp.h', 'linux/audit.h', 'linux/capability.h', 'linux/errno.h'],
+      ...['linux/ioprio.h', 'linux/landlock.h'],
+    ],
+    [
+      ['IOPRIO_PRIO_VALUE(IOPRIO_CLASS_RT, 3)', parseIoPriority('realtime:3')!],
+      ['IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7)', parseIoPriority('best-effort:7')!],
+      ['IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)', parseIoPriority('idle')!],
+      ...landlock,
       ...Object.entries(namespaces).map(([kind, { flag }]): [string, number] => [flagNames[kind]!, flag]),
       ...prefixed('MS_', mountFlags),
       ...prefixed('MOUNT_ATTR_', { ...mountAttributes, ro: undefined }).filter(([, value]) => value !== undefined),
@@ -91,7 +104,10 @@ function compare(headers: readonly string[], constants: Constants): string {
   const input = [
     '#define _GNU_SOURCE',
     ...headers.map((header) => (header.startsWith('/') ? `#include "${header}"` : `#include <${header}>`)),
-    ...constants.map(([name, value]) => `_Static_assert((unsigned)${name} == ${value}u, "${name}");`),
+    ...constants.map(([name, value]) => {
+      const assertion = `_Static_assert((unsigned)${name} == ${value}u, "${name}");`
+      return landlock.some(([known]) => known === name) ? `#ifdef ${name}\n${assertion}\n#endif` : assertion
+    }),
   ].join('\n')
   return spawnSync('gcc', ['-fsyntax-only', '-Inative', '-x', 'c', '-'], { input: `${input}\n`, encoding: 'utf8' })
     .stderr
@@ -103,7 +119,9 @@ test("constants of the kernel have the values of the kernel's headers", () => {
     expect(compare(headers, constants)).toBe('')
   }
   expect(groups.map(([, constants]) => constants.length > 30 || constants.length === 1)).toEqual([true, true, true])
+  expect(landlock).toHaveLength(16)
   expect(compare(['linux/sched.h'], [['CLONE_NEWNS', 1]])).toContain('CLONE_NEWNS')
+  expect(compare(['linux/landlock.h'], [['LANDLOCK_ACCESS_FS_REFER', 1]])).toContain('LANDLOCK_ACCESS_FS_REFER')
 })
 
 test('constants of the wire are those of program.h', () => {

@@ -92,7 +92,7 @@ export interface FileWords {
 /** The columns of a file in a table. catalog.ts derives the other columns from the file's name and format. */
 export type FileEntry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
 
-/** Files that are read at the end of a failed job: true for a file that is always read, false if only when the job set it. */
+/** Files that are read at the end of a failed job. False: only if the job set the file. */
 export type EndFiles = { readonly [version in 'v2' | 'v1']: { readonly [file: string]: boolean } }
 
 /** Entries by file name. `<size>` in a name stands for a page size such as 2MB. */
