@@ -38,12 +38,12 @@ static long open_ruleset(void)
 
 static u64 rights_of(u32 access, int directory)
 {
-	u64 rights = (access & 1 ? READS : 0) | (access & 2 ? WRITES : 0) | (access & 4 ? K_LANDLOCK_EXECUTE : 0);
+	u64 rights = (access & ACCESS_READ ? READS : 0) | (access & ACCESS_WRITE ? WRITES : 0) |
+		     (access & ACCESS_EXECUTE ? K_LANDLOCK_EXECUTE : 0);
 
 	return rights & handled & (directory ? ~0ull : OF_FILES);
 }
 
-/* `access` is a bit mask: 1 read, 2 write, 4 execute */
 int op_allow_path(struct cursor *c)
 {
 	const char *path = take_string(c);

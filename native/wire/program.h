@@ -254,6 +254,11 @@ struct program_look {
 	unsigned char head[256];
 };
 
+/* Access to files that allowPath allows, as a sum. */
+#define ACCESS_READ 1
+#define ACCESS_WRITE 2
+#define ACCESS_EXECUTE 4
+
 /*
  * Parts of an op that can be refused, so that, for example, ENOENT for a source differs from ENOENT
  * for a target. An error is errno + part * STEP_PART. PART_PROCESS in exec: creating the process

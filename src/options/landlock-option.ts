@@ -17,7 +17,7 @@ export interface PathRule {
   access: number
 }
 
-/** Bits for the letters of the access, as native/init/landlock.c defines them. */
+/** Bits for the letters of the access, as native/wire/program.h defines them. */
 const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
 const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 

@@ -9,6 +9,7 @@ import { parseIoPriority } from '../../src/credentials/priority.ts'
 import { namespaces } from '../../src/namespaces/namespace.ts'
 import { mountAttributes, mountFlags } from '../../src/ops/mount-flags.ts'
 import { orderBytesAtMost } from '../../src/ops/wire.ts'
+import { parseLandlock } from '../../src/options/landlock-option.ts'
 import { machines, x32Bit } from '../../src/seccomp/arch.ts'
 import { actions, errnos } from '../../src/seccomp/profile.ts'
 
@@ -127,6 +128,8 @@ test("constants of the kernel have the values of the kernel's headers", () => {
 test('constants of the wire are those of program.h', () => {
   const header = read('native/wire/program.h')
   const defined = (name: string) => Number(new RegExp(`#define ${name} (\\d+)`).exec(header)?.[1])
+  for (const [letter, name] of Object.entries({ r: 'ACCESS_READ', w: 'ACCESS_WRITE', x: 'ACCESS_EXECUTE' }))
+    expect([name, parseLandlock({ landlock: [`/:${letter}`] }, String)[0]!.access]).toEqual([name, defined(name)])
   expect(orderBytesAtMost).toBe(defined('ORDER_BYTES_AT_MOST') - 4)
   expect(Number(/const maxStreams = (\d+)/.exec(read('src/run/stdio-sources.ts'))?.[1])).toBe(defined('MAX_STREAMS'))
 })
