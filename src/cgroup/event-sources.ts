@@ -61,6 +61,30 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
   }
 }
 
+/** For each field of a trigger: whether a value is valid, and what is accepted. */
+const triggerFields: { readonly [key in keyof PressureTrigger]: readonly [(value: unknown) => boolean, string] } = {
+  resource: [(value) => ['cpu', 'memory', 'io'].includes(value as string), "'cpu', 'memory' or 'io'"],
+  kind: [(value) => ['some', 'full'].includes(value as string), "'some' or 'full'"],
+  stallUsec: [isMicroseconds, 'microseconds, such as 150000'],
+  windowUsec: [isMicroseconds, 'microseconds, such as 2000000'],
+}
+
+function isMicroseconds(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
+/** Checks the value of the option `pressure`. The kernel checks the lengths. @throws OPTION_INVALID */
+export function checkTriggers(triggers: unknown): void {
+  const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
+  if (triggers === undefined) return
+  if (!Array.isArray(triggers)) throw invalid('pressure', triggers, 'a list of triggers')
+  for (const [i, trigger] of triggers.entries()) {
+    if (typeof trigger !== 'object' || trigger === null) throw invalid(`pressure[${i}]`, trigger, 'a trigger')
+    for (const [key, [isValid, accepted]] of Object.entries(triggerFields))
+      if (!isValid(trigger[key])) throw invalid(`pressure[${i}].${key}`, trigger[key], accepted)
+  }
+}
+
 /** Keys that report a state instead of a count. */
 const states = new Set(['populated', 'frozen'])
 

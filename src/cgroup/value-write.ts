@@ -3,6 +3,7 @@
 // with the accepted form.
 import { fail } from '../errors/errors.ts'
 import { explainDevice } from '../host/device.ts'
+import { nearest } from '../text/nearest.ts'
 import { parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { FileFormat, FileWords, Unit } from './controllers/entry.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
@@ -179,7 +180,10 @@ function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string 
     if (cpus === undefined) throw refuse('a number of CPUs must be at least 0.01')
     return formatCpuMax(cpus)
   }
-  const text = typeof value === 'object' && value !== null ? joinQuota(value) : value
+  const entries = entriesOf(value)
+  const unknown = entries?.find(([key]) => !quotaKeys.includes(key))
+  if (unknown) throw refuse(explainKey(unknown[0], quotaKeys))
+  const text = entries ? joinQuota(value as object) : value
   const [, quota, period] = (typeof text === 'string' && /^(max|\d{1,15})(?: (\d{1,15}))?$/.exec(text)) || []
   if (quota === undefined) throw refuse('not a quota and a period')
   if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota must be at least 1000 µs')
@@ -187,6 +191,8 @@ function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string 
     throw refuse('a period has 1000 to 1000000 µs')
   return text as string
 }
+
+const quotaKeys: readonly string[] = ['quota', 'period']
 
 function joinQuota({ quota, period = cpuPeriodUsec }: { quota?: unknown; period?: unknown }): string | undefined {
   return (quota === 'max' || typeof quota === 'number') && typeof period === 'number' ? `${quota} ${period}` : undefined
@@ -226,10 +232,17 @@ function formatNestedKeyed(value: unknown, words: FileWords, refuse: Refuse): st
 
 function formatPair(name: string, figure: unknown, words: FileWords, refuse: Refuse): string {
   const unit = unitOf(name, words)
-  if (unit === undefined) throw refuse(`${/^[\w.]{1,40}$/.test(name) ? name : 'one name'} is not one of its keys`)
+  if (unit === undefined) throw refuse(explainKey(name, Object.keys(words.keys ?? {})))
   const isWord = typeof figure === 'string' && /^[\w.-]{1,40}$/.test(figure) && (unit === '' || unit === '%')
   const isFraction = typeof figure === 'number' && unit === '%' && figure >= 0 && figure < 1e6
   return `${name}=${isWord || isFraction ? figure : formatFigure(figure, unit, words, refuse)}`
+}
+
+/** Returns why a key is refused, with the key that was probably meant. */
+function explainKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known)
+  const why = `${/^[\w.]{1,40}$/.test(key) ? key : 'one name'} is not one of its keys`
+  return near === undefined ? why : `${why}; did you mean ${near}?`
 }
 
 /** Formats one number of a keyed file. The kernel would read 1M as 1, so a size is written in bytes. */

@@ -94,7 +94,7 @@ function findOnV2(file: string, value: string): string | undefined {
 function nearestFile(file: string, unified: boolean): string | undefined {
   const known = [...catalogFiles('v2'), ...(unified ? [] : catalogFiles('v1'))]
   const limit = findEquivalent(file, '')?.file ?? `${file}.max`
-  const near = catalogFiles('v2').includes(limit) ? limit : nearest(file, known)
+  const near = catalogFiles('v2').includes(limit) ? limit : (nearest(file, known) ?? nearest(`${file}.max`, known))
   return near === undefined ? undefined : `did you mean ${near}?`
 }
 

@@ -35,6 +35,9 @@ const resources: { [name: string]: readonly [resource: number, unit: Unit] } = {
   rttime: [15, 'microseconds'],
 }
 
+/** Names of the resource limits. */
+export const resourceNames: readonly string[] = Object.keys(resources)
+
 /** For each unit: which values are accepted besides a whole number. */
 const read: { [unit in Unit]: (text: string) => number | undefined } = {
   bytes: (text) => {
@@ -67,9 +70,9 @@ interface Invalid {
 export function parseResourceLimit(name: string, value: unknown): ResourceLimit | Invalid {
   const [resource, unit] = Object.hasOwn(resources, name) ? resources[name]! : []
   if (resource === undefined || unit === undefined) {
-    const known = Object.keys(resources)
-    const near = nearest(name, known)
-    return { value: name, why: 'there is no such limit', accepted: near ? `${near}?` : `one of ${known.join(', ')}` }
+    const near = nearest(name, resourceNames)
+    const accepted = near ? `${near}?` : `one of ${resourceNames.join(', ')}`
+    return { value: name, why: 'there is no such limit', accepted }
   }
   const parts = typeof value === 'number' ? [String(value)] : typeof value === 'string' ? value.split(':') : []
   const amounts = parts.map((part) => parseAmount(part, unit))

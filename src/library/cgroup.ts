@@ -2,8 +2,9 @@
 // Cgroup, the library's handle of a control group, with the same interface on v2, hybrid and v1. Reads are synchronous. Changes return
 // promises, because the kernel may take time.
 
+import { describeFile } from '../cgroup/controllers/catalog.ts'
 import { delegateGroup } from '../cgroup/create.ts'
-import type { GroupEvent } from '../cgroup/event-sources.ts'
+import { checkTriggers, type GroupEvent } from '../cgroup/event-sources.ts'
 import type { FileInputs, FileValues } from '../cgroup/file-values.ts'
 import { formatFile } from '../cgroup/format-file.ts'
 import { freezeGroup, killGroup } from '../cgroup/freeze-kill.ts'
@@ -137,7 +138,8 @@ export class Cgroup {
     const isObject = typeof what === 'object' && what !== null
     const options = (isObject ? (second as SetOptions) : third) ?? {}
     refuseUnknown('Cgroup.set', options)
-    const isWord = !isObject && fileOf(what) !== what
+    // every kernel file has a dot in its name, except some of v1
+    const isWord = typeof what === 'string' && /^\w[\w-]*$/.test(what) && describeFile(what, 'v1') === undefined
     const files: FileSetting[] =
       isObject || isWord ? filesOf(isObject ? what : { [what]: second as number }, 'Cgroup.set') : [[what, second]]
     await assignFiles(this, files, options)
@@ -164,6 +166,7 @@ export class Cgroup {
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
     refuseUnknown('Cgroup.events', options)
+    checkTriggers(options.pressure)
     const source = new EventEmitter()
     const close = watchGroups(
       [this],

@@ -2,7 +2,7 @@
 // Finds what to use instead of an option that a function of the library does not have. Returns the option of hutch that does
 // the same, and the function or object that accepts it. Called by unknown-option.ts; pure.
 import { type LibraryCall, optionsOf } from './calls.ts'
-import { type ForeignWord, foreignLimits, foreignWords, wordsOfCall } from './others/library.ts'
+import { type ForeignWord, foreignLimits, foreignWords, wordsOfCall, wordsOfObject } from './others/library.ts'
 import { limitRowOf } from './table.ts'
 
 /** An object whose keys are options: the options of a function, or an object inside them, such as `limits`. */
@@ -33,8 +33,8 @@ const calls = Object.keys(optionsOf) as LibraryCall[]
 /** Returns what to use instead of an unknown option. Returns undefined if no known library has such an option. */
 export function findInstead(at: OptionObject, word: string): string | undefined {
   const name = word.toLowerCase().replace(/[_-]/g, '')
-  const ofCall = at.name === '' ? find(wordsOfCall[at.call] ?? {}, name) : undefined
-  if (ofCall) return adviseOption(at, ofCall)
+  const own = find(at.name === '' ? (wordsOfCall[at.call] ?? {}) : (wordsOfObject[optionOf(at.name)] ?? {}), name)
+  if (own) return adviseOption(at, own)
   const limit = find(foreignLimits, name) ?? (isFile(word) ? [word] : undefined)
   if (limit) return adviseLimit(at, limit)
   return adviseOption(at, find(foreignWords, name) ?? sameOption(at, name))
@@ -42,6 +42,11 @@ export function findInstead(at: OptionObject, word: string): string | undefined 
 
 function find<T>(table: { readonly [word: string]: T }, word: string): T | undefined {
   return Object.hasOwn(table, word) ? table[word] : undefined
+}
+
+/** Returns the option that contains an object: `landlock` for `sandbox.landlock[0]`. */
+function optionOf(name: string): string {
+  return name.replace(/\[\d+\]$/, '').replace(/^.*\./, '')
 }
 
 function isFile(word: string): boolean {

@@ -24,6 +24,8 @@ interface SpecFrontend {
   turnOff(key: string): string
   /** True if this front end reads the output of jobs into memory, so a sandbox limits the output. */
   readsOutput: boolean
+  /** True if the caller writes the keys of objects in options. The command line's parser makes these objects itself. */
+  writesKeys: boolean
   /** True if the process runs only this job, and stops the job only when it reaches a limit. */
   oneJob: boolean
 }
@@ -39,6 +41,7 @@ export const specFrontends: { readonly [frontend in SpecFrontendName]: SpecFront
     nameMount: (kind) => commandLineNames.runOption(`mounts.${kind}`),
     turnOff: (key) => commandLineNames.runOption(key),
     readsOutput: false,
+    writesKeys: false,
     oneJob: true,
   },
   library: {
@@ -51,6 +54,7 @@ export const specFrontends: { readonly [frontend in SpecFrontendName]: SpecFront
     nameMount: (kind, index) => `mounts[${index}].${kind}`,
     turnOff: (key) => `${key}: false`,
     readsOutput: true,
+    writesKeys: true,
     oneJob: false,
   },
 }

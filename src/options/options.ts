@@ -126,14 +126,15 @@ export function parseOptions(
   readFile?: FileReader,
   call: LibraryCall = 'run',
 ): Spec {
-  refuseUnknown('run', input, { name: '', keys: runOptionKeys })
+  const rules = specFrontends[frontend]
+  const checked = { keys: runOptionKeys, inside: rules.writesKeys }
+  refuseUnknown('run', input, { name: '', ...checked })
   const requested = resolveBoth(input)
   const nameOf = (key: keyof RunOptions) => optionName(key, frontend)
   const sandbox = givenOptions(requested, nameOf('sandbox'))
-  if (sandbox) refuseUnknown(call, sandbox, { name: 'sandbox', keys: runOptionKeys })
+  if (sandbox) refuseUnknown(call, sandbox, { name: 'sandbox', ...checked })
   const sandboxed = sandbox && applySandbox(sandbox, fileOf, frontend)
   const options = sandboxed?.options ?? requested
-  const rules = specFrontends[frontend]
   const readOption: ReadOption = (key, accepted, read, value = options[key]) => {
     if (value === undefined) return undefined
     const result = read(value)

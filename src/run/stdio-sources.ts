@@ -75,6 +75,8 @@ function openOne(one: Stdio, i: number, sources: StdioSources): StreamEnd {
   }
   const file = one instanceof URL ? one : 'file' in one ? one.file : undefined
   if (file !== undefined) {
+    if ('append' in one && one.append !== undefined && typeof one.append !== 'boolean')
+      throw fail('OPTION_INVALID', { name: `stdio[${i}].append`, value: one.append, accepted: 'true or false' })
     const fd = openFile(file, i === 0 ? 'r' : 'append' in one && one.append ? 'a' : 'w')
     sources.opened.push(fd)
     return fd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unknown options at each function of the library that accepts an object: every one is refused, by name, and nothing is started or changed.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   Cgroup,
@@ -16,6 +16,7 @@ import {
 } from '../../../src/index.ts'
 import { type LibraryCall, optionsOf } from '../../../src/options/calls.ts'
 import { foreignWords } from '../../../src/options/others/library.ts'
+import { isOptions, rowsOf, sections } from '../../support/api-page.ts'
 import { foreignOptions } from '../../support/foreign-options.ts'
 import { workplace } from '../../support/image.ts'
 
@@ -97,26 +98,6 @@ test.each(Object.entries(objects))('%s refuses each option that it does not have
 test('an unknown manager of enterScope is refused', async () => {
   await expect(enterScope({ manager: 'machine' as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
 })
-
-/** The sections of the API page by name. */
-const sections = new Map(
-  readFileSync('docs/api.md', 'utf8')
-    .split('\n### ')
-    .slice(1)
-    .map((text): [string, string] => [text.slice(0, text.indexOf('\n')), text]),
-)
-
-/** Returns the rows of members of a section, without their descriptions. */
-function rowsOf(section: string): string[] {
-  return [...section.matchAll(/^\| `(.*?)` \| /gm)].map(([, row]) => row!.replaceAll('\\|', '|'))
-}
-
-/** Returns true for a type whose members are all optional: an object with options. */
-function isOptions(type: string): boolean {
-  const section = sections.get(type) ?? ''
-  const rows = rowsOf(section).filter((row) => !row.startsWith('['))
-  return section.includes(`interface ${type}`) && rows.every((row) => /^\w+\?:/.test(row))
-}
 
 /** Returns the functions of the API page that have a parameter with options, such as `Cgroup.create`. */
 function functionsWithOptions(): string[] {

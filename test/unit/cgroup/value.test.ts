@@ -181,7 +181,7 @@ test.each<[string, unknown, string]>([
   [
     'io.max',
     '8:0 rbsp=1',
-    'invalid value "8:0 rbsp=1" for io.max: rbsp is not one of its keys\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
+    'invalid value "8:0 rbsp=1" for io.max: rbsp is not one of its keys; did you mean rbps?\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
   ],
   [
     'io.max',

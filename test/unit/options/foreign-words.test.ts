@@ -4,7 +4,8 @@ import { assert, constantFrom, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import { type LibraryCall, optionsOf } from '../../../src/options/calls.ts'
 import { findInstead } from '../../../src/options/find-instead.ts'
-import { foreignLimits, foreignWords, wordsOfCall } from '../../../src/options/others/library.ts'
+import { innerObjects } from '../../../src/options/inner-objects.ts'
+import { foreignLimits, foreignWords, wordsOfCall, wordsOfObject } from '../../../src/options/others/library.ts'
 import { limitRowOf, runOptionKeys } from '../../../src/options/table.ts'
 import { type InnerObject, refuseUnknown } from '../../../src/options/unknown-option.ts'
 import { foreignOptions } from '../../support/foreign-options.ts'
@@ -24,6 +25,11 @@ const inner: [LibraryCall, InnerObject][] = [
   ['pool.run', { name: 'limits', keys: lowerable }],
   ['Cgroup.create', { name: 'limits', keys: limitKeys }],
   ['Cgroup.set', { name: '', keys: limitKeys }],
+  ...Object.entries(innerObjects).flatMap(([option, { keys }]) =>
+    calls
+      .filter((call) => keysOf[call].includes(option))
+      .map((call): [LibraryCall, InnerObject] => [call, { name: `${option}[0]`, keys }]),
+  ),
 ]
 const objects: [LibraryCall, InnerObject][] = [
   ...calls.map((call): [LibraryCall, InnerObject] => [call, { name: '', keys: keysOf[call] }]),
@@ -110,6 +116,15 @@ test.each<[LibraryCall, string, InnerObject | undefined, string]>([
   ['why', 'verbose', undefined, 'in the options of run: give onEvent'],
 ])('%s with %s', (call, word, object, remedy) => {
   expect(remedyAt(call, word, object)).toContain(remedy)
+})
+
+test.each(Object.entries(wordsOfObject))('what an answer inside %s names is one of its keys', (option, words) => {
+  const { keys } = innerObjects[option]!
+  const named = Object.entries(words).flatMap(([word, [key]]) => (key === '' ? [word] : [word, key]))
+  const rows = Object.values(words)
+  expect(rows.map(([key]) => key).filter((key) => key !== '' && !keys.includes(key))).toEqual([])
+  expect(rows.filter(([key, advice]) => key === '' && advice === undefined)).toEqual([])
+  expect(named.filter((word) => !/^[a-z]+$/i.test(word))).toEqual([])
 })
 
 test('what an answer names is an option of hutch', () => {
