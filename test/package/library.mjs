@@ -23,6 +23,9 @@ function residentMemory() {
   return process.memoryUsage().rss / 2 ** 20
 }
 
+/** Most MiB that the last check may leave. Without the flags of package.test.ts, a young heap may still grow. */
+const maxGrowth = globalThis.gc ? 12 : 32
+
 /** Waits until the condition holds; the runner has a deadline. */
 async function until(condition) {
   while (!condition()) await new Promise((done) => setTimeout(done, 10))
@@ -134,7 +137,7 @@ const checks = {
       if (i === Math.floor(inARow / 4)) memory = residentMemory()
     }
     const growth = residentMemory() - memory
-    assert.ok(growth < 32, `${growth} MiB more after three quarters of the jobs`)
+    assert.ok(growth < maxGrowth, `${growth} MiB more after three quarters of the jobs`)
     process.off('warning', warn)
     assert.deepEqual(warnings, [])
     await until(() => descriptors() <= before[0] + 2)

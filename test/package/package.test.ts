@@ -113,7 +113,8 @@ const runtimes: readonly [Runtime | 'node 20', number, number][] = process.env.R
 
 test.for(runtimes)('import and require: %s', { timeout: 1_200_000 }, async ([name, atOnce, inARow]) => {
   const program = name === 'node 20' ? process.execPath : fetchRuntime(name)
-  const start = name === 'deno 2' ? ['run', '-A'] : []
+  // With a young heap of fixed size, memory that grows is memory that leaks. Node 26 lets it grow by 60 MiB in 4,000 jobs.
+  const start = name === 'deno 2' ? ['run', '-A'] : name === 'bun 1.4' ? [] : ['--expose-gc', '--max-semi-space-size=1']
   const imported = await installed.call(program, [...start, 'library.mjs', `${atOnce}`, `${inARow}`])
   expect(imported).toEqual({ status: 0, output: expect.stringMatching(allChecks) })
   const script = `const { run } = require('hutch')
