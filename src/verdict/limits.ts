@@ -3,6 +3,7 @@
 // docs/why.md has the rules, and the kernels they apply to.
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
+import { v1Names } from '../cgroup/v1/translate.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
 import { parseSize } from '../text/units.ts'
 import { chooseMemoryLevel, choosePidsLevel } from './attribute.ts'
@@ -17,8 +18,6 @@ export interface Attributed {
   confidence: Confidence
   wouldTell?: string
 }
-
-const v1Names: { [file: string]: string } = { 'memory.max': 'memory.limit_in_bytes' }
 
 /** Returns the job's own limit with its value at the end. Without a limit, the value is absent. */
 export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {

@@ -3,7 +3,7 @@
 
 import { parseFlat, parseNumber } from '../stats.ts'
 import { readIoMax, readIoStat, readIoWeight } from './blkio.ts'
-import { controllerOf, weightFromShares } from './translate.ts'
+import { controllerOf, v1Names, weightFromShares } from './translate.ts'
 
 /**
  * Function that returns the text of a v1 file in the hierarchy of a controller; undefined if the file is missing. The controller `cgroup`
@@ -34,11 +34,16 @@ const limit =
     limitOf(read(controller, file))
 
 const readers: { [file: string]: (read: LegacyReader) => string | undefined } = {
+  ...Object.fromEntries(
+    Object.entries(v1Names).map(([file, name]) => {
+      const controller = controllerOf(name)
+      return [file, controller === 'memory' ? limit(controller, name) : renamed(controller, name)]
+    }),
+  ),
   'cgroup.procs': renamed('cgroup', 'cgroup.procs'),
   'cgroup.threads': renamed('cgroup', 'tasks'),
   'cgroup.freeze': readFreeze,
   'cpu.max': readCpuMax,
-  'cpu.max.burst': renamed('cpu', 'cpu.cfs_burst_us'),
   'cpu.weight': readCpuWeight,
   'cpu.idle': renamed('cpu', 'cpu.idle'),
   'cpu.uclamp.min': renamed('cpu', 'cpu.uclamp.min'),
@@ -53,9 +58,6 @@ const readers: { [file: string]: (read: LegacyReader) => string | undefined } = 
   'io.stat': (read) => readIoStat((file) => read('blkio', file)),
   'io.weight': (read) => readIoWeight((file) => read('blkio', file)),
   'io.bfq.weight': (read) => readIoWeight((file) => (file === 'blkio.weight' ? undefined : read('blkio', file))),
-  'io.prio.class': renamed('blkio', 'blkio.prio.class'),
-  'memory.max': limit('memory', 'memory.limit_in_bytes'),
-  'memory.low': limit('memory', 'memory.soft_limit_in_bytes'),
   'memory.current': renamed('memory', 'memory.usage_in_bytes'),
   'memory.peak': renamed('memory', 'memory.max_usage_in_bytes'),
   'memory.swap.max': readSwapMax,

@@ -18,7 +18,8 @@ export interface LegacyWrite extends LimitWrite {
   controller: string
 }
 
-const renamed: { [file: string]: string } = {
+/** v2 files with another name on v1: the values are the same, except that memory has another text for no limit. */
+export const v1Names: { readonly [file: string]: string } = {
   'memory.max': 'memory.limit_in_bytes',
   'memory.low': 'memory.soft_limit_in_bytes',
   'cpu.max.burst': 'cpu.cfs_burst_us',
@@ -112,7 +113,7 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
     if (file === 'io.weight' || file === 'io.bfq.weight') return [set(...translateIoWeight(value, origin))]
     const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)max$/.exec(file)
     if (size) return [set(`${size[1]}limit_in_bytes`, value === 'max' ? '-1' : value)]
-    return [set(renamed[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
+    return [set(v1Names[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
   })
   // write the limit of memory and swap last: it cannot be below the limit of memory
   return writes.sort((a, b) => Number(a.file.includes('memsw')) - Number(b.file.includes('memsw')))

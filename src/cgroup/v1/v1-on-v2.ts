@@ -2,7 +2,7 @@
 // Finds the v2 equivalent of a v1 file, for errors about v1 names on a v2 host. Pure.
 import { parseSize } from '../../text/units.ts'
 import { throttleFiles } from './blkio.ts'
-import { weightFromShares } from './translate.ts'
+import { controllerOf, v1Names, weightFromShares } from './translate.ts'
 
 /** A v2 file with the same effect as a v1 file. The value is present if it can be computed. */
 export interface Equivalent {
@@ -43,18 +43,17 @@ const throttle =
   }
 
 const table: { readonly [v1: string]: readonly [v2: string, Convert] } = {
-  'memory.limit_in_bytes': ['memory.max', bytes],
-  'memory.soft_limit_in_bytes': ['memory.low', bytes],
+  ...Object.fromEntries(
+    Object.entries(v1Names).map(([v2, v1]) => [v1, [v2, controllerOf(v1) === 'memory' ? bytes : same] as const]),
+  ),
   'memory.memsw.limit_in_bytes': ['memory.swap.max', swap],
   'memory.kmem.limit_in_bytes': ['memory.max', () => undefined],
   'memory.force_empty': ['memory.reclaim', () => undefined],
   'cpu.shares': ['cpu.weight', (value) => (/^\d+$/.test(value) ? String(weightFromShares(Number(value))) : undefined)],
   'cpu.cfs_quota_us': ['cpu.max', quota],
   'cpu.cfs_period_us': ['cpu.max', period],
-  'cpu.cfs_burst_us': ['cpu.max.burst', same],
   'cpuset.cpu_exclusive': ['cpuset.cpus.partition', (value) => (value === '1' ? 'root' : 'member')],
   'freezer.state': ['cgroup.freeze', (value) => (value === 'FROZEN' ? '1' : '0')],
-  'blkio.prio.class': ['io.prio.class', same],
   'blkio.bfq.weight': ['io.bfq.weight', same],
   'blkio.bfq.weight_device': ['io.bfq.weight', same],
   'blkio.weight': ['io.weight', (value) => (/^\d+$/.test(value) ? weight(value) : undefined)],

@@ -2,6 +2,7 @@
 // The table of kernel files.
 import { expect, test } from 'vitest'
 import { type CgroupVersion, catalogFiles, describeFile, describeKey } from '../../../src/cgroup/controllers/catalog.ts'
+import { v1Names } from '../../../src/cgroup/v1/translate.ts'
 
 const all = (['v2', 'v1'] as CgroupVersion[]).flatMap((version) =>
   catalogFiles(version).map((name) => ({ version, words: describeFile(name.replace('<size>', '2MB'), version)! })),
@@ -34,6 +35,7 @@ test('what v2 names as the same on v1 is in the catalogue of v1', () => {
   const named = all.filter(({ version }) => version === 'v2').flatMap(({ words }) => words.v1 ?? [])
   expect(named.length).toBeGreaterThan(30)
   expect(named.filter((file) => !describeFile(file, 'v1'))).toEqual([])
+  for (const [file, name] of Object.entries(v1Names)) expect([file, describeFile(file)?.v1]).toEqual([file, [name]])
 })
 
 test('a size of huge pages is any', () => {
