@@ -54,6 +54,10 @@ test('imports go down', () => {
   expect(up).toEqual([])
 })
 
+test('no file is imported only for what it does when it is loaded', () => {
+  expect(imports.filter(({ names, late }) => !late && names.length === 0)).toEqual([])
+})
+
 test('no circle of files', () => {
   const next = new Map<string, string[]>()
   for (const { from, to, erased, late } of imports)
