@@ -100,8 +100,8 @@ export interface FileValues {
 
   'io.stat': { [device: string]: IoStat }
   'io.max': LimitsByDevice<IoLimit>
-  'io.weight': { default?: number; [device: string]: number }
-  'io.bfq.weight': { default?: number; [device: string]: number }
+  'io.weight': { default?: number; [device: string]: number | undefined }
+  'io.bfq.weight': { default?: number; [device: string]: number | undefined }
   'io.latency': FiguresByDevice<'target'>
   'io.prio.class': string
   'io.cost.qos': NestedKeyed

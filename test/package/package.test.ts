@@ -102,6 +102,7 @@ const runtimes: readonly [Runtime | 'node 20', number, number][] = process.env.R
   ? [
       ['node 20', 500, 10_000],
       ['node 22', 500, 2000],
+      ['node 24', 500, 2000],
       ['node 26', 500, 2000],
       ['bun 1.4', 500, 10_000],
       ['deno 2', 500, 2000],
@@ -144,13 +145,15 @@ test.for(sources)('npm install from %s builds the package', { timeout: 600_000 }
 })
 
 test.for([
-  ['mts', 'nodenext', 'nodenext'],
-  ['cts', 'nodenext', 'nodenext'],
-  ['mts', 'node16', 'node16'],
-  ['cts', 'node16', 'node16'],
-  ['ts', 'commonjs', 'bundler'],
-])('types for .%s with module %s and moduleResolution %s', ([extension, module, moduleResolution]) => {
-  const folder = `${installed.folder}/${extension}-${module}`
+  ['mts', 'nodenext', 'nodenext', true],
+  ['cts', 'nodenext', 'nodenext', true],
+  ['mts', 'node16', 'node16', true],
+  ['cts', 'node16', 'node16', true],
+  ['ts', 'commonjs', 'bundler', true],
+  ['mts', 'nodenext', 'nodenext', false],
+] as const)('types for .%s with module %s, moduleResolution %s, exactOptionalPropertyTypes %s', (row) => {
+  const [extension, module, moduleResolution, exact] = row
+  const folder = `${installed.folder}/${extension}-${module}-${exact}`
   mkdirSync(folder)
   cpSync('test/package/consumer.ts', `${folder}/consumer.${extension}`)
   const types = `${installed.folder}/node_modules/@types`
@@ -161,7 +164,7 @@ test.for([
     strict: true,
     skipLibCheck: false,
     noEmit: true,
-    exactOptionalPropertyTypes: true,
+    exactOptionalPropertyTypes: exact,
     target: 'es2022',
     types: ['node'],
     preserveSymlinks: true,
