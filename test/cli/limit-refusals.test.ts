@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits that the kernel takes in one order only, or refuses: what is set is in the kernel, and a refusal names what stands against it.
+// Runs alone: it takes CPUs for one group alone.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All groups of this machine, looked at again and again.
+// Runs alone: it lists all groups of the host twice.
 import { mkdirSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
 import { allPaths } from '../../../src/cgroup/group-paths.ts'
