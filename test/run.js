@@ -325,6 +325,7 @@ if (kernels) {
   const checks = async () => {
     await check('lint', 'node_modules/.bin/biome', ['check', '.'])
     await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+    await check('the binary without Node', 'npm', ['run', 'build:standalone'])
     await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
     await check('the C core under sanitizers', 'sh', ['native/test/run'])
     await fuzz(10, 1)

@@ -119,6 +119,8 @@ struct reactor {
 
 /* reactor.c */
 int reactor_open(struct reactor *r);
+void reactor_dispatch(struct reactor *r, u64 data, u32 events);
+int reactor_deadlines(struct reactor *r);
 void reactor_close(struct reactor *r);
 int reactor_add(struct reactor *r, struct job *job);
 struct job *reactor_find(struct reactor *r, u32 id);
@@ -127,6 +129,9 @@ void reactor_wake(struct reactor *r);
 void job_free(struct job *job);
 int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
 void reactor_post(struct reactor *r, struct event event);
+
+/* thread.c, or turn.c of native/standalone */
+int reactor_start(struct reactor *r);
 
 /* trigger.c */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);

@@ -193,7 +193,8 @@ static void stop_further(struct reactor *r, struct job *job)
 	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = run_stop(&job->run) });
 }
 
-static int run_deadlines(struct reactor *r)
+/* Handles deadlines that have passed. Returns the milliseconds until the next, or -1. */
+int reactor_deadlines(struct reactor *r)
 {
 	struct job *job, *next;
 	u64 now = now_ms(), first = 0;
@@ -230,7 +231,8 @@ static void on_listener(struct reactor *r, struct job *job)
 		job->supervisor = supervisor_start(r, job, listener);
 }
 
-static void dispatch(struct reactor *r, u64 data, u32 events)
+/* Handles one event of the epoll set. */
+void reactor_dispatch(struct reactor *r, u64 data, u32 events)
 {
 	enum source source = data & 0xff;
 	struct job *job;
@@ -261,43 +263,10 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 		on_eventfd(r, job, (u32)(data >> 8) & 0xffffff);
 }
 
-static void *reactor_main(void *arg)
-{
-	struct epoll_event events[64];
-	struct reactor *r = arg;
-	int count, timeout;
-
-	pthread_mutex_lock(&r->lock);
-	while (!r->stopping) {
-		timeout = run_deadlines(r);
-		pthread_mutex_unlock(&r->lock);
-		count = epoll_wait(r->epoll_fd, events, 64, timeout);
-		pthread_mutex_lock(&r->lock);
-		for (int i = 0; i < count; i++)
-			dispatch(r, events[i].data.u64, events[i].events);
-	}
-	pthread_mutex_unlock(&r->lock);
-	return NULL;
-}
-
 void reactor_wake(struct reactor *r)
 {
 	/* fails only if the counter is at its maximum; the thread wakes up in that case, too */
 	eventfd_write(r->wake_fd, 1);
-}
-
-static int start_thread(struct reactor *r)
-{
-	sigset_t all, before;
-	int err;
-
-	/* block all signals in the new thread: only the main thread handles signals */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&r->thread, NULL, reactor_main, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	r->running = !err;
-	return -err;
 }
 
 /* Opens the reactor. Runs at the first launch, so a program that only imports hutch pays nothing. */
@@ -315,7 +284,7 @@ int reactor_open(struct reactor *r)
 	/* without inotify (fs.inotify.max_user_instances), events are read only at the job's end */
 	if (!err && r->inotify_fd >= 0)
 		err = reactor_listen(r, r->inotify_fd, EPOLLIN, FROM_INOTIFY, 0, 0);
-	return err ? err : start_thread(r);
+	return err ? err : reactor_start(r);
 }
 
 /* Adds a job. From here on, the reactor owns the job, and frees it at its end. */

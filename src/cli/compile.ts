@@ -7,8 +7,8 @@ import { fail, HutchError } from '../errors/errors.ts'
 import { explainProgram } from '../ops/explain.ts'
 import { parseOptions } from '../options/options.ts'
 import { loadFileReader, loadFilter } from '../run/load-parsers.ts'
-import { lstatSync, readFileSync } from '../system/files.ts'
-import { buildDirectory } from '../system/native.ts'
+import { lstatSync } from '../system/files.ts'
+import { buildDirectory, readCompiledStart } from '../system/native.ts'
 import { openDocument } from '../system/output-file.ts'
 import { print } from '../system/stdout.ts'
 import { encodePath } from '../text/non-utf8.ts'
@@ -134,11 +134,10 @@ function refuseBesideBwrap(words: readonly string[]): void {
 }
 
 function readRunner(): Buffer {
-  const path = `${buildDirectory}/hutch-compiled`
   try {
-    return readFileSync(path)
+    return readCompiledStart()
   } catch (error) {
-    throw fail('NATIVE_MISSING', { path, why: (error as Error).message }, error)
+    throw fail('NATIVE_MISSING', { path: `${buildDirectory}/hutch-compiled`, why: (error as Error).message }, error)
   }
 }
 

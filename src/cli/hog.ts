@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch hog: executes the small native program that contained commands get as `hutch`. It uses only the requested memory, without Node.
 import { fail } from '../errors/errors.ts'
-import { buildDirectory, errnoName, native } from '../system/native.ts'
+import { errnoName, findInsideProgram, native } from '../system/native.ts'
 import type { Command } from './command.ts'
 import type { Parsed } from './flags.ts'
 
@@ -22,7 +22,7 @@ function parseHog(args: string[]): Parsed {
 }
 
 function main({ rest: args }: Parsed): never {
-  const path = `${buildDirectory}/bin/hutch`
+  const path = findInsideProgram()
   const words = [path, 'hog', ...args]
   const [, errno] = native().exec('', words.join('\0'), words.length, 0)
   throw fail('NATIVE_MISSING', { path, why: errnoName(-errno) })

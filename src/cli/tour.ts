@@ -13,6 +13,7 @@ import { readFileSync, rmSync, writeSync } from '../system/files.ts'
 import { uptime } from '../system/machine.ts'
 import { fileURLToPath } from '../system/paths.ts'
 import { spawn } from '../system/processes.ts'
+import { runsInNode } from '../system/runtime.ts'
 import { showProgress } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { previewScope } from '../systemd/own-scope.ts'
@@ -41,12 +42,15 @@ interface Experiment {
   checks: [string, (seen: Seen) => boolean][]
 }
 
-const demo = fileURLToPath(new URL('../examples/memhog-demo.sh', import.meta.url))
+/** The script of the first experiments: a file of the package, or, in the binary without Node, its text. */
+const demo = runsInNode
+  ? [fileURLToPath(new URL('../examples/memhog-demo.sh', import.meta.url))]
+  : ['sh', '-c', 'for i in $(seq 10); do hutch hog 100M; done']
 
 const experiments: Experiment[] = [
   {
     title: 'A control group limits memory: ten programs ask for 100 MB each where 50 MB are allowed',
-    args: ['--memory', '50M', '--swap', '0', '--', demo],
+    args: ['--memory', '50M', '--swap', '0', '--', ...demo],
     limits: { memory: '50M', swap: 0 },
     checks: [
       ['each of the ten was killed at the limit', ({ report }) => report.usage.oomKills === 10],
@@ -67,7 +71,7 @@ const experiments: Experiment[] = [
   },
   {
     title: 'With --oom-group, the first kill ends the whole group',
-    args: ['--memory', '50M', '--swap', '0', '--oom-group', '--', demo],
+    args: ['--memory', '50M', '--swap', '0', '--oom-group', '--', ...demo],
     limits: { memory: '50M', swap: 0, oomGroup: true },
     skip: () => (readHost().unified ? undefined : 'cgroup v1 has no equivalent'),
     checks: [['the script was killed too', ({ status, report }) => status === 137 && report.signal === 'SIGKILL']],
@@ -273,9 +277,13 @@ type Show = (fd: number, data: string | Uint8Array) => void
 /** Runs `hutch run` with the arguments of an experiment, and shows its output while it runs. */
 function runHutch(args: string[], reportPath: string, show: Show): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = spawn(
+      process.execPath,
+      [...(runsInNode ? [process.argv[1]!] : []), 'run', '--report', reportPath, ...args],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     const text = { out: '', err: '' }
     for (const [key, stream, fd] of [
       ['out', child.stdout, 1],

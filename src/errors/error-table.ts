@@ -294,6 +294,10 @@ export const table = {
     message: `cannot use recordings: ${f.why}`,
     remedy: 'install the optional package: npm install node-sqlite3-wasm',
   }),
+  NODE_MISSING: (f: { what: string; missing: string }): ErrorWords => ({
+    message: `cannot ${f.what}: this needs ${f.missing}`,
+    remedy: 'install Node 20 or newer, then hutch for Node: npm install --global hutch',
+  }),
   NATIVE_MISSING: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot load ${f.path}: ${f.why}`,
     remedy:

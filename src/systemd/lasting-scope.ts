@@ -5,7 +5,7 @@
 import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
 import { fail, quote } from '../errors/errors.ts'
 import { type Host, leafName, readHost } from '../host/host.ts'
-import { buildDirectory } from '../system/native.ts'
+import { findInsideProgram } from '../system/native.ts'
 import { spawn } from '../system/processes.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { callSystemd, type Failure } from './bus.ts'
@@ -33,7 +33,7 @@ export async function keepScope(): Promise<string> {
   const host = readHost()
   const known = scopeDirectory(host)
   if (isGroup(known) && readWords(`${known}/${leafName}`, 'cgroup.procs').length > 0) return known
-  const keeper = spawn(`${buildDirectory}/bin/hutch`, ['keep'], { detached: true, stdio: 'ignore', cwd: '/' })
+  const keeper = spawn(findInsideProgram(), ['keep'], { detached: true, stdio: 'ignore', cwd: '/' })
   keeper.unref()
   try {
     return await holdScope(host, keeper.pid!)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Returns the default path of recordings, and tells whether a recording can contain data about an ended job.
-import { statSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { statSync } from '../../system/files.ts'
+import { homedir } from '../../system/users.ts'
 import type { Result } from '../../verdict/result.ts'
 
 /** Returns the path of the recording that is used if the user names no file. */

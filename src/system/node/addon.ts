@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements ../addon.ts on Node, for which the C core is built as a native addon.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
@@ -21,3 +21,16 @@ export const buildDirectory = existsSync(`${packageDirectory}build/hutch.node`)
 export function loadAddon(path: string): unknown {
   return createRequire(import.meta.url)(path)
 }
+
+/** Returns the bytes that a compiled file begins with. @throws errors of node:fs */
+export function readCompiledStart(): Buffer {
+  return readFileSync(`${buildDirectory}/hutch-compiled`)
+}
+
+/** Returns the path of the small program that contained commands find as `hutch`. */
+export function findInsideProgram(): string {
+  return `${buildDirectory}/bin/hutch`
+}
+
+/** The directory in which contained commands find `hutch`. */
+export const toolDirectory = `${buildDirectory}/bin`

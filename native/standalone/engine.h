@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Declares the binary without Node: QuickJS executes hutch's TypeScript, and functions of C take the
+ * place of Node's. Its folder is built only by scripts/build/standalone.js.
+ */
+#ifndef HUTCH_ENGINE_H
+#define HUTCH_ENGINE_H
+
+#include <quickjs.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* the interpreter's only context; the process has one */
+extern JSContext *js;
+
+/* text.c: bytes of JavaScript's strings and buffers */
+
+/* A path, word or text as bytes, with a NUL after the last one. */
+struct words {
+	char *bytes;
+	size_t length;
+	char small[256];
+};
+
+int words_take(struct words *w, JSValueConst value);
+void words_free(struct words *w);
+JSValue new_buffer(const void *bytes, size_t length);
+JSValue new_latin1(const uint8_t *bytes, size_t length);
+JSValue new_utf8(const uint8_t *bytes, size_t length);
+/* encodings.c; the numbers are those of src/system/standalone/host.ts */
+enum encoding { UTF8, LATIN1, HEX, BASE64 };
+
+JSValue new_hex(const uint8_t *bytes, size_t length);
+JSValue new_base64(const uint8_t *bytes, size_t length);
+JSValue encode_narrow(JSValueConst text, enum encoding encoding);
+uint8_t *bytes_of(JSValueConst value, size_t *length);
+int is_bytes(JSValueConst value);
+void host_text(JSValue host);
+
+/* files.c, process.c, modules.c: functions of the object `host` */
+void host_files(JSValue host);
+void host_images(JSValue host);
+void host_children(JSValue host);
+void host_process(JSValue host, int argc, char **argv);
+
+/* modules.c */
+void prepare_modules(void);
+JSValue load_module(unsigned int index);
+
+/* napi.c: Node-API for native/node */
+JSValue load_core(void);
+int core_waits(void);
+int core_deliver(void);
+int core_wake_fd(void);
+int core_turn(int *epoll_fd);
+void core_close(void);
+
+/* loop.c */
+void host_loop(JSValue host);
+int run_loop(void);
+void run_jobs(void);
+void call_function(JSValueConst function, int argc, JSValueConst *argv);
+
+/* main.c */
+_Noreturn void end(int status);
+_Noreturn void end_by_exception(void);
+
+/* what the functions of `host` have in common */
+#define FUNCTION(name) static JSValue name(JSContext *c, JSValueConst self, int argc, JSValueConst *argv)
+#define UNUSED ((void)c, (void)self, (void)argc, (void)argv)
+JSValue result(long value);
+int number(JSValueConst value);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The entry of the binary without Node: creates the engine with bounds on memory and stack. Loads the
+ * first two modules, which are the globals and src/cli/main.ts, and runs the loop. Nothing is torn
+ * down at the end: the kernel frees it.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+#define MEMORY_LIMIT (64u << 20)
+#define STACK_LIMIT (4u << 20)
+#define STATUS_FAILED 125
+
+JSContext *js;
+
+_Noreturn void end(int status)
+{
+	core_close();
+	_exit(status);
+}
+
+static void say(const char *words)
+{
+	if (write(2, words, strlen(words)) < 0)
+		_exit(STATUS_FAILED);
+}
+
+/* Ends hutch after an exception that nothing handled. The engine's own words are for developers alone. */
+_Noreturn void end_by_exception(void)
+{
+	static int ending;
+	JSValue error = JS_GetException(js), stack;
+	const char *text;
+
+	if (ending)
+		_exit(STATUS_FAILED);
+	ending = 1;
+	JS_SetMemoryLimit(JS_GetRuntime(js), (size_t)-1);
+	text = JS_ToCString(js, error);
+	if (text && strstr(text, "out of memory"))
+		say("hutch: out of memory: this needs more than the 64 MiB that hutch itself may use\n"
+		    "  remedy: check the size of the input\n");
+	else if (text && strstr(text, "interrupted"))
+		say("hutch: stopped after 5 seconds of computation without a result\n  remedy: check the size of the input\n");
+	else
+		say("hutch: an internal error occurred\n  remedy: report it, with the command line; HUTCH_DEBUG=1 prints details\n");
+	if (getenv("HUTCH_DEBUG")) {
+		stack = JS_GetPropertyStr(js, error, "stack");
+		say(text ? text : "");
+		say("\n");
+		text = JS_ToCString(js, stack);
+		say(text ? text : "");
+	}
+	end(STATUS_FAILED);
+}
+
+static void open_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(STATUS_FAILED);
+}
+
+static JSContext *open_context(JSRuntime *rt)
+{
+	JSContext *c = JS_NewContextRaw(rt);
+
+	if (!c || JS_AddIntrinsicBaseObjects(c) || JS_AddIntrinsicDate(c) || JS_AddIntrinsicRegExp(c) || JS_AddIntrinsicJSON(c) ||
+	    JS_AddIntrinsicProxy(c) || JS_AddIntrinsicMapSet(c) || JS_AddIntrinsicTypedArrays(c) || JS_AddIntrinsicPromise(c) ||
+	    JS_AddIntrinsicBigInt(c) || JS_AddIntrinsicWeakRef(c))
+		_exit(STATUS_FAILED);
+	JS_AddIntrinsicRegExpCompiler(c);
+	return c;
+}
+
+int main(int argc, char **argv)
+{
+	JSRuntime *rt;
+	JSValue global, host, out;
+
+	open_standard_streams();
+	/* as in Node: a closed pipe is an error of write, not the end */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	rt = JS_NewRuntime();
+	if (!rt)
+		_exit(STATUS_FAILED);
+	JS_SetMemoryLimit(rt, MEMORY_LIMIT);
+	JS_SetMaxStackSize(rt, STACK_LIMIT);
+	js = open_context(rt);
+	global = JS_GetGlobalObject(js);
+	host = JS_NewObject(js);
+	host_text(host);
+	host_files(host);
+	host_images(host);
+	host_children(host);
+	host_process(host, argc, argv);
+	prepare_modules();
+	host_loop(host);
+	JS_SetPropertyStr(js, global, "hutchHost", host);
+	JS_FreeValue(js, global);
+	for (unsigned int i = 0; i < 2; i++) {
+		out = load_module(i);
+		if (JS_IsException(out))
+			end_by_exception();
+		JS_FreeValue(js, out);
+	}
+	run_loop();
+	say("hutch: an internal error occurred: nothing is left to wait for\n");
+	end(STATUS_FAILED);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The binary without Node beside hutch for Node: the same output, errors and exit status of the same command lines.
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cli, collect, type Ended } from '../cli/hutch.ts'
+
+const binary = `${process.cwd()}/build/standalone/hutch`
+const group = `standalone-${process.pid}`
+
+beforeAll(() => {
+  if (!existsSync(binary)) execFileSync('npm', ['run', 'build:standalone'], { stdio: 'inherit' })
+}, 600_000)
+
+afterAll(() => {
+  execFileSync(process.execPath, [cli, 'cgroup', 'rm', '-r', group], { stdio: 'ignore' })
+})
+
+/** What differs between two runs of the same: ids, times and sizes; and what differs by design: the program's own path. */
+function withoutChance({ status, stdout, stderr }: Ended): Ended {
+  const steady = (text: string) =>
+    text
+      .replaceAll(/hutch-\d+-\d+-\d+-\d+/g, 'hutch-ID')
+      .replaceAll(/pid \d+/g, 'pid N')
+      .replaceAll(/\d+(\.\d+)? (ms|s|[KM]iB)\b/g, 'N')
+      .replaceAll(/^ {2}cpu wait .*\n/gm, '')
+      .replaceAll(/looked in .*/g, 'looked in PATH')
+  return { status, stdout: steady(stdout), stderr: steady(stderr) }
+}
+
+async function runBoth(line: string): Promise<[Ended, Ended]> {
+  const args = (line.match(/'[^']*'|\S+/g) ?? []).map((word) =>
+    word.replace(/^'(.*)'$/, '$1').replaceAll('GROUP', group),
+  )
+  // one after the other: both may use the same group
+  const ofNode = await collect(process.execPath, [cli, ...args])
+  const ofBinary = await collect(binary, args)
+  return [withoutChance(ofNode), withoutChance(ofBinary)]
+}
+
+test.each([
+  '--version',
+  'help',
+  'run --help',
+  'run --help=all',
+  'cgroup set --help',
+  'bwrap --help',
+  'unshare --help',
+  'top --help',
+  'completion bash',
+  'completion zsh',
+  'nosuch',
+  'runn',
+  'run',
+  'run --memmory 3 -- true',
+  'run --memory 4X -- true',
+  'run --limit nosuch.file=1 -- true',
+  'run --limit memory.high=1.5G -- true',
+  'run --workdir /nosuch -- true',
+  'run --rootfs /nosuch -- true',
+  'run -- nosuchcommand',
+  'run -- /etc/passwd',
+  'run -- /',
+  'cgroup get nosuch memory.max',
+  'cgclassify',
+  'bwrap --bogus',
+  'unshare --bogus',
+  'nsenter --bogus',
+  'lsns --bogus',
+  'links',
+  'rules show',
+  'why /nosuch',
+  'hog',
+])('hutch %s', async (line) => {
+  const [ofNode, ofBinary] = await runBoth(line)
+  expect(ofBinary).toEqual(ofNode)
+})
+
+// root: groups, limits and all namespaces
+test
+  .runIf(process.getuid?.() === 0)
+  .each([
+    'run --memory 50M -- true',
+    "run --memory 50M -- sh -c 'exit 3'",
+    'run --memory 50M --pids 20 --isolate all -- /bin/echo hello',
+    'run --sandbox -- true',
+    "run --sandbox -- sh -c 'ls /; id'",
+    'run --timeout 200ms -- sleep 5',
+    "run --pids 3 -- sh -c 'sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & wait'",
+    'run --verbose --memory 50M -- true',
+    'run --explain --memory 50M --isolate all -- true',
+    'run --explain --sandbox -- true',
+    'run --isolate uts --hostname x -- hostname',
+    'run --max-output 100 -- echo hello',
+    "run --max-output 10 -- sh -c 'echo 123456789012345; sleep 5'",
+    'run --user nobody -- id',
+    'run --seccomp strict -- true',
+    "run --cpu-time 100ms -- sh -c 'while :; do :; done'",
+    "run --env FOO=bar -- sh -c 'echo $FOO'",
+    "run --rlimit nofile=100 -- sh -c 'ulimit -n'",
+    'cgroup create GROUP --exist-ok --memory 10M',
+    'cgroup set GROUP memory.max=20M',
+    'cgroup get GROUP memory.max',
+    'cgexec -g memory:GROUP true',
+    "cgexec -g memory:GROUP sh -c 'exit 4'",
+    'cgget -r memory.max GROUP',
+    'bwrap --ro-bind / / true',
+    "bwrap --ro-bind / / --unshare-all sh -c 'exit 5'",
+    'unshare -r id',
+    'unshare --pid --fork --mount-proc readlink /proc/self',
+    'nsenter --target 1 --uts hostname',
+    "unshare -U sh -c 'id -u'",
+    'hog 5M',
+  ])('hutch %s', async (line) => {
+  const [ofNode, ofBinary] = await runBoth(line)
+  expect(ofBinary).toEqual(ofNode)
+})
+
+test('the binary is at most 3.6 MB', async () => {
+  const { stdout } = await collect('stat', ['-c', '%s', binary])
+  expect(Number(stdout)).toBeLessThanOrEqual(3_600_000)
+})
