@@ -63,7 +63,7 @@ const legacyFiles: { [controller: string]: string[] } = {
   cpu: ['cpu.stat'],
   cpuacct: ['cpuacct.usage', 'cpuacct.usage_user', 'cpuacct.usage_sys'],
   pids: pidsFiles,
-  blkio: ['blkio.throttle.io_service_bytes', 'blkio.throttle.io_serviced'],
+  blkio: ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'],
   freezer: ['freezer.state'],
 }
 
@@ -232,7 +232,7 @@ function parseIo(figures: FileTexts): GroupStats['io'] {
   const io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 }
   const unified = figures('io.stat')
   const names = { rbytes: 'readBytes', wbytes: 'writtenBytes', rios: 'reads', wios: 'writes' } as const
-  const bytes = figures('blkio.throttle.io_service_bytes')
+  const bytes = figures('blkio.throttle.io_service_bytes_recursive')
   if (unified === undefined && bytes === undefined) return undefined
   if (unified)
     for (const [, key, value] of unified.matchAll(/ ([rw](?:bytes|ios))=(\d+)/g))
@@ -240,7 +240,9 @@ function parseIo(figures: FileTexts): GroupStats['io'] {
   if (bytes !== undefined) {
     for (const [, kind, value] of bytes.matchAll(/^\S+ (Read|Write) (\d+)$/gm))
       io[kind === 'Read' ? 'readBytes' : 'writtenBytes'] += Number(value)
-    for (const [, kind, value] of (figures('blkio.throttle.io_serviced') ?? '').matchAll(/^\S+ (Read|Write) (\d+)$/gm))
+    for (const [, kind, value] of (figures('blkio.throttle.io_serviced_recursive') ?? '').matchAll(
+      /^\S+ (Read|Write) (\d+)$/gm,
+    ))
       io[kind === 'Read' ? 'reads' : 'writes'] += Number(value)
   }
   return io

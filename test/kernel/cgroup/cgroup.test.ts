@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handle on groups, on whatever layout this host has.
-import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../../src/host/host.ts'
@@ -122,6 +124,22 @@ test('statistics are the kernel’s', async () => {
   if (readHost().unified) expect(populated).toBe(true)
   const peak = Number(readFileSync(`${directory}/${isV2 ? 'memory.peak' : 'memory.max_usage_in_bytes'}`, 'utf8'))
   expect(memory!.peak).toBeLessThanOrEqual(peak)
+})
+
+test('statistics of I/O include descendants', async (context) => {
+  requires(context, 'not a VM')
+  const group = await make('/io', { controllers: ['io'] })
+  const child = await make('/io/child', { controllers: ['io'] })
+  const file = `${tmpdir()}/hutch-io-${process.pid}`
+  try {
+    const writer = spawn('sh', ['-c', `read -r _; exec dd if=/dev/zero of=${file} bs=1M count=4 oflag=direct`])
+    await child.add(writer.pid!)
+    writer.stdin.end('\n')
+    expect(await once(writer, 'close')).toEqual([0, null])
+  } finally {
+    rmSync(file, { force: true })
+  }
+  expect(group.stats().io!.writtenBytes).toBeGreaterThanOrEqual(4 * 2 ** 20)
 })
 
 test('a delegated group is its user’s to divide, but not to enlarge', async (context) => {
