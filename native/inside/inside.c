@@ -126,6 +126,8 @@ __attribute__((used, noreturn)) void inside_main(long *stack)
 	u64 size = INVALID, hold = 0;
 	int argc = (int)stack[0];
 
+	/* the binary without Node executes this from a descriptor, whose number would be the name */
+	sys(__NR_prctl, PR_SET_NAME, "hutch");
 	if (argc == 2 && same(argv[1], "keep"))
 		keep_scope();
 	if (argc < 2 || !same(argv[1], "hog"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program of the build: compiles modules to bytecode. Reads "LENGTH NAME\n" and that many bytes of
- * source for each, and writes what modules.c includes.
+ * A program of the build: compiles modules to bytecode. Reads "LENGTH AHEAD NAME\n" and that many bytes
+ * of source for each, and writes what modules.c includes. AHEAD is 1 for a module to be
+ * read ahead once the one with AHEAD 2 is in use.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +24,15 @@ static void fail(JSContext *c, const char *name)
 int main(int argc, char **argv)
 {
 	int flags = JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE | (argc > 1 && !strcmp(argv[1], "debug") ? 0 : JS_WRITE_OBJ_STRIP_DEBUG);
-	static uint32_t offsets[MODULES + 2];
+	static uint32_t offsets[MODULES + 1], ahead[MODULES];
 	static uint8_t *code[MODULES];
 	JSContext *c = JS_NewContext(JS_NewRuntime());
 	char name[256];
 	size_t length;
-	uint32_t count = 0;
+	uint32_t count = 0, ahead_count = 1, first;
+	int is_ahead;
 
-	while (count < MODULES && scanf("%zu %255[^\n]", &length, name) == 2) {
+	while (count < MODULES && scanf("%zu %d %255[^\n]", &length, &is_ahead, name) == 3) {
 		char *source = calloc(1, length + 1);
 		size_t size;
 		JSValue function;
@@ -43,18 +45,25 @@ int main(int argc, char **argv)
 		code[count] = JS_WriteObject(c, &size, function, flags);
 		if (!code[count])
 			fail(c, name);
-		offsets[++count] = (uint32_t)size;
+		if (is_ahead == 1)
+			ahead[ahead_count++] = count;
+		if (is_ahead == 2)
+			ahead[0] = count;
+		offsets[count++] = (uint32_t)size;
 		free(source);
 	}
-	for (uint32_t i = 1, at = (count + 2) * 4; i <= count + 1; i++) {
-		uint32_t size = i <= count ? offsets[i] : 0;
+	first = (2 + count + 1 + ahead_count) * 4;
+	for (uint32_t i = 0; i <= count; i++) {
+		uint32_t size = offsets[i];
 
-		offsets[i] = at;
-		at += size;
+		offsets[i] = first;
+		first += size;
 	}
-	offsets[0] = count;
-	fwrite(offsets, 4, count + 2, stdout);
+	fwrite(&count, 4, 1, stdout);
+	fwrite(&ahead_count, 4, 1, stdout);
+	fwrite(offsets, 4, count + 1, stdout);
+	fwrite(ahead, 4, ahead_count, stdout);
 	for (uint32_t i = 0; i < count; i++)
-		fwrite(code[i], 1, offsets[i + 2] - offsets[i + 1], stdout);
+		fwrite(code[i], 1, offsets[i + 1] - offsets[i], stdout);
 	return fflush(stdout) ? 1 : 0;
 }

@@ -46,6 +46,7 @@ void host_process(JSValue host, int argc, char **argv);
 /* modules.c */
 void prepare_modules(void);
 JSValue load_module(unsigned int index);
+int read_ahead(void);
 
 /* napi.c: Node-API for native/node */
 JSValue load_core(void);

@@ -15,6 +15,7 @@
 
 #define MEMORY_LIMIT (64u << 20)
 #define STACK_LIMIT (4u << 20)
+#define COLLECT_FROM (16u << 20)
 #define STATUS_FAILED 125
 
 JSContext *js;
@@ -44,8 +45,8 @@ _Noreturn void end_by_exception(void)
 	JS_SetMemoryLimit(JS_GetRuntime(js), (size_t)-1);
 	text = JS_ToCString(js, error);
 	if (text && strstr(text, "out of memory"))
-		say("hutch: out of memory: this needs more than the 64 MiB that hutch itself may use\n"
-		    "  remedy: check the size of the input\n");
+		say("hutch: out of memory, of which hutch itself may use 64 MiB\n"
+		    "  remedy: check the size of the input, and ulimit -v\n");
 	else if (text && strstr(text, "interrupted"))
 		say("hutch: stopped after 5 seconds of computation without a result\n  remedy: check the size of the input\n");
 	else
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
 		_exit(STATUS_FAILED);
 	JS_SetMemoryLimit(rt, MEMORY_LIMIT);
 	JS_SetMaxStackSize(rt, STACK_LIMIT);
+	/* a command is over before it has made much garbage in circles */
+	JS_SetGCThreshold(rt, COLLECT_FROM);
 	js = open_context(rt);
 	global = JS_GetGlobalObject(js);
 	host = JS_NewObject(js);
@@ -112,6 +115,7 @@ int main(int argc, char **argv)
 		JS_FreeValue(js, out);
 	}
 	run_loop();
-	say("hutch: an internal error occurred: nothing is left to wait for\n");
+	/* a promise can be lost if there is no memory for its reaction */
+	say("hutch: ended without a result, which may be for lack of memory\n  remedy: check the size of the input, and ulimit -v\n");
 	end(STATUS_FAILED);
 }

@@ -10,35 +10,82 @@
 
 __asm__(".section .rodata\n.balign 16\n.globl bytecode\n.hidden bytecode\nbytecode:\n	.incbin \"" HUTCH_BYTECODE "\"\n.text\n");
 
-/* count, then the offset of each module and of the end, then the bytecode of all modules */
+/*
+ * The file has these parts: the count of modules, and of those to read ahead; the offset of each
+ * module and of the end; the numbers of those to read ahead; the bytecode of all. Modules are read
+ * ahead only if the first of that list is in use.
+ */
 extern const uint32_t bytecode[];
+static const uint32_t *const offsets = bytecode + 2;
 
-static JSValue *loaded;
+static JSValue *loaded, *ahead;
+static uint32_t next_ahead = 1;
 static JSValue late_function, import_function, define_function;
+
+static int make_room(void)
+{
+	if (!loaded)
+		loaded = calloc(bytecode[0], sizeof *loaded);
+	if (!ahead)
+		ahead = calloc(bytecode[0], sizeof *ahead);
+	return loaded && ahead ? 0 : -1;
+}
+
+/* Returns the module's function, which may have been read ahead. */
+static JSValue read_module(uint32_t index)
+{
+	const uint8_t *base = (const uint8_t *)bytecode;
+	JSValue function = ahead[index];
+
+	ahead[index] = JS_NULL;
+	if (JS_IsObject(function))
+		return function;
+	function = JS_ReadObject(js, base + offsets[index], offsets[index + 1] - offsets[index], JS_READ_OBJ_BYTECODE);
+	return JS_IsException(function) ? function : JS_EvalFunction(js, function);
+}
+
+/*
+ * Reads one module that a command may need when its job has ended, while there is nothing else to
+ * do. Returns 0 if none is left.
+ */
+int read_ahead(void)
+{
+	const uint32_t *list = offsets + bytecode[0] + 1;
+
+	if (make_room() || !JS_IsObject(loaded[list[0]]))
+		return 0;
+	while (next_ahead < bytecode[1]) {
+		uint32_t index = list[next_ahead++];
+
+		if (JS_IsObject(loaded[index]))
+			continue;
+		ahead[index] = read_module(index);
+		if (JS_IsException(ahead[index]))
+			JS_FreeValue(js, JS_GetException(js));
+		return 1;
+	}
+	return 0;
+}
 
 JSValue load_module(unsigned int index)
 {
-	const uint8_t *base = (const uint8_t *)bytecode;
 	JSValue function, exports, out;
 
 	if (index >= bytecode[0])
 		return JS_ThrowInternalError(js, "no module %u", index);
-	if (!loaded && !(loaded = calloc(bytecode[0], sizeof *loaded)))
+	if (make_room())
 		return JS_ThrowOutOfMemory(js);
 	if (JS_IsObject(loaded[index]))
 		return JS_DupValue(js, loaded[index]);
-	function = JS_ReadObject(js, base + bytecode[1 + index], bytecode[2 + index] - bytecode[1 + index], JS_READ_OBJ_BYTECODE);
-	if (JS_IsException(function))
-		return function;
-	function = JS_EvalFunction(js, function);
+	function = read_module(index);
 	if (JS_IsException(function))
 		return function;
 	exports = JS_NewObject(js);
 	/* registered before it is complete, since modules may import each other */
 	loaded[index] = JS_DupValue(js, exports);
 	JSValueConst argv[4] = { exports, late_function, import_function, define_function };
+	/* the function is not freed: that would visit all its bytecode again */
 	out = JS_Call(js, function, JS_UNDEFINED, 4, argv);
-	JS_FreeValue(js, function);
 	if (JS_IsException(out)) {
 		JS_FreeValue(js, exports);
 		JS_FreeValue(js, loaded[index]);

@@ -41,6 +41,9 @@ function compile(files, flags, name) {
   return objects
 }
 
+/** Modules that the end of a job needs: they are read while it runs. */
+const readAhead = /^(verdict\/(usage|collect-end|conclude|facts|decide|make-cause|held|limits|limit-words|words|remedies|exhausted|outcome)|run\/(op-errors|stdio))\.ts$/
+
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const arch = execFileSync(cc, ['-dumpmachine'], { encoding: 'utf8' }).startsWith('aarch64') ? 'arm64' : 'x64'
 mkdirSync(out, { recursive: true })
@@ -50,7 +53,7 @@ const engine = buildQuickjs(cc, engineFlags)
 const modules = await makeModules({ version, arch })
 const compiler = `${out}/compile-modules`
 execFileSync(cc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...engine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
-const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${name}\n${code}`)))
+const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${name === 'run/follow.ts' ? 2 : readAhead.test(name) ? 1 : 0} ${name}\n${code}`)))
 const bytecode = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
 writeFileSync(`${out}/modules.bc`, bytecode)
 

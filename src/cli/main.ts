@@ -5,6 +5,7 @@ import { dropins } from '../dropin/table.ts'
 import { fail, HutchError, nameOptions } from '../errors/errors.ts'
 import { closeSync, fstatSync, readFileSync } from '../system/files.ts'
 import { basename } from '../system/paths.ts'
+import { describeFault, runtimeName } from '../system/runtime.ts'
 import { writeStderr } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { isatty } from '../system/terminals.ts'
@@ -35,7 +36,7 @@ async function main(args: string[]): Promise<number> {
   const dropin = dropinOf(called) ?? dropinOf(args[0])
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
   if (args[0] === '--version' || args[0] === '-V' || args[0] === 'version') {
-    print(`hutch ${HUTCH_VERSION}\n`)
+    print(`hutch ${HUTCH_VERSION}${args[0] === 'version' ? ` (${runtimeName})` : ''}\n`)
     return 0
   }
   return callVerb('', hutch, args)
@@ -112,7 +113,7 @@ function readArguments(): string[] {
 }
 
 main(readArguments()).then(end, async (error: unknown) => {
-  if (!HutchError.is(error)) writeStderr(`hutch: ${(error as Error).stack ?? String(error)}\n`)
+  if (!HutchError.is(error)) writeStderr(describeFault(error))
   else {
     const { commandNames } = await import('../options/names.ts')
     const named = nameOptions(error, commandNames(ownFlags))

@@ -76,6 +76,11 @@ export function copyFor(): string {
   return `${copy}/dist/cli.cjs`
 }
 
+/** What starts hutch's bwrap for any user: Node with the copy or, with HUTCH_BINARY, a binary that all can execute. */
+function frontFor(): string[] {
+  return process.env.HUTCH_BINARY ? [process.env.HUTCH_BINARY, 'bwrap'] : [process.execPath, copyFor(), 'bwrap']
+}
+
 /** Takes the copy away. */
 export function removeCopy(): void {
   if (copy) rmSync(copy, { recursive: true })
@@ -97,7 +102,7 @@ export async function runCase(one: Case, as: 'root' | 'user', real: string | und
   try {
     const line = typeof one.line === 'string' ? one.line.split(' ') : one.line
     const args = line.flatMap((word) => words[word] ?? (word === 'PROBE' ? ['sh', '-c', probe] : [fill(word)]))
-    const tool = real === undefined ? [process.execPath, copyFor(), 'bwrap'] : [real]
+    const tool = real === undefined ? frontFor() : [real]
     const become = as === 'user' ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups'] : []
     const outcome = await collect([...become, ...tool, ...args], open, one.env)
     const after = one.after ? await collect(['sh', '-c', fill(one.after)], []) : undefined

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { readChildren, removeTree, walkGroups } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
-import { cli, collect, type Ended } from '../cli/hutch.ts'
+import { collect, type Ended, hutch } from '../cli/hutch.ts'
 import type { Case } from './cases.ts'
 
 const host = readHost()
@@ -46,7 +46,7 @@ export async function runCase(one: Case, real: boolean): Promise<Outcome & { std
     for (const group of one.inside ?? [])
       for (const path of directoriesOf(fill(group))) writeFileSync(`${path}/cgroup.procs`, String(sleeper!.pid))
     const [tool = '', ...args] = one.argv.map(fill)
-    const ended: Ended = real ? await collect(tool, args) : await collect(process.execPath, [cli, tool, ...args])
+    const ended: Ended = real ? await collect(tool, args) : await hutch([tool, ...args])
     return {
       status: ended.status,
       stderr: ended.stderr,

@@ -29,8 +29,12 @@ test('the help lists each option once; the short help of run leaves out rare one
   expect(short.stdout).toContain('hutch-run(1)')
 })
 
-test.for([['--version'], ['-V'], ['version']])('hutch %s prints the version', async ([word]) => {
+test.for([['--version'], ['-V']])('hutch %s prints the version', async ([word]) => {
   expect((await hutch([word!])).stdout).toMatch(/^hutch \d+\.\d+\.\d+\n$/)
+})
+
+test('hutch version prints what runs hutch, too', async () => {
+  expect((await hutch(['version'])).stdout).toMatch(/^hutch \d+\.\d+\.\d+ \((Node v\d+\.\d+\.\d+|without Node)\)\n$/)
 })
 
 test('there is a man page for each command, and for hutch', () => {

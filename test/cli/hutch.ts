@@ -8,6 +8,11 @@ import { expect, vi } from 'vitest'
 
 export const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 
+/** What starts hutch: Node with the built CLI or, with HUTCH_BINARY, the binary without Node. */
+export const front: [command: string, ...first: string[]] = process.env.HUTCH_BINARY
+  ? [process.env.HUTCH_BINARY]
+  : [process.execPath, cli]
+
 /** What it printed, and its exit status. */
 export interface Ended {
   status: number | null
@@ -20,7 +25,8 @@ export function hutch(
   args: string[],
   options: { uid?: number; cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  return collect(process.execPath, [cli, ...args], options)
+  const [command, ...first] = front
+  return collect(command, [...first, ...args], options)
 }
 
 /** Any command, its output collected. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The binary without Node beside hutch for Node: the same output, errors and exit status of the same command lines.
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cli, collect, type Ended } from '../cli/hutch.ts'
 
@@ -116,7 +117,36 @@ test
   expect(ofBinary).toEqual(ofNode)
 })
 
-test('the binary is at most 3.6 MB', async () => {
-  const { stdout } = await collect('stat', ['-c', '%s', binary])
-  expect(Number(stdout)).toBeLessThanOrEqual(3_600_000)
+test('the binary is one static file of at most 3.5 MB', () => {
+  const file = readFileSync(binary)
+  expect(file.length).toBeLessThanOrEqual(3_500_000)
+  // no program header of the type PT_INTERP
+  const headers = Array.from({ length: file.readUInt16LE(56) }, (_, i) => file.readUInt32LE(64 + 56 * i))
+  expect(headers).not.toContain(3)
+})
+
+test('hutch version tells what runs hutch', async () => {
+  expect((await collect(binary, ['version'])).stdout).toMatch(/^hutch \d+\.\d+\.\d+ \(without Node\)\n$/)
+})
+
+test.each([5000, 4500])('without memory (%i KiB) hutch says so, with status 125, and leaves nothing', async (kib) => {
+  const line = `ulimit -v ${kib}; exec ${binary} run --memory 50M -- true`
+  expect(await collect('sh', ['-c', line])).toMatchObject({
+    status: 125,
+    stdout: '',
+    stderr: expect.stringMatching(/^hutch: (out of memory|ended without a result)[^\n]*\n {2}remedy: .*\n$/),
+  })
+})
+
+test('no message of the engine reaches a user: an input that is nested too deeply', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/hutch-standalone-`)
+  try {
+    writeFileSync(`${directory}/deep.json`, '['.repeat(10_000) + ']'.repeat(10_000))
+    const { status, stderr } = await collect(binary, ['run', '--seccomp', `${directory}/deep.json`, '--', 'true'])
+    expect(status).toBe(125)
+    expect(stderr).toMatch(/^hutch: cannot use --seccomp /)
+    expect(stderr).not.toMatch(/InternalError|TypeError|<anonymous>|internal error/)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 })

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
-import { cli, collect, type Ended } from '../cli/hutch.ts'
+import { cli, collect, type Ended, front } from '../cli/hutch.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
 import { type Ground, makeGround } from './lsns-ground.ts'
@@ -156,7 +156,7 @@ async function lsns(one: Case, real: boolean): Promise<Ended> {
       ),
     )
     .map((word) => word.replaceAll('␣', ' '))
-  const [command, ...first] = real ? ['lsns'] : [process.execPath, cli, 'lsns']
+  const [command, ...first] = real ? ['lsns'] : [...front, 'lsns']
   const env = { ...process.env, LC_ALL: 'C.UTF-8', ...one.env }
   if (one.terminal === undefined) return collect(command!, [...first, ...args], { env })
   const words = [command, ...first, ...args].map((word) => `'${word}'`).join(' ')

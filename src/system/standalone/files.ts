@@ -126,8 +126,8 @@ export function writeFileSync(
   }
 }
 
-export async function writeFile(file: Path, data: string | Uint8Array): Promise<void> {
-  writeFileSync(file, data)
+export async function writeFile(file: Path, data: string | Uint8Array, options: { flag?: string } = {}): Promise<void> {
+  writeFileSync(file, data, options)
 }
 
 type StatOptions = { throwIfNoEntry?: boolean }
