@@ -11,9 +11,9 @@
 __asm__(".section .rodata\n.balign 16\n.globl bytecode\n.hidden bytecode\nbytecode:\n	.incbin \"" HUTCH_BYTECODE "\"\n.text\n");
 
 /*
- * The file has these parts: the count of modules, and of those to read ahead; the offset of each
- * module and of the end; the numbers of those to read ahead; the bytecode of all. Modules are read
- * ahead only if the first of that list is in use.
+ * The file begins with the count of modules, and the count of those to read ahead. The offset of
+ * each module and of the end follow. Then come the numbers of those to read ahead, and the bytecode
+ * of all. Modules are read ahead only if the first of that list is in use.
  */
 extern const uint32_t bytecode[];
 static const uint32_t *const offsets = bytecode + 2;
