@@ -17,7 +17,8 @@ import {
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile, hutchLine } from '../support/command.ts'
 import { killsHutches } from '../support/leaks.ts'
 import { requires } from '../support/requires.ts'
 import { copyFor, removeCopy } from './side.ts'
@@ -68,7 +69,7 @@ test.for([
   requires(context, 'root', 'bubblewrap', 'setpriv(1)', 'unshare(1)')
   const before = who === 'user' ? asUser : []
   const outcomes = []
-  for (const tool of [[real], [process.execPath, copyFor(), 'bwrap']]) {
+  for (const tool of [[real], [...copyFor(), 'bwrap']]) {
     const fd = openSync(`/proc/${await sleeper(before, options)}/ns/user`, 'r')
     const args = [...tool.slice(1), ...line.split(' '), '--dev-bind', '/', '/', 'sh', '-c', inside]
     const words = [...before, tool[0]!, ...args]
@@ -91,7 +92,7 @@ test('a second user namespace is entered once all is set up', async (context) =>
   while (readFileSync(`/proc/${inner.pid}/comm`, 'utf8') !== 'sleep\n') await pause(20)
   const fds = [outer, inner.pid].map((pid) => openSync(`/proc/${pid}/ns/user`, 'r'))
   const line = ['--userns', '3', '--userns2', '4', '--dev-bind', '/', '/', 'readlink', '/proc/self/ns/user']
-  const words = [...asUser, process.execPath, copyFor(), 'bwrap', ...line]
+  const words = [...asUser, ...copyFor(), 'bwrap', ...line]
   const { stdout, stderr } = await collect(words[0]!, words.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe', ...fds],
     cwd: '/',
@@ -103,7 +104,7 @@ test('a second user namespace is entered once all is set up', async (context) =>
 test.for(['--pidns 3', '--pidns 3 --unshare-pid'])('%s enters the pid namespace', async (line, context) => {
   requires(context, 'root', 'bubblewrap', 'unshare(1)')
   const outcomes = []
-  for (const tool of [[real], [process.execPath, cli, 'bwrap']]) {
+  for (const tool of [[real], [...hutchCommand, 'bwrap']]) {
     const holder = spawn('/usr/bin/unshare', ['-pf', '--kill-child', 'sleep', '300'], { stdio: 'ignore' })
     sleepers.push(holder)
     let child = ''
@@ -129,17 +130,7 @@ test('somebody else maps the ids while bwrap waits', async (context) => {
   const info = `${place}/info`
   const child = spawn(
     'sh',
-    [
-      '-c',
-      'exec "$@" 3<&0 4>"$0"',
-      info,
-      ...asUser,
-      process.execPath,
-      copyFor(),
-      'bwrap',
-      '--unshare-all',
-      '--unshare-user',
-    ]
+    ['-c', 'exec "$@" 3<&0 4>"$0"', info, ...asUser, ...copyFor(), 'bwrap', '--unshare-all', '--unshare-user']
       .concat(['--userns-block-fd', '3', '--info-fd', '4', '--dev-bind', '/', '/', '--proc', '/proc'])
       .concat(['sh', '-c', 'id -u; id -g; cat /proc/self/uid_map; grep CapEff /proc/self/status']),
     { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' },
@@ -176,7 +167,7 @@ test('descriptors with the numbers that hutch uses itself', async (context) => {
   requires(context, 'root')
   const script = 'exec "$@" 40<"$0" 41</usr'
   writeFileSync(`${place}/data`, 'the data\n')
-  const line = [process.execPath, cli, 'bwrap', '--dev-bind', '/', '/', '--ro-bind-data', '40', '/etc/hostname']
+  const line = [...hutchCommand, 'bwrap', '--dev-bind', '/', '/', '--ro-bind-data', '40', '/etc/hostname']
   const { status, stdout, stderr } = await collect('bash', [
     ...['-c', script, `${place}/data`, ...line, '--bind-fd', '41', '/mnt'],
     ...['sh', '-c', 'cat /etc/hostname; ls -d /mnt/bin'],
@@ -188,7 +179,7 @@ test('the terminal is /dev/console', async (context) => {
   requires(context, 'root', 'script(1)', 'bubblewrap')
   const script = 'ls -l /dev/console | cut -c1-10; [ -t 1 ] && stat -c %t:%T /dev/console | sed s/:.*//'
   const outcomes = []
-  for (const tool of [real, `${process.execPath} ${cli} bwrap`]) {
+  for (const tool of [real, `${hutchLine} bwrap`]) {
     const line = `exec ${tool} --ro-bind / / --proc /proc --dev /dev sh -c '${script}'`
     outcomes.push((await collect('script', ['-qec', line, '/dev/null'])).stdout)
   }
@@ -202,7 +193,7 @@ test('links in what a program may write lead nowhere outside', async (context) =
   symlinkSync(`${place}/outside`, `${place}/own/link`)
   symlinkSync(`../../../../../../../../..${place}/outside`, `${place}/own/up`)
   const bwrap = (...args: string[]) =>
-    collect(process.execPath, [cli, 'bwrap', '--ro-bind', '/usr', '/usr', '--bind', `${place}/own`, '/own', ...args])
+    collect(hutchFile, [...hutchArgs, 'bwrap', '--ro-bind', '/usr', '/usr', '--bind', `${place}/own`, '/own', ...args])
   for (const [option, before] of [
     ['--dir', []],
     ['--tmpfs', []],

@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { begin, cli, collect } from '../cli/hutch.ts'
+import { begin, collect } from '../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
 import { killsHutches } from '../support/leaks.ts'
 import { requires } from '../support/requires.ts'
 import { readStartTime } from '../support/start-time.ts'
@@ -12,7 +13,7 @@ import { readStartTime } from '../support/start-time.ts'
 killsHutches()
 
 const all = ['--dev-bind', '/', '/']
-const bwrap = (...args: string[]) => begin(process.execPath, [cli, 'bwrap', ...args])
+const bwrap = (...args: string[]) => begin(hutchFile, [...hutchArgs, 'bwrap', ...args])
 
 /** The process id that a program prints first: as it is on this side. */
 async function started(child: ChildProcess): Promise<number> {
@@ -39,7 +40,7 @@ test.for([
   [['--die-with-parent', '--lock-file', '/etc/passwd'], false],
 ] as const)('with %j the program lives on when bwrap is killed: %s', async ([options, lives], context) => {
   requires(context, 'root')
-  const child = spawn(process.execPath, [cli, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100'], {
+  const child = spawn(hutchFile, [...hutchArgs, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const pid = await started(child)
@@ -57,7 +58,7 @@ test.for([
   [['--die-with-parent'], false],
 ] as const)('with %j the program lives on when the parent of bwrap ends: %s', async ([options, lives], context) => {
   requires(context, 'root')
-  const line = [process.execPath, cli, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100']
+  const line = [...hutchCommand, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100']
   // a shell that stays, as bwrap is not its last command
   const parent = spawn('sh', ['-c', '"$@"; :', 'sh', ...line], { stdio: ['ignore', 'pipe', 'ignore'] })
   const pid = await started(parent)
@@ -76,7 +77,7 @@ test.for([[[]], [['--unshare-pid', '--proc', '/proc']]])(
     requires(context, 'root')
     const script =
       'trap "echo caught; exit 4" TERM; echo ready; i=0; while [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done'
-    const child = spawn(process.execPath, [cli, 'bwrap', ...all, ...options!, 'sh', '-c', script], {
+    const child = spawn(hutchFile, [...hutchArgs, 'bwrap', ...all, ...options!, 'sh', '-c', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let text = ''
@@ -112,7 +113,7 @@ test('a filter that forbids what waits for the program is no endless loop', asyn
     one.writeUInt32LE(k, 4)
     return `\\\\${[...one].map((byte) => byte.toString(8).padStart(3, '0')).join('\\\\')}`
   })
-  const line = [process.execPath, cli, 'bwrap', '--unshare-pid', ...all, '--proc', '/proc', '--seccomp', '9']
+  const line = [...hutchCommand, 'bwrap', '--unshare-pid', ...all, '--proc', '/proc', '--seccomp', '9']
   const inside = 'sleep 0.5; cut -d" " -f14,15 /proc/1/stat; exit 6'
   const script = `printf '${bytes.join('').replaceAll('\\\\', '\\')}' | { exec 9<&0 </dev/null; exec "$@"; }`
   const { status, stdout } = await collect('sh', ['-c', script, 'sh', ...line, 'sh', '-c', inside])
@@ -126,7 +127,7 @@ test('where no user namespace can be made, it is said why', async (context) => {
   const limit = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
   const outer = ['-U', '--map-root-user', 'sh', '-c', limit, 'sh']
   const { status, stderr } = await collect('unshare', [
-    ...[...outer, process.execPath, cli, 'bwrap', '--unshare-user', ...all, 'true'],
+    ...[...outer, ...hutchCommand, 'bwrap', '--unshare-user', ...all, 'true'],
   ])
   expect([status, stderr]).toEqual([
     1,

@@ -3,14 +3,15 @@
 import { mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchArgs, hutchFile, hutchPath } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { copyFor, removeCopy } from './side.ts'
 
 afterAll(removeCopy)
 
 const all = ['--dev-bind', '/', '/']
-const bwrap = (args: string[], options: object = {}) => collect(process.execPath, [cli, 'bwrap', ...args], options)
+const bwrap = (args: string[], options: object = {}) => collect(hutchFile, [...hutchArgs, 'bwrap', ...args], options)
 const hog = 'exec tail /dev/zero'
 
 test.for([[['--hutch-memory', '20M'], {}] as const, [[], { HUTCH_MEMORY: '20M' }] as const])(
@@ -34,7 +35,7 @@ test('a failed program has one line about what the sandbox may have denied; unde
   expect(await bwrap([...all, 'sh', '-c', 'exit 3'])).toMatchObject({ status: 3, stderr: '' })
   expect(await bwrap(['--hutch-timeout', '60s', ...failing])).toMatchObject({ status: 3, stderr: line })
   const directory = mkdtempSync(`${tmpdir()}/hutch-test-`)
-  symlinkSync(cli, `${directory}/bwrap`)
+  symlinkSync(hutchPath, `${directory}/bwrap`)
   expect(await collect(`${directory}/bwrap`, failing)).toMatchObject({ status: 3, stderr: '' })
   rmSync(directory, { recursive: true })
 })
@@ -90,7 +91,7 @@ test('a program that is not there is this tool’s error', async (context) => {
 
 test('a limit that this user cannot set is an error that names the option', async (context) => {
   requires(context, 'root', 'v1 controllers', 'setpriv(1)')
-  const drop = ['--reuid', '1000', '--regid', '1000', '--clear-groups', process.execPath, copyFor(), 'bwrap']
+  const drop = ['--reuid', '1000', '--regid', '1000', '--clear-groups', ...copyFor(), 'bwrap']
   const { status, stderr } = await collect('setpriv', [...drop, '--hutch-pids', '50', ...all, 'true'], { cwd: '/' })
   expect(status).toBe(1)
   expect(stderr).toContain('--hutch-pids')

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { hutchIn, isNeeded } from '../support/command.ts'
 import type { Difference } from './differences.ts'
 
 /** In a command line D is a directory, ALL the host's root, MINI a root of its own and PROBE a look around. */
@@ -67,18 +68,13 @@ export const probe = [
 let copy: string | undefined
 
 /** Where a user without rights finds hutch: the checkout may be closed to it. */
-export function copyFor(): string {
+export function copyFor(): string[] {
   if (!copy) {
     copy = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
     chmodSync(copy, 0o755)
-    for (const part of ['dist', 'build']) cpSync(part, `${copy}/${part}`, { recursive: true })
+    for (const part of ['dist', 'build']) cpSync(part, `${copy}/${part}`, { recursive: true, filter: isNeeded })
   }
-  return `${copy}/dist/cli.cjs`
-}
-
-/** What starts hutch's bwrap for any user: Node with the copy or, with HUTCH_BINARY, a binary that all can execute. */
-function frontFor(): string[] {
-  return process.env.HUTCH_BINARY ? [process.env.HUTCH_BINARY, 'bwrap'] : [process.execPath, copyFor(), 'bwrap']
+  return hutchIn(copy)
 }
 
 /** Takes the copy away. */
@@ -102,7 +98,7 @@ export async function runCase(one: Case, as: 'root' | 'user', real: string | und
   try {
     const line = typeof one.line === 'string' ? one.line.split(' ') : one.line
     const args = line.flatMap((word) => words[word] ?? (word === 'PROBE' ? ['sh', '-c', probe] : [fill(word)]))
-    const tool = real === undefined ? frontFor() : [real]
+    const tool = real === undefined ? [...copyFor(), 'bwrap'] : [real]
     const become = as === 'user' ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups'] : []
     const outcome = await collect([...become, ...tool, ...args], open, one.env)
     const after = one.after ? await collect(['sh', '-c', fill(one.after)], []) : undefined

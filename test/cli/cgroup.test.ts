@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
+import { hutchArgs, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { endOf, endSleepers, sleeper } from '../support/sleeper.ts'
-import { begin, cli, collect, heard, hutch, watching } from './hutch.ts'
+import { begin, collect, heard, hutch, watching } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
@@ -195,7 +196,7 @@ test('who may not kill what is in a group is told so, and at once', async () => 
 test('watch prints a line for each event and ends with its group', async (context) => {
   requires(context, 'a v2 tree')
   await Cgroup.create(top)
-  const watch = begin(process.execPath, [cli, 'cgroup', 'watch', top])
+  const watch = begin(hutchFile, [...hutchArgs, 'cgroup', 'watch', top])
   await watching(watch.pid)
   const group = Cgroup.open(top)
   await group.add(sleeper())

@@ -3,8 +3,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
+import { hutchCommand } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect } from './hutch.ts'
+import { collect } from './hutch.ts'
 
 interface Finding {
   title: string
@@ -16,7 +17,7 @@ interface Finding {
 const work = mkdtempSync(`${tmpdir()}/hutch-doctor-test-`)
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 
-const doctor = [process.execPath, cli, 'doctor', '--json']
+const doctor = [...hutchCommand, 'doctor', '--json']
 
 /** What doctor finds when it is started by this command. */
 async function examine(...around: string[]): Promise<Map<string, Finding>> {
@@ -34,7 +35,7 @@ function withoutCalls(name: string, ...calls: string[]): string {
   return path
 }
 
-const contained = (...options: string[]) => [process.execPath, cli, 'run', '--isolate', 'none', ...options, '--']
+const contained = (...options: string[]) => [...hutchCommand, 'run', '--isolate', 'none', ...options, '--']
 
 test('as root here every start works, and the order is that of a run', async (context) => {
   requires(context, 'root')

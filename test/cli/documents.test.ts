@@ -19,7 +19,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { begin, cli, collect, heard, hutch } from './hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
+import { begin, collect, heard, hutch } from './hutch.ts'
 
 let place: string
 beforeEach(() => {
@@ -69,7 +70,7 @@ test('a pipe that nobody reads is an error', async () => {
   expect([status, stderr]).toEqual([125, expect.stringContaining('ENXIO')])
 })
 
-const words = (...flags: string[]) => [process.execPath, cli, ...bare, ...flags, '--', 'echo', 'job']
+const words = (...flags: string[]) => [...hutchCommand, ...bare, ...flags, '--', 'echo', 'job']
 test.each([
   ['a pipe', '"$@" | cat', '/dev/stdout'],
   ['a socket', '"$@"', '/dev/stdout'],
@@ -98,7 +99,7 @@ test('SIGTERM ends hutch while a pipe that it writes to is full', async () => {
   } catch {
     // full
   }
-  const running = begin(process.execPath, [cli, ...bare, '--report', `${place}/pipe`, '--', 'echo', 'done'])
+  const running = begin(hutchFile, [...hutchArgs, ...bare, '--report', `${place}/pipe`, '--', 'echo', 'done'])
   await heard(running, /done/)
   await vi.waitFor(() => expect(openFiles(running.pid)).toContain(`${place}/pipe (written)`), 10_000)
   process.kill(running.pid, 'SIGTERM')

@@ -15,8 +15,9 @@ import { afterAll, afterEach, expect, test } from 'vitest'
 import { readChildren, removeTree } from '../../src/cgroup/files.ts'
 import { dropins } from '../../src/dropin/table.ts'
 import { readHost } from '../../src/host/host.ts'
+import { hutchLine, hutchPath } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, hutch } from './hutch.ts'
+import { collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-dropin-test-`)
 const host = readHost()
@@ -42,7 +43,7 @@ test('the commands of the article run as they are, and print what it shows', asy
   requires(context, 'root')
   // as on its machine, where systemd lets the root's children have pids
   if (!v1) writeFileSync(`${host.unified!.mount}/cgroup.subtree_control`, '+memory +pids')
-  symlinkSync(cli, `${directory}/hutch`)
+  symlinkSync(hutchPath, `${directory}/hutch`)
   const shell = (line: string) =>
     collect('sh', ['-c', line.replaceAll('memhog-demo ', `${group} `).replace(/memhog-demo$/, group)], {
       env: { ...process.env, PATH: `${directory}:${process.env.PATH}` },
@@ -71,7 +72,7 @@ test('cgexec is the command: its pid, signals, arguments and status', async (con
   await hutch(['cgcreate', '-g', `pids:${group}`])
   const { status, stdout } = await collect('sh', [
     '-c',
-    `exec ${process.execPath} ${cli} cgexec -g pids:${group} sh -c 'echo $$ $PPID; cut -d" " -f1 /proc/self/stat >/dev/null; grep -c . /proc/$$/task/*/comm; grep Sig[IB] /proc/self/status; kill -USR1 $$'`,
+    `exec ${hutchLine} cgexec -g pids:${group} sh -c 'echo $$ $PPID; cut -d" " -f1 /proc/self/stat >/dev/null; grep -c . /proc/$$/task/*/comm; grep Sig[IB] /proc/self/status; kill -USR1 $$'`,
   ])
   expect(status).toBe(null)
   expect(stdout).toMatch(new RegExp(`^\\d+ ${process.pid}\\n1\\nSigBlk:\\t0+\\nSigIgn:\\t0+\\n$`))
@@ -205,7 +206,7 @@ test('links are made, used and removed, and never over a file of another', async
   rmSync(`${bin}/cgset`)
   expect(await hutch(['links', '--dir', bin])).toEqual(done)
   expect(await hutch(['links', '--dir', bin])).toEqual(done)
-  for (const name of Object.keys(dropins)) expect(readlinkSync(`${bin}/${name}`)).toBe(cli)
+  for (const name of Object.keys(dropins)) expect(readlinkSync(`${bin}/${name}`)).toBe(hutchPath)
   const named = await collect(`${bin}/cgget`, ['-h'])
   expect(named.stdout).toMatch(/^Usage: cgget /)
   rmSync(`${bin}/cgget`)

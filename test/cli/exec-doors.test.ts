@@ -3,9 +3,10 @@
 import { chmodSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Cgroup, run } from '../../src/index.ts'
+import { hutchArgs, hutchFile } from '../support/command.ts'
 import { workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, hutch } from './hutch.ts'
+import { collect, hutch } from './hutch.ts'
 
 const { path: work, remove } = workplace()
 let group: Cgroup
@@ -73,7 +74,7 @@ test.each(doors)('%s', async (door, args) => {
 })
 
 test('cgexec becomes what a command in PATH is, and explains what cannot be executed', async () => {
-  const { stderr } = await collect(process.execPath, [cli, 'cgexec', '-g', `pids:${group.path}`, `${work}/returns`])
+  const { stderr } = await collect(hutchFile, [...hutchArgs, 'cgexec', '-g', `pids:${group.path}`, `${work}/returns`])
   expect(stderr).toMatch(/ends in a carriage return/)
   expect(stderr).toContain(`sed -i 's/\\r$//' ${work}/returns`)
 })

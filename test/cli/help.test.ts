@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { describeAll } from '../../src/cli/help/describe-all.ts'
 import { hutch as family } from '../../src/cli/table.ts'
 import { optionRows } from '../../src/options/table.ts'
+import { hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { collect, hutch } from './hutch.ts'
 
@@ -57,9 +58,9 @@ const offers: [shell: string, script: (line: string) => string][] = [
   [
     'bash',
     (line) =>
-      `source <(node dist/cli.cjs completion bash); COMP_WORDS=(${line.replace(/ $/, " ''")}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _hutch; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      `source <(${hutchLine} completion bash); COMP_WORDS=(${line.replace(/ $/, " ''")}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _hutch; printf '%s\\n' "\${COMPREPLY[@]}"`,
   ],
-  ['fish', (line) => `node dist/cli.cjs completion fish | source; complete -C'${line}' | string split -f1 \\t`],
+  ['fish', (line) => `${hutchLine} completion fish | source; complete -C'${line}' | string split -f1 \\t`],
 ]
 for (const [shell, script] of offers)
   test.for([

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the built CLI as a user does.
+// Runs the built hutch as a user does.
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { expect, vi } from 'vitest'
-
-export const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
-
-/** What starts hutch: Node with the built CLI or, with HUTCH_BINARY, the binary without Node. */
-export const front: [command: string, ...first: string[]] = process.env.HUTCH_BINARY
-  ? [process.env.HUTCH_BINARY]
-  : [process.execPath, cli]
+import { hutchArgs, hutchFile } from '../support/command.ts'
 
 /** What it printed, and its exit status. */
 export interface Ended {
@@ -25,8 +18,7 @@ export function hutch(
   args: string[],
   options: { uid?: number; cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  const [command, ...first] = front
-  return collect(command, [...first, ...args], options)
+  return collect(hutchFile, [...hutchArgs, ...args], options)
 }
 
 /** Any command, its output collected. */

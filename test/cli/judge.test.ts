@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { Ajv } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
 import { runAs } from '../support/anyone.ts'
+import { hutchLine } from '../support/command.ts'
 import { watchTimer } from '../support/late.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, hutch } from './hutch.ts'
+import { collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -60,7 +61,7 @@ test('endless output stops at the cap: to a pipe, to a file, and when its reader
   expect(stderr).toContain('hutch: yes wrote more than 1000 B to stdout and was killed')
   expect((await run('--max-output', '1000', '--stdout', 'capped', '--', 'yes')).status).toBe(137)
   expect(statSync(`${directory}/capped`).size).toBe(1000)
-  const command = `${process.execPath} ${cli} run --quiet --max-output 1G -- yes | head -c 10; echo \${PIPESTATUS[0]}`
+  const command = `${hutchLine} run --quiet --max-output 1G -- yes | head -c 10; echo \${PIPESTATUS[0]}`
   expect((await collect('bash', ['-c', command])).stdout).toBe(`${'y\n'.repeat(5)}141\n`)
 })
 

@@ -6,6 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'
+import { hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { collect, type Ended, hutch } from './hutch.ts'
 
@@ -131,7 +132,7 @@ test('a mount section of cgconfig.conf mounts a named hierarchy', async (context
   writeFileSync(`${work}/cgconfig.conf`, `mount { "${name}" = ${directory}; }\ngroup made { "${name}" { } }\n`)
   // in a mount namespace of its own, with which the hierarchy ends
   const script = `hutch cgconfigparser -l ${work}/cgconfig.conf && grep -c ",${name} " /proc/self/mounts; ls -d ${directory}/made; rmdir ${directory}/made`
-  const inside = script.replace('hutch', `"${process.execPath}" dist/cli.cjs`)
+  const inside = script.replace('hutch', hutchLine)
   expect(await collect('unshare', ['--mount', 'sh', '-c', inside])).toEqual({
     ...done,
     stdout: `1\n${directory}/made\n`,
@@ -164,7 +165,7 @@ test.for<[string, RegExp]>([
     const refused = await hutch(['run', '--limit', limit, '--', 'true'])
     expectRefused(refused, new RegExp(remedy.source.replace('DEVICE', device)))
     const [, option] = /use (--.*)$/m.exec(refused.stderr)!
-    expect(await collect('sh', ['-c', `"$0" dist/cli.cjs run ${option} -- true`, process.execPath])).toEqual(done)
+    expect(await collect('sh', ['-c', `${hutchLine} run ${option} -- true`])).toEqual(done)
     await create(top)
     const [, file, value] = /^(.*?)=(.*)$/.exec(limit)!
     expectRefused(await set(top, `${file}=${value}`), /cgroup v1/)

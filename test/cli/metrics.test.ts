@@ -8,10 +8,13 @@ import { connect } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
+import { cli } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, hutch } from './hutch.ts'
+import { hutch } from './hutch.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const top = `/hutch-test-${process.pid}`
 const started: ChildProcess[] = []

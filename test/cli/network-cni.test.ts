@@ -5,9 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runAs } from '../support/anyone.ts'
 import '../support/leaks.ts'
+import { hutchCommand } from '../support/command.ts'
 import { address, ask, type Ground, networkGround, port } from '../support/network-ground.ts'
 import { requires } from '../support/requires.ts'
-import { begin, cli } from './hutch.ts'
+import { begin } from './hutch.ts'
 
 let ground: Ground | undefined
 const lists = '/run/hutch-test-net.d'
@@ -51,7 +52,7 @@ const web = {
 const write = (name: string, value: object) =>
   ground!.run('sh', '-c', 'printf %s "$1" > "$0"', `${lists}/${name}`, JSON.stringify(value))
 
-const words = (...args: string[]) => [process.execPath, cli, 'run', '--quiet', '--cni-conf-dir', lists, ...args]
+const words = (...args: string[]) => [...hutchCommand, 'run', '--quiet', '--cni-conf-dir', lists, ...args]
 const run = (...args: string[]) => ground!.run(words()[0]!, ...words(...args).slice(1))
 
 /** What plugins, and hutch, leave on a host: interfaces, leases, rules with our ids, records and mounts. */
@@ -134,7 +135,7 @@ test('what a killed hutch left is taken down by the next run, whatever that is',
   await job.ended
   const before = await left()
   for (const what of ['veth', '198.51.100.', 'CNI-DN-', '/run/hutch/cni/']) expect(before).toContain(what)
-  expect(await ground!.run(process.execPath, cli, 'run', '--quiet', '--', 'true')).toMatchObject({
+  expect(await ground!.run(...hutchCommand, 'run', '--quiet', '--', 'true')).toMatchObject({
     status: 0,
     stderr: '',
   })

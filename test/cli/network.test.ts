@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
 import { beginAs, runAs } from '../support/anyone.ts'
+import { hutchCommand } from '../support/command.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { killsHutches } from '../support/leaks.ts'
 import { address, ask, type Ground, networkGround, port } from '../support/network-ground.ts'
 import { requires } from '../support/requires.ts'
-import { begin, cli } from './hutch.ts'
+import { begin } from './hutch.ts'
 
 killsHutches()
 
@@ -32,7 +33,7 @@ afterAll(async () => {
 const tools = ['pasta', 'slirp4netns'] as const
 const needs = { pasta: 'pasta(1)', slirp4netns: 'slirp4netns(1)' } as const
 const anybody = 23_456
-const hutchWords = [process.execPath, cli, 'run', '--quiet']
+const hutchWords = [...hutchCommand, 'run', '--quiet']
 
 function needsGround(
   context: TestContext,

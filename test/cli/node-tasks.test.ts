@@ -2,14 +2,15 @@
 // Groups with too few tasks left for Node, which hangs before it runs a script.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
+import { cli } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, hutch } from './hutch.ts'
+import { collect, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const exec = (group: string, ...command: string[]) => hutch(['cgroup', 'exec', group, '--', ...command])
 
 beforeEach(async (context) => {
-  requires(context, 'root')
+  requires(context, 'root', 'hutch for Node')
   await Cgroup.create(`${top}/inner`, { files: { 'pids.max': 4 } })
 })
 afterEach(async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cgroup, run } from '../../src/index.ts'
 import { decodeNames, encodePath, keepMarks } from '../../src/text/non-utf8.ts'
-import { cli } from './hutch.ts'
+import { hutchLine } from '../support/command.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-bytes-`)
 const group = `hutch-test-${process.pid}-bytes`
@@ -20,7 +20,7 @@ afterAll(async () => {
 /** Runs a line of shell in which $HUTCH is hutch, and $ODD a text of bytes that are not UTF-8, and returns the bytes that it prints. */
 const shell = (line: string) =>
   execFileSync('sh', ['-c', `ODD=$(printf 'a\\377\\357\\277\\275ff\\303'); ${line}`], {
-    env: { ...process.env, HUTCH: `${process.execPath} ${cli}`, COMPILED: `${place}/compiled`, PLACE: place },
+    env: { ...process.env, HUTCH: `${hutchLine}`, COMPILED: `${place}/compiled`, PLACE: place },
     stdio: ['ignore', 'pipe', 'inherit'],
   }).toString('latin1')
 const odd = 'a\xff\xef\xbf\xbdff\xc3'

@@ -7,8 +7,9 @@ import { afterEach, expect, test } from 'vitest'
 import { isGroup, removeTree } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
 import { hutchAs } from '../support/anyone.ts'
+import { hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, type Ended, hutch } from './hutch.ts'
+import { collect, type Ended, hutch } from './hutch.ts'
 
 const host = readHost()
 const v2 = host.layout === 'v2'
@@ -45,7 +46,7 @@ const enter = (groups: string[]) => [
 const uid = 61_234
 
 const hog = 'hutch hog 200M'
-const run = (...args: string[]) => `${node} ${cli} run ${args.join(' ')}`
+const run = (...args: string[]) => `${hutchLine} run ${args.join(' ')}`
 
 afterEach(async () => {
   rmSync(`/tmp/${name}.compiled`, { force: true })

@@ -4,12 +4,15 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import sqlite from 'node-sqlite3-wasm'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import { encodeBlock } from '../../src/monitor/recording/column-codec.ts'
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
+import { cli } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect } from './hutch.ts'
+import { collect } from './hutch.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const place = mkdtempSync(`${tmpdir()}/hutch-record-hostile-`)
 afterAll(() => rmSync(place, { recursive: true }))

@@ -24,9 +24,10 @@ import { Cgroup, HutchError } from '../../src/index.ts'
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import { history, openRecording } from '../../src/monitor/recording/recording.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
+import { cli } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { endSleepers, startQuiet } from '../support/sleeper.ts'
-import { begin, cli, collect, hasLooked, hutch } from './hutch.ts'
+import { begin, collect, hasLooked, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, start, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -40,7 +41,7 @@ afterAll(() => {
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith('hutch-replay-'))).toEqual([])
 })
 // minutes there; what a look at v2's files gives is tested with hutch stats
-beforeEach((context) => requires(context, 'not a VM'))
+beforeEach((context) => requires(context, 'not a VM', 'hutch for Node'))
 afterEach(async () => {
   closeTerminal()
   await endSleepers()

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
+import { hutchArgs, hutchCommand, hutchFile, hutchIn, hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect, hutch } from './hutch.ts'
+import { collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-cli-test-`)
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -71,7 +72,7 @@ test.each([
 test('a script whose interpreter is missing is 126, and the words say so', async () => {
   const { status, stderr } = await collect('sh', [
     '-c',
-    `printf '#!/no/such/interpreter\n' >${directory}/script; chmod +x ${directory}/script; exec ${process.execPath} ${cli} run -- ${directory}/script`,
+    `printf '#!/no/such/interpreter\n' >${directory}/script; chmod +x ${directory}/script; exec ${hutchLine} run -- ${directory}/script`,
   ])
   expect(status).toBe(126)
   expect(stderr).toContain('the interpreter that it names does not exist (ENOENT)')
@@ -158,8 +159,8 @@ test('a user without root and delegation reads how to get there', async (context
   const copy = mkdtempSync(`${tmpdir()}/hutch-copy-`)
   try {
     await collect('sh', ['-c', `cp -r dist build ${copy}; chmod -R a+rX ${copy}`])
-    const as = (args: string[]) =>
-      collect(process.execPath, [`${copy}/dist/cli.cjs`, 'run', ...args], { uid: 65534, gid: 65534, cwd: '/' })
+    const [file, ...before] = hutchIn(copy)
+    const as = (args: string[]) => collect(file, [...before, 'run', ...args], { uid: 65534, gid: 65534, cwd: '/' })
     const limited = await as(['--memory', '50M', '--', 'true'])
     expect(limited).toMatchObject({ status: 125, stdout: '' })
     expect(limited.stderr).toMatch(
@@ -176,7 +177,7 @@ test('a user without root and delegation reads how to get there', async (context
 /** Runs a shell line in a mount namespace of its own; $hutch is the CLI. */
 function apart(script: string) {
   return collect('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script], {
-    env: { ...process.env, hutch: `${process.execPath} ${cli}` },
+    env: { ...process.env, hutch: `${hutchLine}` },
   })
 }
 
@@ -242,12 +243,12 @@ test.each([
 })
 
 test('a report to a pipe is written there', async () => {
-  const { stdout } = await collect('sh', ['-c', `${process.execPath} ${cli} run --report /dev/stdout -- true | cat`])
+  const { stdout } = await collect('sh', ['-c', `${hutchLine} run --report /dev/stdout -- true | cat`])
   expect(JSON.parse(stdout)).toMatchObject({ command: ['true'], exitCode: 0, reason: 'exit' })
 })
 
 test('what --explain prints onto a full disk is told, in words', async () => {
-  const words = [process.execPath, cli, 'run', '--sandbox', '--explain', 'true']
+  const words = [...hutchCommand, 'run', '--sandbox', '--explain', 'true']
   expect(await collect('sh', ['-c', '"$@" >/dev/full', '-', ...words])).toEqual({
     status: 125,
     stdout: '',
@@ -267,9 +268,9 @@ test('--explain runs nothing and prints the operations and the shell lines', asy
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const)('%s reaches the command', async (signal) => {
   const child = spawn(
-    process.execPath,
+    hutchFile,
     [
-      cli,
+      ...hutchArgs,
       'run',
       '--',
       'sh',
@@ -290,7 +291,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const)('%s r
 })
 
 test('a signal that ends the command from outside is told as such', async () => {
-  const child = spawn(process.execPath, [cli, 'run', '--', 'sh', '-c', 'echo ready; exec sleep 20'], {
+  const child = spawn(hutchFile, [...hutchArgs, 'run', '--', 'sh', '-c', 'echo ready; exec sleep 20'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child.stdout.once('data', () => setTimeout(() => child.kill('SIGTERM'), 50))
@@ -304,7 +305,7 @@ test('a signal that ends the command from outside is told as such', async () => 
 })
 
 test('stdin goes to the command', async () => {
-  expect(await collect('sh', ['-c', `echo through | ${process.execPath} ${cli} run -- cat`])).toEqual({
+  expect(await collect('sh', ['-c', `echo through | ${hutchLine} run -- cat`])).toEqual({
     status: 0,
     stdout: 'through\n',
     stderr: '',

@@ -3,13 +3,14 @@
 // In a VM only in `npm run test:kernels`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test, vi } from 'vitest'
+import { hutchArgs, hutchCommand, hutchFile, hutchLine } from '../support/command.ts'
 import { workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
-import { begin, cli, collect, heard } from './hutch.ts'
+import { begin, collect, heard } from './hutch.ts'
 import { type } from './typed.ts'
 
 const { path: work, remove } = workplace()
-const hutch = `${process.execPath} ${cli}`
+const hutch = `${hutchLine}`
 afterAll(remove)
 
 /** In a session and group of its own, so that a signal to its group ends nothing else. */
@@ -33,9 +34,9 @@ test.each([...kept.map((command) => [command, true] as const), ...renewed.map((c
   'hutch %s: the caller’s session and process group: %s',
   async (command, keeps) => {
     const made = command.includes(group)
-    if (made) expect(await collect(process.execPath, [cli, 'cgroup', 'create', group])).toMatchObject({ status: 0 })
+    if (made) expect(await collect(hutchFile, [...hutchArgs, 'cgroup', 'create', group])).toMatchObject({ status: 0 })
     const { stdout, stderr } = await inSession(`${own}; ${hutch} ${command} ${own}`)
-    if (made) await collect(process.execPath, [cli, 'cgroup', 'rm', group])
+    if (made) await collect(hutchFile, [...hutchArgs, 'cgroup', 'rm', group])
     const [caller, command_] = stdout.trim().split('\n')
     expect(stderr).toBe('')
     expect(command_).toMatch(/^\d+ \d+$/)
@@ -63,7 +64,7 @@ const catches = (pid: number) => (BigInt(`0x${statusLine(pid, 'SigCgt')}`) >> 19
 
 test.each(['none', 'all'])('SIGTSTP and SIGCONT for hutch reach the job: --isolate %s', async (isolate) => {
   const args = ['run', '--isolate', isolate, '--', 'sh', '-c', listener]
-  const running = begin(process.execPath, [cli, ...args], { detached: true })
+  const running = begin(hutchFile, [...hutchArgs, ...args], { detached: true })
   await heard(running, /up/)
   await vi.waitFor(() => expect(catches(running.pid)).toBe(1n), 30_000)
   process.kill(running.pid, 'SIGTSTP')
@@ -106,7 +107,7 @@ test.each(['none', 'all'])('a terminal that is closed ends hutch and the job: --
   writeFileSync(`${work}/hang-up.py`, hangUp)
   const mark = `7200.${process.pid}`
   const job = `echo up $$; sleep ${mark}; exit 3`
-  const args = [`${work}/hang-up.py`, process.execPath, cli, 'run', '--isolate', isolate, '--', 'sh', '-c', job]
+  const args = [`${work}/hang-up.py`, ...hutchCommand, 'run', '--isolate', isolate, '--', 'sh', '-c', job]
   const { stdout, stderr, status } = await collect('python3', args)
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
   const [pid, code] = stdout.trim().split(' ').map(Number)

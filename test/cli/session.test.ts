@@ -3,13 +3,14 @@
 // In a VM only in `npm run test:kernels`.
 import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
+import { hutchArgs, hutchCommand, hutchFile, hutchLine } from '../support/command.ts'
 import { workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect } from './hutch.ts'
+import { collect } from './hutch.ts'
 import { type } from './typed.ts'
 
 const { path: work, remove } = workplace()
-const hutch = `${process.execPath} ${cli}`
+const hutch = `${hutchLine}`
 
 afterAll(remove)
 
@@ -33,8 +34,8 @@ test.each([
 ])('%s: kill(0) ends the job alone', async (name, command) => {
   if (name === 'compiled') {
     const made = await collect(
-      process.execPath,
-      [cli, 'compile', '--output', 'compiled', '--', ...['sh', '-c', 'kill -KILL 0; sleep 5']],
+      hutchFile,
+      [...hutchArgs, 'compile', '--output', 'compiled', '--', ...['sh', '-c', 'kill -KILL 0; sleep 5']],
       { cwd: work },
     )
     expect(made).toMatchObject({ status: 0 })
@@ -94,7 +95,7 @@ test('a file that was opened read-only cannot be written in a sandbox', async (c
   await onStreams('sh', ['-c', script], stdio())
   expect(readFileSync(`${work}/input`, 'utf8'), 'control').toBe('changed\n')
   writeFileSync(`${work}/input`, 'before\n')
-  await onStreams(process.execPath, [cli, 'run', '--sandbox', '--limit', 'none', '--', 'sh', '-c', script], stdio())
+  await onStreams(hutchFile, [...hutchArgs, 'run', '--sandbox', '--limit', 'none', '--', 'sh', '-c', script], stdio())
   expect(readFileSync(`${work}/input`, 'utf8')).toBe('before\n')
   expect(readFileSync(`${work}/output`, 'utf8')).toContain('told')
 })
@@ -163,7 +164,7 @@ fcntl.fcntl(w, fcntl.F_SETFL, os.O_NONBLOCK)
 sys.exit(subprocess.run(sys.argv[1:], stderr=w).returncode)`
   writeFileSync(`${work}/caller.py`, caller)
   const run = ['run', '--verbose', '--report', `${work}/report.json`, '--', 'python3', `${work}/fill.py`]
-  const { status } = await collect('python3', [`${work}/caller.py`, process.execPath, cli, ...run])
+  const { status } = await collect('python3', [`${work}/caller.py`, ...hutchCommand, ...run])
   expect(status).toBe(9)
   expect(JSON.parse(readFileSync(`${work}/report.json`, 'utf8'))).toMatchObject({ exitCode: 9 })
 })

@@ -4,8 +4,9 @@ import { spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
+import { hutchArgs, hutchFile, hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect } from './hutch.ts'
+import { collect } from './hutch.ts'
 
 const group = `/hutch-test-${process.pid}`
 let made: Cgroup | undefined
@@ -13,7 +14,7 @@ afterAll(() => made?.remove({ recursive: true, kill: true }))
 
 /** hutch run -v, its stderr up to the notice, and what ends it. */
 async function start(args: string[]) {
-  const child = spawn(process.execPath, [cli, 'run', '-v', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(hutchFile, [...hutchArgs, 'run', '-v', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   let stderr = ''
   child.stderr.on('data', (data) => {
     stderr += data
@@ -34,7 +35,7 @@ async function start(args: string[]) {
 /** Runs the remedy that was printed, as a user pastes it. */
 const applyRemedy = (text: string) => {
   const command = /^ {2}remedy +(?:[^:]*: )?(.*)$/m.exec(text)![1]!
-  return collect('sh', ['-c', command.replace(/^hutch /, `${process.execPath} ${cli} `)])
+  return collect('sh', ['-c', command.replace(/^hutch /, `${hutchLine} `)])
 }
 
 const fillTable = `
@@ -112,6 +113,6 @@ test.concurrent('a job that waits for a timer says nothing', async (context) => 
 test.concurrent('without --verbose and a terminal nothing is said', async (context) => {
   requires(context, 'python3', 'not a VM')
   const script = forkUntilRefused.replace('30', '7')
-  const { stderr } = await collect(process.execPath, [cli, 'run', '--pids', '5', '--', python, '-c', script])
+  const { stderr } = await collect(hutchFile, [...hutchArgs, 'run', '--pids', '5', '--', python, '-c', script])
   context.expect(stderr).not.toContain('almost no CPU time')
 })

@@ -3,8 +3,12 @@
 // In a VM only in `npm run test:kernels`.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from './hutch.ts'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { cli } from '../support/command.ts'
+import { requires } from '../support/requires.ts'
+import { collect } from './hutch.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const work = mkdtempSync(`${tmpdir()}/hutch-start-`)
 afterAll(() => rmSync(work, { recursive: true, force: true }))

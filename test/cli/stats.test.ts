@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { endSleepers, sleeper, startQuiet } from '../support/sleeper.ts'
-import { becomes, begin, cli, collect, heard, hutch } from './hutch.ts'
+import { becomes, begin, collect, heard, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 
@@ -79,15 +80,15 @@ test('named groups are shown as they were named, --json has all figures', async 
 test('stats streams until a signal, and until the groups that were named are gone', async (context) => {
   requires(context, 'not a VM')
   await ground()
-  const running = begin(process.execPath, [cli, 'stats', '--json', '--interval', '100ms', `${top}/busy`])
+  const running = begin(hutchFile, [...hutchArgs, 'stats', '--json', '--interval', '100ms', `${top}/busy`])
   await heard(running, /\n/)
   process.kill(running.pid, 'SIGTERM')
   expect((await running.ended).status).toBe(0)
   // a reader that has enough
-  const words = [process.execPath, cli, 'stats', '--json', '--interval', '50ms', `${top}/busy`]
+  const words = [...hutchCommand, 'stats', '--json', '--interval', '50ms', `${top}/busy`]
   const enough = await collect('sh', ['-c', `{ "$@"; echo $? >&2; } | head -n 3`, '-', ...words])
   expect([enough.stdout.split('\n').length, enough.stderr]).toEqual([4, '0\n'])
-  const other = begin(process.execPath, [cli, 'stats', '--interval', '100ms', `${top}/empty`])
+  const other = begin(hutchFile, [...hutchArgs, 'stats', '--interval', '100ms', `${top}/empty`])
   await heard(other, /\n/)
   await Cgroup.open(`${top}/empty`).remove()
   const ended = await other.ended
@@ -97,7 +98,7 @@ test('stats streams until a signal, and until the groups that were named are gon
 
 test('few descriptors are enough', async () => {
   for (let i = 0; i < 30; i++) await Cgroup.create(`${top}/g${i}`, { files: { 'pids.max': 100 + i } })
-  const words = [process.execPath, cli, 'stats', '--no-stream', '--all', '--json', '--interval', '50ms']
+  const words = [...hutchCommand, 'stats', '--no-stream', '--all', '--json', '--interval', '50ms']
   const { status, stdout, stderr } = await collect('sh', ['-c', 'ulimit -n 90; exec "$@"', '-', ...words])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   const ours = JSON.parse(stdout).groups.filter(({ path }: { path: string }) => path.startsWith(`${top}/g`))
@@ -107,7 +108,7 @@ test('few descriptors are enough', async () => {
 })
 
 test('what is not understood is said', async () => {
-  const full = await collect('sh', ['-c', '"$@" > /dev/full', '-', process.execPath, cli, 'ps', '/'])
+  const full = await collect('sh', ['-c', '"$@" > /dev/full', '-', ...hutchCommand, 'ps', '/'])
   expect(full).toEqual({
     status: 125,
     stdout: '',
@@ -181,7 +182,7 @@ test('what Docker calls a container is shown and taken, and hostile state of it 
     collect('unshare', [
       ...['--mount', 'sh', '-ec'],
       'mount -t tmpfs none /var/lib; mkdir -p /var/lib/docker; mount --bind "$1" /var/lib/docker; shift; exec "$@"',
-      ...['-', place, process.execPath, cli, ...args],
+      ...['-', place, ...hutchCommand, ...args],
     ])
   try {
     const { status, stdout } = await inside('stats', '--no-stream', '--no-trunc', '--all', '--interval', '50ms')

@@ -5,13 +5,14 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { createPool, run, start } from '../../src/index.ts'
+import { hutchArgs, hutchCommand, hutchFile, hutchLine } from '../support/command.ts'
 import { workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
-import { cli, collect } from './hutch.ts'
+import { collect } from './hutch.ts'
 import { type } from './typed.ts'
 
 const { path: work, remove } = workplace()
-const hutch = `${process.execPath} ${cli}`
+const hutch = `${hutchLine}`
 const slow = process.env.VM ? 10 : 1
 /** Far above what a start takes on a busy machine, and far below what its end would take without SIGCONT. */
 const killAfter = 60_000 * slow
@@ -64,7 +65,7 @@ test('without an init of hutch’s the end of the last process is noticed, and i
 
 test('a compiled file: the timeout of a stopped job holds', async () => {
   const limits = ['--timeout', '300ms', '--kill-after', `${killAfter}ms`]
-  const made = await collect(process.execPath, [cli, 'compile', '--output', 'stops', ...limits, '--', ...stops], {
+  const made = await collect(hutchFile, [...hutchArgs, 'compile', '--output', 'stops', ...limits, '--', ...stops], {
     cwd: work,
   })
   expect(made).toMatchObject({ status: 0 })
@@ -78,7 +79,7 @@ test('a compiled file: SIGKILL waits for all processes of the job', async () => 
   const job = `sh -c 'trap "sleep 0.3; echo tidy; exit" TERM; echo up; while :; do sleep 0.05; done' & wait`
   const limits = ['--timeout', '500ms', '--kill-after', '20s']
   const args = ['compile', '--output', 'waits', ...limits, '--', 'sh', '-c', job]
-  expect(await collect(process.execPath, [cli, ...args], { cwd: work })).toMatchObject({ status: 0 })
+  expect(await collect(hutchFile, [...hutchArgs, ...args], { cwd: work })).toMatchObject({ status: 0 })
   expect((await inSession('./waits')).stdout).toBe('up\ntidy\n')
 })
 
@@ -120,7 +121,7 @@ test('a file that was opened read-only cannot be written in an ordinary user’s
   asUser('sh', '-c', script)
   expect(readFileSync(`${work}/input`, 'utf8'), 'control').toBe('changed\n')
   writeFileSync(`${work}/input`, 'before\n')
-  asUser(process.execPath, cli, 'run', '--sandbox', '--limit', 'none', '--', 'sh', '-c', script)
+  asUser(...hutchCommand, 'run', '--sandbox', '--limit', 'none', '--', 'sh', '-c', script)
   expect(readFileSync(`${work}/input`, 'utf8')).toBe('before\n')
 })
 

@@ -5,9 +5,10 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hutchCommand } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
-import { cli, collect, type Ended } from './hutch.ts'
+import { collect, type Ended } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-test-surroundings-`)
 afterAll(() => rmSync(work, { recursive: true, force: true }))
@@ -27,16 +28,16 @@ try {
 
 /** Ways for root to start a job that prints "ok". */
 const rootStarts: [name: string, command: string[]][] = [
-  ['run', [node, cli, 'run', '--limit', 'none', '--', 'echo', 'ok']],
-  ['sandbox with limits', [node, cli, 'run', '--sandbox', '--', 'echo', 'ok']],
+  ['run', [...hutchCommand, 'run', '--limit', 'none', '--', 'echo', 'ok']],
+  ['sandbox with limits', [...hutchCommand, 'run', '--sandbox', '--', 'echo', 'ok']],
   ['library', [node, `${work}/library.mjs`]],
-  ['bwrap', [node, cli, 'bwrap', '--ro-bind', '/', '/', '--unshare-all', 'echo', 'ok']],
+  ['bwrap', [...hutchCommand, 'bwrap', '--ro-bind', '/', '/', '--unshare-all', 'echo', 'ok']],
   ['compiled', ['compiled']],
   ['compiled sandbox with limits', ['compiled-limits']],
 ]
 /** Without a delegated group a user may set no limits. */
 const userStarts: typeof rootStarts = [
-  ['sandbox', [node, cli, 'run', '--sandbox', '--limit', 'none', '--', 'echo', 'ok']],
+  ['sandbox', [...hutchCommand, 'run', '--sandbox', '--limit', 'none', '--', 'echo', 'ok']],
   ['compiled sandbox', ['compiled-sandbox']],
 ]
 
@@ -48,7 +49,7 @@ beforeAll(async () => {
   mkdirSync(`${work}/${user}`)
   chownSync(`${work}/${user}`, user, user)
   const compile = (uid: number, name: string, options: string[]) => {
-    const command = [node, cli, 'compile', '-o', `${work}/${uid}/${name}`, ...options, '--', 'echo', 'ok']
+    const command = [...hutchCommand, 'compile', '-o', `${work}/${uid}/${name}`, ...options, '--', 'echo', 'ok']
     const [program, ...args] = uid === 0 ? command : [...asUser, ...command]
     return collect(program!, args)
   }

@@ -2,11 +2,11 @@
 // A terminal stays a terminal: script(1) gives one.
 // In a VM only in `npm run test:kernels`.
 import { expect, test } from 'vitest'
+import { hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { cli } from './hutch.ts'
 import { type } from './typed.ts'
 
-const hutchRun = `${process.execPath} ${cli} run --`
+const hutchRun = `${hutchLine} run --`
 
 test('bash is an interactive shell with job control', async (context) => {
   requires(context, 'script(1)')

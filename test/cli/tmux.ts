@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { cli } from './hutch.ts'
+import { cli } from '../support/command.ts'
 
 const socket = `${tmpdir()}/hutch-test-${process.pid}.tmux`
 

@@ -5,13 +5,16 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
+import { cli } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { endOf, endSleepers, sleeper, startQuiet } from '../support/sleeper.ts'
-import { cli, hutch } from './hutch.ts'
+import { hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, record, resize, screen, start, terminal, until, write } from './tmux.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const top = `/hutch-test-${process.pid}`
 

@@ -25,8 +25,9 @@ import { describeSamples, readRecentHistory } from '../../src/monitor/recording/
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
 import { readLog } from '../../src/why/kernel-log.ts'
+import { hutchArgs, hutchFile, hutchIn, hutchLine, isNeeded } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { begin, cli, collect, hasLooked, hutch, type Running } from './hutch.ts'
+import { begin, collect, hasLooked, hutch, type Running } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-why-`)
 afterAll(() => rmSync(work, { recursive: true }))
@@ -88,14 +89,15 @@ test.each([
 
 test('who may not read the kernel’s log is told so, and what the report says all the same', async (context) => {
   requires(context, 'root')
-  for (const part of ['dist', 'build']) cpSync(part, `${work}/${part}`, { recursive: true })
+  for (const part of ['dist', 'build']) cpSync(part, `${work}/${part}`, { recursive: true, filter: isNeeded })
   const report = `${work}/killed.json`
   const job = ['--memory', '8M', '--swap', '0', '--', 'sh', '-c', 'hutch hog 20M; exit 1']
   await hutch(['run', '--quiet', '--report', report, ...job])
   chmodSync(report, 0o644)
   chmodSync(work, 0o755)
   const asNobody = { uid: 65534, gid: 65534, cwd: '/' }
-  const { status, stdout } = await collect(process.execPath, [`${work}/dist/cli.cjs`, 'why', report], asNobody)
+  const [file, ...before] = hutchIn(work)
+  const { status, stdout } = await collect(file, [...before, 'why', report], asNobody)
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^hutch \(pid \d+\) was killed \(OOM\)/)])
   const hidden = readFileSync('/proc/sys/kernel/dmesg_restrict', 'utf8') === '1\n'
   expect(stdout.includes("not known: the kernel's log cannot be read (EPERM)")).toBe(hidden)
@@ -107,7 +109,7 @@ test('a recording tells of a group that is gone, and of one that is there what w
   const path = `/hutch-test-${process.pid}-seen`
   const group = await Cgroup.create(path, { files: { 'memory.max': '8M', 'memory.swap.max': 0, 'pids.max': 9 } })
   await Cgroup.create(`${path}/quiet`)
-  const recorder = begin(process.execPath, [cli, 'record', '--db', db, '--interval', '250ms'])
+  const recorder = begin(hutchFile, [...hutchArgs, 'record', '--db', db, '--interval', '250ms'])
   while (!statSync(db, { throwIfNoEntry: false })?.size) await new Promise((resolve) => setTimeout(resolve, 50))
   // a look at a group without a sign of life leaves its kills to a later one
   const script = `while [ ! -e ${work}/go ]; do sleep 0.1; done; tail /dev/zero; : > ${work}/killed; while [ ! -e ${work}/end ]; do sleep 0.1; done`
@@ -243,7 +245,7 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
 
 test('hutch run tells of what hutch record saw, behind its verdict', async (context) => {
   requires(context, 'root', 'not a VM', 'unshare(1)')
-  const script = `mount -t tmpfs none /var/lib; hutch() { ${process.execPath} ${cli} "$@"; }; cd ${work}
+  const script = `mount -t tmpfs none /var/lib; hutch() { ${hutchLine} "$@"; }; cd ${work}
     { while [ ! -e begun ]; do sleep 0.05; done; hutch record --interval 100ms --for 1s; touch over; } &
     hutch run --memory 24M --swap 0 -- sh -c 'hutch hog 9M --hold 60s > begun &
       while [ ! -e over ]; do sleep 0.05; done; tail /dev/zero; exit 1'; wait`

@@ -4,11 +4,13 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { watchTimer } from '../support/late.ts'
 import { requires } from '../support/requires.ts'
 import { runInGroup, type Served, serve } from './served.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const top = `/hutch-test-${process.pid}`
 const executablePath = '/usr/bin/chromium'

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { All, Change } from '../../src/ui/dashboard/api-types.ts'
-import { cli } from '../cli/hutch.ts'
+import { cli } from '../support/command.ts'
 
 export interface Served {
   child: ChildProcess

@@ -3,12 +3,15 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import type { GroupRow, Mark, Past, Processes, Session } from '../../src/ui/dashboard/api-types.ts'
 import { hutch } from '../cli/hutch.ts'
 import { watchTimer } from '../support/late.ts'
+import { requires } from '../support/requires.ts'
 import { listen, runInGroup, type Served, send, serve, type Told } from './served.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node'))
 
 const top = `/hutch-test-${process.pid}`
 const ends: (() => unknown)[] = []

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands of a page's console blocks with what they print, and `hutch` in the path to run them.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchLine } from '../support/command.ts'
 
 /** Each `$ command` of a page, or of one section of it, and the lines below it. */
 export function commandsOf(page: string, section = ''): [command: string, output: string][] {
@@ -17,7 +18,7 @@ export function commandsOf(page: string, section = ''): [command: string, output
 
 /** Runs a command as a reader would type it, in `directory`; `bin` is where `hutch` is put. */
 export function typed(command: string, directory: string, bin: string) {
-  writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`)
+  writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${hutchLine} "$@"\n`)
   chmodSync(`${bin}/hutch`, 0o755)
   return collect('sh', ['-c', command], {
     cwd: directory,

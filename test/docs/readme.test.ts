@@ -4,11 +4,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchLine } from '../support/command.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 const bin = mkdtempSync(`${tmpdir()}/hutch-docs-test-`)
-writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`)
+writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${hutchLine} "$@"\n`)
 chmodSync(`${bin}/hutch`, 0o755)
 // a package refers to itself by name from within: programs must lie in the checkout
 const programs = 'build/readme-test'

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
 import { makeMetrics } from '../../src/monitor/exporter/metrics.ts'
 import { openSampler } from '../../src/monitor/sampler.ts'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchLine } from '../support/command.ts'
 
 const page = readFileSync('docs/seeing.md', 'utf8')
 const bin = mkdtempSync(`${tmpdir()}/hutch-docs-test-`)
-writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`)
+writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${hutchLine} "$@"\n`)
 chmodSync(`${bin}/hutch`, 0o755)
 // a package refers to itself by name from within
 const programs = 'build/seeing-test'

@@ -3,10 +3,11 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchLine } from '../support/command.ts'
 
 const bin = mkdtempSync(`${tmpdir()}/hutch-why-docs-`)
-writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${process.execPath} ${cli} "$@"\n`)
+writeFileSync(`${bin}/hutch`, `#!/bin/sh\nexec ${hutchLine} "$@"\n`)
 chmodSync(`${bin}/hutch`, 0o755)
 afterAll(() => rmSync(bin, { recursive: true }))
 

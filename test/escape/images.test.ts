@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { HutchError, type RunOptions, run } from '../../src/index.ts'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchCommand } from '../support/command.ts'
 import { hostMounts, makeImage, tree, workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
 
@@ -104,7 +105,7 @@ test('the working directory is a descriptor that was left open (CVE-2024-21626)'
   const leaky =
     'outside=$1; shift; exec 9<"$outside"; exec "$@" sh -c "cat secret /proc/self/fd/9/secret; pwd; echo done"'
   for (const workdir of ['/proc/self/fd/9', '/']) {
-    const args = [process.execPath, cli, 'run', '--quiet', '--rootfs', image, '--workdir', workdir, '--']
+    const args = [...hutchCommand, 'run', '--quiet', '--rootfs', image, '--workdir', workdir, '--']
     const { stdout } = await collect('sh', ['-c', leaky, 'sh', outside, ...args])
     expect(stdout).not.toContain('secret of the host')
     if (workdir === '/') expect(stdout).toBe('/\ndone\n')

@@ -2,7 +2,8 @@
 // A letter typed into the terminal from which hutch was started (TIOCSTI; CVE-2017-5226): what the caller's shell reads next.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchLine } from '../support/command.ts'
 import { compileTimeout } from '../support/compile.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
@@ -40,18 +41,16 @@ test('control: outside it is typed', async () => {
 
 test('a container on a terminal may type: --seccomp strict is the way to refuse it', async (context) => {
   needsLegacy(context)
-  expect(await onTerminal(`${process.execPath} ${cli} run --rootfs ${image} -- /bin/attempt type`)).toContain(
-    'got through',
-  )
+  expect(await onTerminal(`${hutchLine} run --rootfs ${image} -- /bin/attempt type`)).toContain('got through')
 })
 
 test('the strict filter refuses it', async () => {
-  const run = `${process.execPath} ${cli} run --rootfs ${image} --seccomp strict`
+  const run = `${hutchLine} run --rootfs ${image} --seccomp strict`
   expect(await onTerminal(`${run} -- /bin/attempt type`)).toContain('refused: EPERM')
 })
 
 test('without the terminal there is nothing to type into', async () => {
-  const run = `${process.execPath} ${cli} run --rootfs ${image}`
+  const run = `${hutchLine} run --rootfs ${image}`
   const { stdout } = await collect('setsid', ['-w', 'sh', '-c', `${run} -- /bin/attempt type`])
   expect(stdout).toMatch(/refused: E[A-Z]+/)
 })

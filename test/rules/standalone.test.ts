@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the binary without Node consists of: the modules that src/cli/main.ts needs, and none of Node's.
+// What the binary without Node consists of: the modules that src/cli/main.ts needs, and none of Node's. Tests of hutch run either.
 import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 test('no module of the binary without Node imports from Node, or what another does not export', () => {
@@ -17,3 +18,16 @@ test('no module of the binary without Node imports from Node, or what another do
     ['dashboard', 'metrics', 'record', 'replay', 'top'].map((name) => `cli/node/${name}.ts`),
   )
 }, 120_000)
+
+test('a test that runs hutch takes the command from test/support/command.ts, unless it is about Node', () => {
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const names = (path: string) => readFileSync(`test/${path}`, 'utf8')
+  const direct = /\bcli\b[^'\n]* from '[./]*support\/command\.ts'|execPath.*\bcli\b|dist\/cli\.cjs/
+  const found = files.filter((path) => direct.test(names(path)) && !names(path).includes("'hutch for Node'"))
+  expect(found.filter((path) => !/^(package|rules|unit)\//.test(path)).toSorted()).toEqual([
+    'cli/tmux.ts',
+    'dashboard/served.ts',
+    'standalone/same.test.ts',
+    'support/command.ts',
+  ])
+})

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { cli, collect, type Ended } from '../cli/hutch.ts'
+import { collect, type Ended } from '../cli/hutch.ts'
+import { binary, cli } from '../support/command.ts'
 
-const binary = `${process.cwd()}/build/standalone/hutch`
 const group = `standalone-${process.pid}`
 
 beforeAll(() => {

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll } from 'vitest'
 import { begin, collect, type Ended } from '../cli/hutch.ts'
+import { hutchIn, isNeeded } from './command.ts'
 
 let copy: string | undefined
 
@@ -24,28 +25,28 @@ export async function beginAs(id: number, args: string[], before: string[] = [])
 
 /** Any command of hutch, as this user and group. */
 export async function hutchAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
-  return beginNode(id, [`${await copied()}/dist/cli.cjs`, ...args], before)
+  return beginCommand(id, [...hutchIn(await copied()), ...args], before)
 }
 
 /** A program that uses the library, as this user and group. */
 export async function nodeAs(id: number, script: string): Promise<Ended> {
   const module = `import { createPool, run, start } from '${await copied()}/dist/index.js'; ${script}`
-  return beginNode(id, ['--input-type=module', '-e', module], []).ended
+  return beginCommand(id, [process.execPath, '--input-type=module', '-e', module], []).ended
 }
 
 async function copied(): Promise<string> {
   if (copy) return copy
   copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
   // tests of the documents write and remove programs in folders of such names meanwhile, a VM's host too
-  const filter = (path: string) => !path.endsWith('-test')
+  const filter = (path: string) => !path.endsWith('-test') && isNeeded(path)
   for (const part of ['dist', 'build', 'examples', 'package.json'])
     cpSync(part, `${copy}/${part}`, { recursive: true, filter })
   await collect('chmod', ['-R', 'a+rX', copy])
   return copy
 }
 
-function beginNode(id: number, args: string[], before: string[]): ReturnType<typeof begin> {
+function beginCommand(id: number, command: string[], before: string[]): ReturnType<typeof begin> {
   const drop = ['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups']
-  const words = [...before, ...drop, process.execPath, ...args]
+  const words = [...before, ...drop, ...command]
   return begin(words[0]!, words.slice(1), { cwd: '/' })
 }

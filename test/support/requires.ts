@@ -5,8 +5,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { native } from '../../src/system/native.ts'
+import { hutchHost } from './command.ts'
 
 const needs = {
+  'hutch for Node': () => hutchHost === 'node',
   v2: () => readHost().layout === 'v2',
   'v1 controllers': () => Object.keys(readHost().v1).length > 0,
   'a v2 tree': () => readHost().unified !== undefined,

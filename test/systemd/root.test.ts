@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
-import { cli, hutch } from '../cli/hutch.ts'
+import { hutch } from '../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { lookInside, mount, output, remains, script, tree, units } from './machine.ts'
 
@@ -59,7 +60,7 @@ test.each([
   ['in a control group namespace of its own', ['--isolate', 'pid,mount,ipc,uts,cgroup']],
 ])('a hutch in a hutch stays within the limits of the outer job, %s', async (_, isolate) => {
   const within = async (size: string) => {
-    const inner = [process.execPath, cli, 'run', '--memory', '400M', '--swap', '0', '--', 'hutch', 'hog', size]
+    const inner = [...hutchCommand, 'run', '--memory', '400M', '--swap', '0', '--', 'hutch', 'hog', size]
     return hutch(['run', '--memory', '150M', '--swap', '0', ...isolate, '--', ...inner])
   }
   expect((await within('1M')).status).toBe(0)
@@ -96,8 +97,18 @@ test('without D-Bus root’s jobs run as elsewhere, and --verbose says so', asyn
 
 /** A job that is up, and how to end hutch under it. */
 async function startJob(isolate: string): Promise<() => Promise<unknown>> {
-  const args = [cli, 'run', ...limits, '--isolate', isolate, '--', 'sh', '-c', 'sleep 4711 & echo up; sleep 4711; true']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const args = [
+    ...hutchArgs,
+    'run',
+    ...limits,
+    '--isolate',
+    isolate,
+    '--',
+    'sh',
+    '-c',
+    'sleep 4711 & echo up; sleep 4711; true',
+  ]
+  const child = spawn(hutchFile, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   await new Promise((resolve) => child.stdout.once('data', resolve))
   return () =>
     new Promise((resolve) => {
@@ -169,7 +180,7 @@ test('the library moves its process when it is asked to, and only then', async (
 test('a hutch that a process in a scope starts stays in that scope', async () => {
   const { stdout } = await script(
     `import { execFileSync } from 'node:child_process'; const { unit } = await enterScope();
-     const out = execFileSync(process.execPath, [${JSON.stringify(cli)}, 'run', '--isolate', 'none', '--', 'cat', '/proc/self/cgroup']);
+     const out = execFileSync('${hutchFile}', ${JSON.stringify([...hutchArgs, 'run', '--isolate', 'none', '--', 'cat', '/proc/self/cgroup'])});
      console.log(String(out).includes(unit + '/hutch-'))`,
   )
   expect(stdout).toBe('true\n')

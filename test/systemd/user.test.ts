@@ -2,7 +2,8 @@
 // A user without rights on a machine that systemd runs: limits that work, by the user's own systemd, and the words when there is none.
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
-import { cli, collect, hutch } from '../cli/hutch.ts'
+import { collect, hutch } from '../cli/hutch.ts'
+import { hutchCommand, hutchLine } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { asUser, lookInside, makeUser, mount, remains, runtime, script, tree, uid } from './machine.ts'
 
@@ -99,23 +100,11 @@ test('in a delegated unit --evacuate makes room, and without it there is a scope
   const inUnit = (flags: string[]) =>
     collect(
       'systemd-run',
-      [
-        ...unit,
-        process.execPath,
-        cli,
-        'run',
-        '--isolate',
-        'none',
-        ...flags,
-        ...limits,
-        '--',
-        'cat',
-        '/proc/self/cgroup',
-      ],
+      [...unit, ...hutchCommand, 'run', '--isolate', 'none', ...flags, ...limits, '--', 'cat', '/proc/self/cgroup'],
       asUser(),
     )
   expect((await inUnit([])).stdout).toMatch(/app\.slice\/hutch-\d+-\d+\.scope\/hutch-/)
-  const twice = `${process.execPath} ${cli} run --isolate none --memory 50M --evacuate -- true; ${process.execPath} ${cli} run --isolate none --memory 50M -- cat /proc/self/cgroup`
+  const twice = `${hutchLine} run --isolate none --memory 50M --evacuate -- true; ${hutchLine} run --isolate none --memory 50M -- cat /proc/self/cgroup`
   const { stdout } = await collect('systemd-run', [...unit, 'sh', '-c', twice], asUser())
   expect(stdout).toMatch(/app\.slice\/run-[^/]*\.scope\/hutch-\d+-\d+-\d+-\d+\n/)
   expect((await inUnit(['--evacuate'])).stdout).toMatch(/app\.slice\/run-[^/]*\.scope\/hutch-\d+-\d+-\d+-\d+\n/)

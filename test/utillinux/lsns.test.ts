@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
-import { cli, collect, type Ended, front } from '../cli/hutch.ts'
+import { collect, type Ended } from '../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
 import { type Ground, makeGround } from './lsns-ground.ts'
@@ -156,7 +157,7 @@ async function lsns(one: Case, real: boolean): Promise<Ended> {
       ),
     )
     .map((word) => word.replaceAll('␣', ' '))
-  const [command, ...first] = real ? ['lsns'] : [...front, 'lsns']
+  const [command, ...first] = real ? ['lsns'] : [...hutchCommand, 'lsns']
   const env = { ...process.env, LC_ALL: 'C.UTF-8', ...one.env }
   if (one.terminal === undefined) return collect(command!, [...first, ...args], { env })
   const words = [command, ...first, ...args].map((word) => `'${word}'`).join(' ')
@@ -206,7 +207,7 @@ describe('beside the real lsns', () => {
 test('what only a descriptor or a socket holds is listed without a process, and its network is entered by the socket', async (context) => {
   requires(context, 'root', 'lsns(8)')
   const { HELD, SOCKET, HOLDER } = ground.words
-  const line = (argv: string) => collect(process.execPath, [cli, ...argv.split(' ')])
+  const line = (argv: string) => collect(hutchFile, [...hutchArgs, ...argv.split(' ')])
   const persistent = await line('lsns -P -r -n -o ns,type,nprocs,pid,user')
   expect(persistent.stdout.split('\n')).toEqual(
     expect.arrayContaining([`${HELD} uts 0  root`, `${SOCKET} net 0  root`]),

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchArgs, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
 import { type Difference, differences, isHere } from './differences.ts'
@@ -201,7 +202,7 @@ test('enough is compared', () => {
 test('--env gives the environment of the target', async (context) => {
   requires(context, 'root')
   const { pid } = running.plain!
-  const ended = await collect(process.execPath, [cli, 'nsenter', '-t', String(pid), '-e', 'env'])
+  const ended = await collect(hutchFile, [...hutchArgs, 'nsenter', '-t', String(pid), '-e', 'env'])
   expect(ended.stdout).toMatch(/^OF=the target$/m)
 })
 
@@ -209,7 +210,7 @@ test('--join-cgroup is for pure v2', async (context) => {
   requires(context, 'root')
   const { pid } = running.plain!
   const args = ['-t', String(pid), '--join-cgroup', 'cat', '/proc/self/cgroup']
-  const ended = await collect(process.execPath, [cli, 'nsenter', ...args])
+  const ended = await collect(hutchFile, [...hutchArgs, 'nsenter', ...args])
   if (readHost().layout === 'v2') expect(ended.stdout).toBe(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
   else expect(ended).toEqual({ status: 1, stdout: '', stderr: expect.stringContaining('cannot use --join-cgroup') })
 })

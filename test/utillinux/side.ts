@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { front } from '../cli/hutch.ts'
+import { hutchCommand } from '../support/command.ts'
 
 /** In a command line D is a directory, PID a process. */
 export interface Case {
@@ -60,7 +60,7 @@ export async function runCase(one: Case, real: boolean, pid?: number): Promise<O
       writeFileSync(`${directory}/${file}`, fill(text), { mode: one.executable ? 0o755 : 0o644 })
     const [tool = '', ...rest] = one.argv
     const args = rest.map((word) => (word === 'PROBE' ? probe : fill(word)))
-    const line = real ? [tool, ...args] : [...front, tool, ...args]
+    const line = real ? [tool, ...args] : [...hutchCommand, tool, ...args]
     const outcome = await collect(wrap(one, line, directory), one)
     const after = one.after ? await collect(['sh', '-c', fill(one.after)], {}) : undefined
     return { ...outcome, stdout: normalise(outcome.stdout + (after?.stdout ?? ''), directory, pid) }

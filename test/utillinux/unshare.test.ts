@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, type TestContext, test } from 'vitest'
-import { cli, collect } from '../cli/hutch.ts'
+import { collect } from '../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
 import { differences, isHere } from './differences.ts'
@@ -210,7 +211,7 @@ test('enough is compared', () => {
 })
 
 const start = (args: string[]) =>
-  spawn(process.execPath, [cli, 'unshare', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  spawn(hutchFile, [...hutchArgs, 'unshare', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
 const until = async (holds: () => boolean) => {
   while (!holds()) await pause(25)
 }
@@ -267,7 +268,7 @@ test.for([
 
 test('the program has the soft limit of open files that its caller has', async (context) => {
   requires(context, 'root', 'not a VM')
-  const line = [process.execPath, cli, 'unshare', '-r', 'sh', '-c', 'ulimit -Sn; ulimit -Hn']
+  const line = [...hutchCommand, 'unshare', '-r', 'sh', '-c', 'ulimit -Sn; ulimit -Hn']
   const limited = await collect('sh', ['-c', 'ulimit -Sn 500; ulimit -Hn; "$@"; :', 'sh', ...line])
   const hard = limited.stdout.split('\n')[0]
   expect(limited.stdout).toBe(`${hard}\n500\n${hard}\n`)
@@ -279,9 +280,7 @@ test.for([['unshare'], ['unshare', '-pf']])(
     requires(context, 'root', 'script(1)', 'not a VM')
     // waits for the first, and then a while for a second
     const inside = `trap 'echo caught; got=1' INT; echo ready; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+got)); done; exit 4`
-    const words = [process.execPath, cli, ...line, 'sh', '-c', inside].map(
-      (word) => `'${word.replaceAll("'", "'\\''")}'`,
-    )
+    const words = [...hutchCommand, ...line, 'sh', '-c', inside].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
     // exec: not every shell that script(1) may use leaves its place to its last command
     const child = spawn('script', ['-qec', `exec ${words.join(' ')}`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -300,10 +299,10 @@ test.for([['unshare'], ['unshare', '-pf']])(
 test('the command of the article, both halves by hutch', async (context) => {
   requires(context, 'root')
   const name = `hutch-test-${process.pid}-article`
-  const run = (...args: string[]) => collect(process.execPath, [cli, ...args])
+  const run = (...args: string[]) => collect(hutchFile, [...hutchArgs, ...args])
   expect((await run('cgcreate', '-g', `memory:${name}`)).status).toBe(0)
   try {
-    const line = ['cgexec', '-g', `memory:${name}`, process.execPath, cli, 'unshare', '--pid', '--fork', '--mount-proc']
+    const line = ['cgexec', '-g', `memory:${name}`, ...hutchCommand, 'unshare', '--pid', '--fork', '--mount-proc']
     const inside = await run(...line, 'sh', '-c', 'echo $$; ls -d /proc/[0-9]*; cat /proc/self/cgroup')
     expect(inside.stderr).toBe('')
     expect(inside.stdout).toMatch(/^1\n\/proc\/1\n/)

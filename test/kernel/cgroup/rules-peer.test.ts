@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../../src/cgroup/files.ts'
 import { readHost } from '../../../src/host/host.ts'
-import { cli } from '../../cli/hutch.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-peer-test-`)
@@ -135,7 +135,7 @@ const placed = (all: (string | undefined)[][]) =>
 
 const daemons = {
   cgrulesengd: ['cgrulesengd', '-n', '-Q'],
-  hutch: [process.execPath, cli, 'rules', 'watch'],
+  hutch: [...hutchCommand, 'rules', 'watch'],
 }
 
 test('the same rules put the same processes into the same groups', async (context) => {

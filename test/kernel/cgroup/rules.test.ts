@@ -16,7 +16,8 @@ import { tmpdir } from 'node:os'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../../src/cgroup/files.ts'
 import { readHost } from '../../../src/host/host.ts'
-import { cli, collect, hutch, ticks } from '../../cli/hutch.ts'
+import { collect, hutch, ticks } from '../../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../../support/command.ts'
 import { compileProgram } from '../../support/compile.ts'
 import { requires } from '../../support/requires.ts'
 import { repetitions } from '../../support/sample.ts'
@@ -99,7 +100,7 @@ interface Watching {
 }
 
 async function watch(file: string, ...more: string[]): Promise<Watching> {
-  const child = launch(process.execPath, [cli, 'rules', 'watch', '--file', file, '--socket', socket, ...more])
+  const child = launch(hutchFile, [...hutchArgs, 'rules', 'watch', '--file', file, '--socket', socket, ...more])
   const said = { stdout: '', stderr: '' }
   for (const key of ['stdout', 'stderr'] as const)
     child[key]!.on('data', (data: Buffer) => {
@@ -156,7 +157,7 @@ test('a job of root keeps its groups; a group that only has such a name does not
   const plain = sleeper(nobodys)
   for (const group of named) writeFileSync(`${group}/cgroup.procs`, String(plain.pid))
   const pids = ['--parent', `${base}/c`, '--cpus', '0.5', '--pids', '10']
-  launch(process.execPath, [cli, 'run', ...pids, '--user', String(nobodys), '--', 'sleep', '600'])
+  launch(hutchFile, [...hutchArgs, 'run', ...pids, '--user', String(nobodys), '--', 'sleep', '600'])
   const jobs = () =>
     readdirSync(`${roots[0]}/c`).filter((name) => name.startsWith('hutch-') && name !== 'hutch-1-1-1-1')
   const members = () =>
@@ -174,7 +175,7 @@ test('neither kernel threads nor hutch itself are moved', async (context) => {
   // only processes that may be moved without harm, should it be done after all: itself, and one that the kernel refuses to move
   const others = readFileSync('/proc/2/comm', 'utf8') === 'kthreadd\n' ? '2' : ''
   const script = `exec "$0" "$1" rules apply --file ${file} $$ ${others} 999999999`
-  expect(await collect('sh', ['-c', script, process.execPath, cli])).toEqual({ status: 0, stdout: '', stderr: '' })
+  expect(await collect('sh', ['-c', script, ...hutchCommand])).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
 test('outside of the first namespaces there is a clear error', async (context) => {
@@ -184,7 +185,7 @@ test('outside of the first namespaces there is a clear error', async (context) =
     [['--pid', '--fork', '--mount-proc'], 'ETIMEDOUT'],
     [['--net'], 'ECONNREFUSED'],
   ] as const) {
-    const command = [...flags, process.execPath, cli, 'rules', 'watch', '--no-socket', '--file', file]
+    const command = [...flags, ...hutchCommand, 'rules', 'watch', '--no-socket', '--file', file]
     const { status, stderr } = await collect('unshare', command)
     expect(stderr).toContain(`cannot watch the processes of this machine: the kernel refused (${errno})`)
     expect(stderr).toContain('remedy: run it outside of containers')

@@ -2,16 +2,15 @@
 // Clean-up after hutches that were killed: what lives is never touched, whatever namespace it is seen from; trees of any depth go, in bounded time.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../../src/cgroup/files.ts'
 import { parseStartTime, readHost } from '../../../src/host/host.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../../support/command.ts'
 import { killsHutches } from '../../support/leaks.ts'
 import { readStartTime } from '../../support/start-time.ts'
 
 killsHutches()
 
-const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 const root = process.getuid!() === 0
 const { unified, v1 } = readHost()
 const name = `hutch-test-${process.pid}-stale`
@@ -34,7 +33,7 @@ function jobGroups(): string[] {
 }
 
 function start(...args: string[]) {
-  const child = spawn(process.execPath, [cli, ...hutch, ...args, '--', 'sh', '-c', 'echo up; exec sleep 60'], {
+  const child = spawn(hutchFile, [...hutchArgs, ...hutch, ...args, '--', 'sh', '-c', 'echo up; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const ended = new Promise<number | null>((resolve) => child.once('exit', (status) => resolve(status)))
@@ -53,7 +52,7 @@ test.runIf(root).each(views)('a live job is left alone by a run in %s', async (_
   const { child, ended, up } = start()
   await up
   const before = jobGroups()
-  const [file, ...args] = [...view, process.execPath, cli, ...hutch, '--', 'true']
+  const [file, ...args] = [...view, ...hutchCommand, ...hutch, '--', 'true']
   spawnSync(file!, args)
   expect(jobGroups()).toEqual(before)
   expect(child.exitCode).toBeNull()
@@ -87,7 +86,7 @@ async function abandon(): Promise<string> {
 
 function sweep() {
   const before = performance.now()
-  execFileSync(process.execPath, [cli, ...hutch, '--', 'true'])
+  execFileSync(hutchFile, [...hutchArgs, ...hutch, '--', 'true'])
   return performance.now() - before
 }
 

@@ -9,7 +9,8 @@ import { catalogFiles, describeFile } from '../../../src/cgroup/controllers/cata
 import { controllerOf, legacyControllerOf, sharesFromWeight } from '../../../src/cgroup/v1/translate.ts'
 import { readHost } from '../../../src/host/host.ts'
 import { Cgroup, run } from '../../../src/index.ts'
-import { cli, hutch } from '../../cli/hutch.ts'
+import { hutch } from '../../cli/hutch.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const host = readHost()
@@ -222,8 +223,8 @@ describe('a run', () => {
 
   test('of a compiled file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'hutch-values-'))
-    execFileSync(process.execPath, [
-      cli,
+    execFileSync(hutchFile, [
+      ...hutchArgs,
       'compile',
       '--output',
       `${folder}/job`,

@@ -6,7 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { GroupEvent } from '../../../src/cgroup/event-sources.ts'
 import { Cgroup } from '../../../src/index.ts'
-import { cli, watching } from '../../cli/hutch.ts'
+import { watching } from '../../cli/hutch.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -27,7 +28,7 @@ function watch(args: string[]): {
   ready: Promise<void>
   end: () => Promise<void>
 } {
-  const child = spawn(process.execPath, [cli, 'cgroup', 'watch', '--json', ...args], {
+  const child = spawn(hutchFile, [...hutchArgs, 'cgroup', 'watch', '--json', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const events: GroupEvent[] = []

@@ -5,8 +5,9 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createPool, run } from '../../../src/index.ts'
 import { quote, shellWord } from '../../../src/text/quote.ts'
-import { cli, collect, type Ended, hutch } from '../../cli/hutch.ts'
+import { collect, type Ended, hutch } from '../../cli/hutch.ts'
 import { hutchAs } from '../../support/anyone.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { makeImage, workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -40,7 +41,7 @@ beforeEach((context) => requires(context, 'root'))
 afterAll(remove)
 
 const shell = (line: string): Promise<Ended> => collect('sh', ['-c', line])
-const hutchWords = `${shellWord(process.execPath)} ${shellWord(cli)}`
+const hutchWords = hutchCommand.map(shellWord).join(' ')
 const remedyOf = (stderr: string) => /remedy: (.*)/.exec(stderr)?.[1] ?? ''
 
 test.each([

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run } from '../../../src/index.ts'
 import type { RunOptions } from '../../../src/options/options.ts'
 import { buildDirectory } from '../../../src/system/native.ts'
-import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { collect, hutch } from '../../cli/hutch.ts'
+import { hutchCommand, hutchLine } from '../../support/command.ts'
 import { hostMounts, makeImage, tree, workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -154,7 +155,7 @@ test('changes in an overlay are thrown away, or kept where it says', async () =>
   expect(readFileSync(`${volume}/file`, 'utf8')).toBe('from outside\n')
   // overlayfs takes no upper layer on an overlay, such as a VM's root: on a tmpfs it does
   mkdirSync(`${work}/fresh`)
-  const line = `cd ${work}/fresh && mkdir up work && ${process.execPath} ${cli} run --rootfs ${image} --overlay ${volume}:/data:upper=up,work=work`
+  const line = `cd ${work}/fresh && mkdir up work && ${hutchLine} run --rootfs ${image} --overlay ${volume}:/data:upper=up,work=work`
   const kept = await run('sh', ['-c', `${line} -- sh -c 'echo kept > /data/file' && cat up/file`], {
     isolate: ['mount'],
     mounts: [{ tmpfs: `${work}/fresh` }],
@@ -289,7 +290,7 @@ test('the command is looked for inside', async () => {
 })
 
 test('what the host has mounted over its own "/" goes too', async () => {
-  const line = `mount -t tmpfs hidden / && ${process.execPath} ${cli} run --rootfs ${image} --overlay ${image}:/ -- cat /proc/self/mounts`
+  const line = `mount -t tmpfs hidden / && ${hutchLine} run --rootfs ${image} --overlay ${image}:/ -- cat /proc/self/mounts`
   const { stdout, stderr } = await run('sh', ['-c', line], { isolate: ['mount'] })
   expect(stderr).toBe('')
   const roots = stdout!.split('\n').filter((mount) => mount.split(' ')[1] === '/')
@@ -315,7 +316,7 @@ test('in a user namespace it takes no root', async () => {
   const script = 'touch /tmp/x /data/x && ls /tmp /data/x; touch /x; cat < /dev/null; id -u'
   const { status, stdout, stderr } = await collect(
     'unshare',
-    ['-Ur', process.execPath, cli, ...inner, '--', 'sh', '-c', script],
+    ['-Ur', ...hutchCommand, ...inner, '--', 'sh', '-c', script],
     { uid: 65534, gid: 65534 },
   )
   expect({ status, stdout, stderr }).toEqual({

@@ -4,7 +4,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../../cli/hutch.ts'
+import { collect } from '../../cli/hutch.ts'
+import { hutchLine } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-test-attributes-`)
@@ -21,7 +22,7 @@ const words: [word: string, flag: string, errno: string][] = [
   ['rw', 'ro', 'EROFS'],
 ]
 const asUser = 'setpriv --reuid 61234 --regid 61234 --clear-groups'
-const hutch = `${process.execPath} ${cli}`
+const hutch = `${hutchLine}`
 const volume = (word: string) => `--volume ${source}:/mnt:${word}`
 
 /** Ways to start a command with that volume, as shell text. */

@@ -3,9 +3,9 @@
 // In a VM only in `npm run test:kernels`.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
-import { cli } from '../../cli/hutch.ts'
 import { makeImage, workplace } from '../../support/image.ts'
 import '../../support/leaks.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { address, ask, type Ground, networkGround, port } from '../../support/network-ground.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -91,10 +91,10 @@ test('what fails inside is told before what fails outside', async (context) => {
 
 test('a tool that is not there is told, with its package', async (context) => {
   requires(context, 'root', 'unshare(1)', 'ip(8)')
-  const copy = `${place.path}/node`
-  copyFileSync(process.execPath, copy)
+  const copy = `${place.path}/program`
+  copyFileSync(hutchFile, copy)
   const hide = 'mount -t tmpfs none /usr/sbin; mount -t tmpfs none /usr/bin; exec "$@"'
-  const words = ['--mount', 'sh', '-c', hide, '-', copy, cli, 'run', '--network', 'private', '--', 'true']
+  const words = ['--mount', 'sh', '-c', hide, '-', copy, ...hutchArgs, 'run', '--network', 'private', '--', 'true']
   expect(await ground!.run('unshare', ...words)).toEqual({
     status: 125,
     stdout: '',

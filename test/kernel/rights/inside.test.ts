@@ -3,7 +3,8 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, collect } from '../../cli/hutch.ts'
+import { collect } from '../../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../../support/command.ts'
 import { type Container, writeBundle } from '../../support/container.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -36,13 +37,13 @@ const cells = [
   await attempt(() => run('true', [], { limits: 'none', isolate: ['pid', 'mount'] })),
   await attempt(() => run('true', [], { limits: 'none', sandbox: true })),
 ]
-const { status, stderr } = spawnSync(process.execPath, ['${cli}', 'run', '--limit', 'none', '--isolate', 'none', '--', 'true'])
+const { status, stderr } = spawnSync('${hutchFile}', ${JSON.stringify([...hutchArgs, 'run', '--limit', 'none', '--isolate', 'none', '--', 'true'])})
 if (status !== 0) cells[0] = String(stderr)
 console.log(cells.join(' | '))
 `
 const inside = [process.execPath, '--input-type=module', '-e', starter]
 
-const hutchRun = (...options: string[]) => [process.execPath, cli, 'run', ...options, '--']
+const hutchRun = (...options: string[]) => [...hutchCommand, 'run', ...options, '--']
 const directories = [
   project,
   ...(process.execPath.startsWith('/usr/') ? [] : [process.execPath.replace(/\/[^/]*$/, '')]),
@@ -89,14 +90,9 @@ test('the table has these rows and no others', () => {
 
 test('limits add up to depth 3: the outermost stops the innermost', { timeout: 60_000 }, async (context) => {
   requires(context, 'root', 'not a VM')
-  const hog = [...hutchRun('--memory', '400M').slice(1), process.execPath, cli, 'hog', '200M']
+  const hog = [...hutchRun('--memory', '400M'), ...hutchCommand, 'hog', '200M']
   const within = (...outer: string[]) =>
-    collect(process.execPath, [
-      ...hutchRun(...outer).slice(1),
-      ...hutchRun('--memory', '300M'),
-      process.execPath,
-      ...hog,
-    ])
+    collect('env', [...hutchRun(...outer), ...hutchRun('--memory', '300M'), ...hog])
   const [held, control] = await Promise.all([within('--memory', '150M'), within('--memory', '350M')])
   expect(held.status).not.toBe(0)
   expect(held.stderr).toMatch(/memory/)

@@ -6,8 +6,9 @@ import { uptime } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { run } from '../../../src/index.ts'
-import { cli, collect } from '../../cli/hutch.ts'
+import { collect } from '../../cli/hutch.ts'
 import { beginAs, runAs } from '../../support/anyone.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { groupsThatStay } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -158,8 +159,7 @@ test('where none may be made, the sysctl in the way is named; with them it works
   requires(context, 'root')
   // the limit of a user namespace of ours, not the host's: it allows those inside none
   const limit = (number: number) => [
-    process.execPath,
-    cli,
+    ...hutchCommand,
     'run',
     '--quiet',
     '--map-users',
@@ -194,7 +194,7 @@ test('maps that the kernel refuses leave nothing behind', async (context) => {
   requires(context, 'root')
   // since Linux 5.12 to map root takes CAP_SETFCAP
   const without = (words: string[]) =>
-    collect('setpriv', ['--bounding-set', '-setfcap', process.execPath, cli, 'run', '--quiet', ...words])
+    collect('setpriv', ['--bounding-set', '-setfcap', ...hutchCommand, 'run', '--quiet', ...words])
   const refused = await without(['--memory', '50M', '--isolate', 'user', '--', 'true'])
   expect(refused).toMatchObject({ status: 125, stdout: '' })
   expect(refused.stderr).toMatch(

@@ -6,6 +6,7 @@ import { chmodSync, closeSync, cpSync, mkdirSync, openSync, readdirSync, readFil
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { begin, collect, hutch } from '../../cli/hutch.ts'
+import { hutchIn, isNeeded } from '../../support/command.ts'
 import { hostMounts, workplace } from '../../support/image.ts'
 import { groupsThatStay, killsHutches, leftBy } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
@@ -152,24 +153,25 @@ test('many at once, each in its own group', async (context) => {
 
 test('a user without rights compiles and runs one, in a user namespace of its own', async (context) => {
   requires(context, 'root')
-  for (const part of ['dist', 'build']) cpSync(part, `${place.path}/copy/${part}`, { recursive: true })
+  for (const part of ['dist', 'build'])
+    cpSync(part, `${place.path}/copy/${part}`, { recursive: true, filter: isNeeded })
   mkdirSync(`${place.path}/theirs`)
   chmodSync(`${place.path}/theirs`, 0o777)
   execFileSync('chmod', ['-R', 'a+rX', place.path])
   const theirs = `${place.path}/theirs/file`
   const drop = ['--reuid', '1234', '--regid', '1234', '--clear-groups']
-  const cli = [process.execPath, `${place.path}/copy/dist/cli.cjs`]
+  const command = hutchIn(`${place.path}/copy`)
   const script = 'id -u; echo $$; grep -c . /proc/self/uid_map; echo > /etc/x'
   const made = await collect(
     'setpriv',
-    [...drop, ...cli, 'compile', '--output', theirs, '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
+    [...drop, ...command, 'compile', '--output', theirs, '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
     { cwd: '/' },
   )
   expect(made).toEqual({ status: 0, stdout: '', stderr: '' })
   const ran = await collect('setpriv', [...drop, theirs], { cwd: '/' })
   const asRun = await collect(
     'setpriv',
-    [...drop, ...cli, 'run', '--quiet', '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
+    [...drop, ...command, 'run', '--quiet', '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
     { cwd: '/' },
   )
   const denied = 'hutch: sh exited with status 2; its restrictions may have denied the network\n'

@@ -2,7 +2,6 @@
 // What a container needs of a plan: a group that stays, a command that outlives who started it, the rest in another process, and entering.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { walkGroups } from '../../../src/cgroup/files.ts'
 import { parseOptions, type RunOptions } from '../../../src/options/options.ts'
@@ -10,6 +9,7 @@ import type { GroupPlace } from '../../../src/options/spec.ts'
 import { compileRest } from '../../../src/plan/compile-rest.ts'
 import { startSpec } from '../../../src/run/job.ts'
 import { runRest } from '../../../src/run/rest.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { killsHutches } from '../../support/leaks.ts'
 import { ended, type Inputs, type Made, make } from '../../support/maker.ts'
 import { requires } from '../../support/requires.ts'
@@ -17,7 +17,6 @@ import { readStartTime } from '../../support/start-time.ts'
 
 killsHutches()
 
-const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 const sleep = ['sleep', '600']
 let made: Made[] = []
 let count = 0
@@ -41,7 +40,7 @@ async function killMaker({ maker }: Made): Promise<void> {
 }
 
 function runAnother(): void {
-  execFileSync(process.execPath, [cli, 'run', '--isolate', 'none', '--', 'true'])
+  execFileSync(hutchFile, [...hutchArgs, 'run', '--isolate', 'none', '--', 'true'])
 }
 
 const lives = (pid: number) => readStartTime(String(pid)) !== undefined

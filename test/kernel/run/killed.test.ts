@@ -2,15 +2,14 @@
 // hutch itself is killed at a random moment, over and over: the next run leaves nothing of it.
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { killsHutches, leftBy } from '../../support/leaks.ts'
 import { repetitions } from '../../support/sample.ts'
 import { killAfter } from '../../support/sleeper.ts'
 
 killsHutches()
 
-const cli = fileURLToPath(new URL('../../../dist/cli.cjs', import.meta.url))
 /** `npm run test:kernels` sets KILLS to 1,000, and to 100 in VMs. */
 const rounds = Number(process.env.KILLS ?? repetitions(1000, 40, 10))
 /** KILL_SEED repeats the moments and options of an earlier run. */
@@ -54,7 +53,7 @@ function random(): number {
 
 async function timeOneRun(): Promise<number> {
   const before = performance.now()
-  await end(spawn(process.execPath, [cli, 'run', '--memory', '50M', '--', 'true']))
+  await end(spawn(hutchFile, [...hutchArgs, 'run', '--memory', '50M', '--', 'true']))
   return performance.now() - before
 }
 
@@ -62,9 +61,9 @@ async function timeOneRun(): Promise<number> {
 async function killedRun(after: number): Promise<boolean> {
   const isolate = random() < 0.5 ? 'pid,mount,ipc,uts,cgroup' : 'none'
   const child = spawn(
-    process.execPath,
+    hutchFile,
     [
-      cli,
+      ...hutchArgs,
       'run',
       '--memory',
       '50M',

@@ -10,7 +10,8 @@ import { Cgroup, createPool, run, type StartOptions, why } from '../../../src/in
 import { buildDirectory } from '../../../src/system/native.ts'
 import { formatSize } from '../../../src/text/units.ts'
 import type { Cause, CauseKind } from '../../../src/verdict/cause.ts'
-import { cli, collect } from '../../cli/hutch.ts'
+import { collect } from '../../cli/hutch.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 import { sampled } from '../../support/sample.ts'
 
@@ -291,8 +292,8 @@ async function compiled(made: Case, parent: string): Promise<Said> {
   const { own = {}, flags = [] } = made
   const limits = Object.entries(own).flatMap(([name, value]) => ['--limit', `${name}=${value}`])
   const none = limits.length === 0 && !flags.includes('--sandbox') ? ['--limit', 'none'] : limits
-  execFileSync(process.execPath, [
-    ...[cli, 'compile', '--output', output, '--parent', parent, ...none, ...flags, '--', ...argvOf(made)],
+  execFileSync(hutchFile, [
+    ...[...hutchArgs, 'compile', '--output', output, '--parent', parent, ...none, ...flags, '--', ...argvOf(made)],
   ])
   const { stderr, status } = await collect(output, [])
   const line = stderr.split('\n').find((one) => one.startsWith('hutch: '))

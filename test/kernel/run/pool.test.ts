@@ -16,6 +16,7 @@ import {
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { createPool, type JobOptions, type Pool, type RunOptions, run } from '../../../src/index.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { makeImage, workplace } from '../../support/image.ts'
 import { children, killsHutches, leftGroups } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
@@ -421,7 +422,7 @@ test('hutch killed by -9 takes what waits along, and the next run removes the gr
   await exited
   await until(() => waiting.every((one) => !existsSync(`/proc/${one}`)))
   // another hutch of the machine may remove them first
-  const cli = spawn(process.execPath, ['dist/cli.cjs', 'run', '--', 'true'], { stdio: 'inherit' })
+  const cli = spawn(hutchFile, [...hutchArgs, 'run', '--', 'true'], { stdio: 'inherit' })
   await once(cli, 'exit')
   await until(() => !groups.some((group) => existsSync(group)))
 })

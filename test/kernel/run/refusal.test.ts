@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../../src/index.ts'
-import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { collect, hutch } from '../../cli/hutch.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 import { endSleepers, sleeper } from '../../support/sleeper.ts'
 
@@ -294,8 +295,7 @@ test('a read-only cgroup file system is told as such (EROFS)', async (context) =
     '-c',
     script,
     'sh',
-    process.execPath,
-    cli,
+    ...hutchCommand,
     'cgroup',
     'create',
     `${top}/x`,

@@ -5,7 +5,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createPool, type RunOptions, run } from '../../../src/index.ts'
-import { begin, cli, collect, type Ended, hutch, type Running } from '../../cli/hutch.ts'
+import { begin, collect, type Ended, hutch, type Running } from '../../cli/hutch.ts'
+import { hutchArgs, hutchCommand, hutchFile } from '../../support/command.ts'
 import { killsHutches } from '../../support/leaks.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -23,7 +24,6 @@ beforeEach((context) => requires(context, 'root', 'unshare(1)'))
 const slow: RunOptions = process.env.VM ? { timeout: '10m' } : {}
 const sandboxed = process.env.VM ? ['--sandbox', '--timeout', '10m'] : ['--sandbox']
 const patience = process.env.VM ? 250_000 : 60_000
-const node = process.execPath
 const holding = 'cat /proc/self/uid_map /proc/self/gid_map; read x'
 
 /** First ids outside and how many, of users and groups, as `cat uid_map gid_map` tells them. */
@@ -65,7 +65,12 @@ test('each has its own range, through every door', async () => {
     status: 0,
   })
   const words = ['run', ...sandboxed, '--', 'sh', '-c', holding]
-  const held = [hold(node, [cli, ...words]), hold(node, [cli, ...words]), hold(file, []), hold(file, [])]
+  const held = [
+    hold(hutchFile, [...hutchArgs, ...words]),
+    hold(hutchFile, [...hutchArgs, ...words]),
+    hold(file, []),
+    hold(file, []),
+  ]
   await using pool = await createPool({ size: 3, plan: { sandbox: true, ...slow } })
   try {
     const jobs = [1, 2, 3].map(() => pool.run(['sh', '-c', 'cat /proc/self/uid_map /proc/self/gid_map; sleep 0.2']))
@@ -107,11 +112,11 @@ else:
 
 test("one that takes all its user's pages of pipes leaves others theirs; with one map for both it does not", async () => {
   const left = async (...map: string[]) => {
-    const words = [cli, 'run', ...sandboxed, ...map, '--cap-drop', 'ALL', '--', 'python3', '-c', pipes]
-    const filling = hold(node, [...words, 'fill'])
+    const words = [...hutchArgs, 'run', ...sandboxed, ...map, '--cap-drop', 'ALL', '--', 'python3', '-c', pipes]
+    const filling = hold(hutchFile, [...words, 'fill'])
     try {
       await vi.waitFor(() => expect(filling.said()).toBe('filled\n'), patience)
-      return Number((await collect(node, [...words, 'look'])).stdout)
+      return Number((await collect(hutchFile, [...words, 'look'])).stdout)
     } finally {
       await end(filling)
     }
@@ -131,9 +136,11 @@ function accounts(files: { [path: string]: string }, command: string[]): [string
 }
 
 const sandbox = (files: { [path: string]: string }) =>
-  hold(...accounts(files, [node, cli, 'run', ...sandboxed, '--', 'sh', '-c', holding]))
+  hold(...accounts(files, [...hutchCommand, 'run', ...sandboxed, '--', 'sh', '-c', holding]))
 const attempt = (files: { [path: string]: string }): Promise<Ended> =>
-  collect(...accounts(files, [node, cli, 'run', ...sandboxed, '--', 'cat', '/proc/self/uid_map', '/proc/self/gid_map']))
+  collect(
+    ...accounts(files, [...hutchCommand, 'run', ...sandboxed, '--', 'cat', '/proc/self/uid_map', '/proc/self/gid_map']),
+  )
 const both = (text: string) => ({ '/etc/subuid': text, '/etc/subgid': text })
 
 test("root's range in /etc/subuid is used; when it is used up the start is refused, and a killed holder gives back", async (context) => {
@@ -150,7 +157,7 @@ test("root's range in /etc/subuid is used; when it is used up the start is refus
     expect(refused.status).toBe(125)
     expect(refused.stderr).toMatch(/no host ids are free.*remedy: end a sandbox.*--map-users/s)
     // with ids of one's own choice it starts
-    const chosen = [node, cli, 'run', ...sandboxed, '--map-users', '0:1960000000:9', '--', 'true']
+    const chosen = [...hutchCommand, 'run', ...sandboxed, '--map-users', '0:1960000000:9', '--', 'true']
     expect(await collect(...accounts(range, chosen))).toMatchObject({ status: 0 })
     await endBy('SIGKILL', [held[0]!])
     // its processes are on their way out
@@ -167,8 +174,8 @@ test('of a small range each gets one id; accounts and living user namespaces kee
     ...both('root:1951000000:4\njoe:1951000003:1\n'),
     '/etc/passwd': 'root:x:0:0::/:/bin/sh\njim:x:1951000002:7::/:/bin/sh\n',
   }
-  const foreign = hold(node, [
-    cli,
+  const foreign = hold(hutchFile, [
+    ...hutchArgs,
     'run',
     '--isolate',
     'user',
@@ -195,15 +202,14 @@ test('of a small range each gets one id; accounts and living user namespaces kee
 const inNamespace: [what: string, outer: string[], ids: RegExp][] = [
   [
     'a rootless container',
-    [node, cli, 'run', '--limit', 'none', '--isolate', 'user,mount', '--map-users', '0:1952000000:65536', '--'],
+    [...hutchCommand, 'run', '--limit', 'none', '--isolate', 'user,mount', '--map-users', '0:1952000000:65536', '--'],
     /^ +0 +\d+ +1\n +0 +\d+ +1\n0$/,
   ],
   ['a user namespace with one id', ['unshare', '--map-root-user'], /^ +0 +0 +1\n +0 +0 +1\n0$/],
   [
     'a container that has ids from 524288 on',
     [
-      node,
-      cli,
+      ...hutchCommand,
       'run',
       '--limit',
       'none',
@@ -227,8 +233,7 @@ test.each(inNamespace)(
   'as root of %s it starts with the ids that are there',
   async (_what, [command, ...words], ids) => {
     const inner = [
-      node,
-      cli,
+      ...hutchCommand,
       'run',
       ...sandboxed,
       '--limit',
@@ -245,7 +250,7 @@ test.each(inNamespace)(
 )
 
 test('without a /run that can be written it starts, beside those that are there', async () => {
-  const words = [node, cli, 'run', ...sandboxed, '--', 'sh', '-c', holding]
+  const words = [...hutchCommand, 'run', ...sandboxed, '--', 'sh', '-c', holding]
   const held = [1, 2].map(() =>
     hold('unshare', ['--mount', 'sh', '-ec', 'mount -t tmpfs -o ro none /run; exec "$@"', 'sh', ...words]),
   )

@@ -5,8 +5,9 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HutchError, type RunOptions, run } from '../../../src/index.ts'
-import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { collect, hutch } from '../../cli/hutch.ts'
 import { runAs } from '../../support/anyone.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 let folder = ''
@@ -144,9 +145,9 @@ test('a caller with lower limits of its own keeps them, and one that is named is
   const look = ['/bin/sh', '-c', "awk '/Max (open files|file size)/ { print $1, $2, $4, $5 }' /proc/self/limits"]
   const mine = ['prlimit', '--nofile=300:300', '--fsize=5000000:5000000', '--nproc=900:900']
   const start = ['run', '--sandbox', '--limit', 'none']
-  const kept = await collect(mine[0]!, [...mine.slice(1), process.execPath, cli, ...start, '--', ...look])
+  const kept = await collect(mine[0]!, [...mine.slice(1), ...hutchCommand, ...start, '--', ...look])
   expect(kept).toEqual({ status: 0, stdout: 'Max file 5000000 5000000\nMax open 300 300\n', stderr: '' })
-  const wide = await collect('prlimit', ['--nofile=5000:5000', process.execPath, cli, ...start, '--', ...look])
+  const wide = await collect('prlimit', ['--nofile=5000:5000', ...hutchCommand, ...start, '--', ...look])
   expect(wide.stdout).toBe('Max file 1073741824 1073741824\nMax open 1024 4096\n')
   requires(context, 'root')
   const args = ['--sandbox', '--limit', 'none', '--ulimit', 'nofile=400', '--', 'true']

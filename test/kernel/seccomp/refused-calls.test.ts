@@ -4,7 +4,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { cli, type Ended, hutch } from '../../cli/hutch.ts'
+import { type Ended, hutch } from '../../cli/hutch.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-test-calls-`)
@@ -63,7 +64,7 @@ function under(call: string, errno: Errno, command: string[]): Promise<Ended> {
   return underRules([{ names: [call], errnoRet: errnos[errno] }], command)
 }
 
-const echo = (options: string[]) => [process.execPath, cli, 'run', ...options, '--', 'echo', 'ok']
+const echo = (options: string[]) => [...hutchCommand, 'run', ...options, '--', 'echo', 'ok']
 
 /** As Docker's default profile with unshare(2) added: clone3 is unknown, and clone(2) may make no namespace. */
 const namespaceFlags = [0x02000000, 0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]
@@ -114,7 +115,7 @@ test.each([
   ['a sandbox', sandbox, 'echo $$', '2\n'],
   ['a host name', ['--isolate', 'uts', '--hostname', 'burrow', '--limit', 'none'], 'uname -n', 'burrow\n'],
 ])('unshare makes the namespaces that clone may not: %s', async (_, options, look, stdout) => {
-  const command = [process.execPath, cli, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
+  const command = [...hutchCommand, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
   expect(await underRules(withoutFlags, command)).toEqual({ status: 3, stdout, stderr: '' })
 })
 
@@ -123,7 +124,7 @@ test.each([
   ['limits and namespaces', limits, 'echo $$', '2\n'],
   ['a filter', [...limits, '--seccomp', 'default'], 'echo $$', '2\n'],
 ])('a plain fork starts a job where processes cannot share memory: %s', async (_, options, look, stdout) => {
-  const command = [process.execPath, cli, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
+  const command = [...hutchCommand, 'run', '--quiet', ...options, '--', 'sh', '-c', `${look}; exit 3`]
   expect(await underRules(emulator, command)).toEqual({ status: 3, stdout, stderr: '' })
 })
 
@@ -152,7 +153,7 @@ test.each(
 
 test('there a missing program is the same error as elsewhere', async () => {
   const command = ['run', ...limits, '--seccomp', 'default', '--', '/nowhere/program']
-  expect(await underRules(emulator, [process.execPath, cli, ...command])).toEqual(await hutch(command))
+  expect(await underRules(emulator, [...hutchCommand, ...command])).toEqual(await hutch(command))
 })
 
 test('control: there clone makes no namespace; without unshare the error names clone', async (context) => {

@@ -8,6 +8,7 @@ import { writeGroupFile } from '../../../src/cgroup/files.ts'
 import { readHost } from '../../../src/host/host.ts'
 import { Cgroup, run, start, why } from '../../../src/index.ts'
 import { buildDirectory } from '../../../src/system/native.ts'
+import { hutchArgs, hutchFile } from '../../support/command.ts'
 import { requires } from '../../support/requires.ts'
 
 const hog = `${buildDirectory}/bin/hutch`
@@ -147,7 +148,7 @@ test('the limit of a group above that killed is named, though page cache had fil
 })
 
 test('a signal that hutch run passes on is told', async () => {
-  const hutch = spawn(process.execPath, ['dist/cli.cjs', 'run', '--', 'sh', '-c', 'echo up; exec sleep 30'])
+  const hutch = spawn(hutchFile, [...hutchArgs, 'run', '--', 'sh', '-c', 'echo up; exec sleep 30'])
   let told = ''
   hutch.stderr.on('data', (data) => (told += data))
   await once(hutch.stdout, 'data')

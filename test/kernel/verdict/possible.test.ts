@@ -4,7 +4,8 @@ import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPool, type RunOptions, run } from '../../../src/index.ts'
 import type { Figure } from '../../../src/verdict/cause.ts'
-import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { collect, hutch } from '../../cli/hutch.ts'
+import { hutchLine } from '../../support/command.ts'
 import { compileProgram, compileTimeout } from '../../support/compile.ts'
 import { workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
@@ -136,7 +137,7 @@ test('a full file system of the host is named, with its free space', async (cont
   const fill = `head -c 1M /dev/zero > ${disk}/a; `
   mkdirSync(disk)
   const write = (path: string) => `sh -c 'echo more > ${path}/b'`
-  const run = (args: string, path: string) => `exec ${process.execPath} ${cli} run ${args} -- ${write(path)}`
+  const run = (args: string, path: string) => `exec ${hutchLine} run ${args} -- ${write(path)}`
   const line = new RegExp(`^  full +${disk} \\(tmpfs, 1.0 MiB, 0 B free\\): writes there fail with ENOSPC$`, 'm')
   for (const [args, path] of [
     [`--workdir ${disk}`, disk],
