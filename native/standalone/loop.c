@@ -40,10 +40,14 @@ static void note_return(void)
 /* Ends a computation that has not returned to the loop within BUSY_SECONDS of CPU time. */
 static int interrupt(JSRuntime *rt, void *opaque)
 {
+	static unsigned int calls;
 	struct timespec now;
 
 	(void)rt;
 	(void)opaque;
+	/* the engine calls this every few microseconds, and the clock of the CPU costs a system call */
+	if (++calls % 64)
+		return 0;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return now.tv_sec - busy_since.tv_sec > BUSY_SECONDS;
 }

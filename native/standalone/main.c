@@ -5,6 +5,7 @@
  * down at the end: the kernel frees it.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,9 @@ int main(int argc, char **argv)
 	/* as in Node: a closed pipe is an error of write, not the end */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	/* memory comes in few large steps, and none is given back */
+	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	rt = JS_NewRuntime();
 	if (!rt)
 		_exit(STATUS_FAILED);

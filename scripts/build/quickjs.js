@@ -3,7 +3,7 @@
 // The sources are a build dependency: QUICKJS_SRC, Debian's package qjs-src, or, as root on Debian, that package fetched by apt.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 
 const cache = process.env.HUTCH_BUILD_CACHE ?? (process.geteuid() === 0 ? '/var/cache/hutch-build' : `${homedir()}/.cache/hutch-build`)
@@ -17,6 +17,8 @@ function fetchSources() {
   const url = execFileSync('sh', ['-c', mirror], { encoding: 'utf8' }).trim() || 'http://deb.debian.org/debian'
   mkdirSync(`${cache}/lists/partial`, { recursive: true })
   const work = mkdtempSync(`${cache}/get.`)
+  // apt downloads as a user of its own
+  chmodSync(work, 0o755)
   const apt = `set -e
     echo "deb ${url} sid main" >'${cache}/sid.list'
     set -- -o Dir::Etc::sourcelist='${cache}/sid.list' -o Dir::Etc::sourceparts=- -o Dir::State::lists='${cache}/lists' \\
