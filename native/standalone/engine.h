@@ -62,6 +62,11 @@ int run_loop(void);
 void run_jobs(void);
 void call_function(JSValueConst function, int argc, JSValueConst *argv);
 
+/* memory.c */
+extern int memory_refused;
+JSRuntime *new_runtime(void);
+void lift_memory_limit(void);
+
 /* main.c */
 _Noreturn void end(int status);
 _Noreturn void end_by_exception(void);

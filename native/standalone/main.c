@@ -14,7 +14,6 @@
 
 #include "engine.h"
 
-#define MEMORY_LIMIT (64u << 20)
 #define STACK_LIMIT (4u << 20)
 #define COLLECT_FROM (16u << 20)
 #define STATUS_FAILED 125
@@ -33,6 +32,9 @@ static void say(const char *words)
 		_exit(STATUS_FAILED);
 }
 
+static const char lacks_memory[] = "hutch: out of memory, of which hutch itself may use 64 MiB\n"
+				   "  remedy: check the size of the input, and ulimit -v\n";
+
 /* Ends hutch after an exception that nothing handled. The engine's own words are for developers alone. */
 _Noreturn void end_by_exception(void)
 {
@@ -43,11 +45,10 @@ _Noreturn void end_by_exception(void)
 	if (ending)
 		_exit(STATUS_FAILED);
 	ending = 1;
-	JS_SetMemoryLimit(JS_GetRuntime(js), (size_t)-1);
+	lift_memory_limit();
 	text = JS_ToCString(js, error);
-	if (text && strstr(text, "out of memory"))
-		say("hutch: out of memory, of which hutch itself may use 64 MiB\n"
-		    "  remedy: check the size of the input, and ulimit -v\n");
+	if (memory_refused || (text && strstr(text, "out of memory")))
+		say(lacks_memory);
 	else if (text && strstr(text, "interrupted"))
 		say("hutch: stopped after 5 seconds of computation without a result\n  remedy: check the size of the input\n");
 	else
@@ -75,8 +76,10 @@ static JSContext *open_context(JSRuntime *rt)
 
 	if (!c || JS_AddIntrinsicBaseObjects(c) || JS_AddIntrinsicDate(c) || JS_AddIntrinsicRegExp(c) || JS_AddIntrinsicJSON(c) ||
 	    JS_AddIntrinsicProxy(c) || JS_AddIntrinsicMapSet(c) || JS_AddIntrinsicTypedArrays(c) || JS_AddIntrinsicPromise(c) ||
-	    JS_AddIntrinsicBigInt(c) || JS_AddIntrinsicWeakRef(c))
+	    JS_AddIntrinsicBigInt(c) || JS_AddIntrinsicWeakRef(c)) {
+		say(lacks_memory);
 		_exit(STATUS_FAILED);
+	}
 	JS_AddIntrinsicRegExpCompiler(c);
 	return c;
 }
@@ -91,18 +94,21 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	/* memory comes in few large steps, and none is given back */
-	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_TOP_PAD, 256 << 10);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	rt = JS_NewRuntime();
-	if (!rt)
+	rt = new_runtime();
+	if (!rt) {
+		say(lacks_memory);
 		_exit(STATUS_FAILED);
-	JS_SetMemoryLimit(rt, MEMORY_LIMIT);
+	}
 	JS_SetMaxStackSize(rt, STACK_LIMIT);
 	/* a command is over before it has made much garbage in circles */
 	JS_SetGCThreshold(rt, COLLECT_FROM);
 	js = open_context(rt);
 	global = JS_GetGlobalObject(js);
 	host = JS_NewObject(js);
+	if (JS_IsException(host))
+		end_by_exception();
 	host_text(host);
 	host_files(host);
 	host_images(host);

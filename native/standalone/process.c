@@ -224,6 +224,13 @@ FUNCTION(js_inotify_add)
 	return out;
 }
 
+/* lacksMemory(): returns whether the engine was refused memory */
+FUNCTION(js_lacks_memory)
+{
+	UNUSED;
+	return JS_NewBool(js, memory_refused);
+}
+
 FUNCTION(js_core)
 {
 	UNUSED;
@@ -238,7 +245,7 @@ static const JSCFunctionListEntry list[] = {
 	JS_CFUNC_DEF("random", 1, js_random), JS_CFUNC_DEF("setPriority", 2, js_set_priority), JS_CFUNC_DEF("poll", 2, js_poll),
 	   
 	  
-	JS_CFUNC_DEF("inotify", 0, js_inotify), JS_CFUNC_DEF("inotifyAdd", 2, js_inotify_add), JS_CFUNC_DEF("core", 0, js_core),
+	JS_CFUNC_DEF("inotify", 0, js_inotify), JS_CFUNC_DEF("inotifyAdd", 2, js_inotify_add), JS_CFUNC_DEF("lacksMemory", 0, js_lacks_memory), JS_CFUNC_DEF("core", 0, js_core),
 };
 
 void host_process(JSValue host, int argc, char **argv)

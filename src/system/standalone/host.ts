@@ -72,6 +72,7 @@ interface Host {
   unixSocket(path: string, listens: boolean): number
   accept(fd: number): number
   shutdown(fd: number): number
+  lacksMemory(): boolean
   core(): unknown
   watch(fd: number, events: number, ready: (events: number) => void): number
   unwatch(id: number): void

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements ../runtime.ts in the binary without Node.
+import { host } from './host.ts'
 
 /** True in Node itself, false in other runtimes. */
 export const runsInNode = false
@@ -11,7 +12,7 @@ export const runtimeName = 'without Node'
 export function describeFault(error: unknown): string {
   const { message = '', stack = '' } = Object(error) as Partial<Error>
   const debug = process.env.HUTCH_DEBUG === undefined ? '' : `${message}\n${stack}\n`
-  if (message === 'out of memory')
+  if (host.lacksMemory())
     return `hutch: out of memory, of which hutch itself may use 64 MiB\n  remedy: check the size of the input, and ulimit -v\n${debug}`
   if (/stack overflow|Maximum call stack/.test(message))
     return `hutch: the input is nested too deeply\n  remedy: check the input\n${debug}`
