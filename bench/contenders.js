@@ -36,7 +36,7 @@ export function busyboxRoot(directory) {
   return root
 }
 
-const kinds = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
+export const kinds = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
 /** What the floor makes for the same as below, but for the groups. */
 const everything = [...kinds, 'init', 'lo', 'tmp', 'proc', 'covers', 'sys', 'dev', 'pts', 'shm', 'mqueue']
 
