@@ -29,9 +29,13 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 	err = in_part(PART_ATTRIBUTES, propagate(mount_fd));
 	if (err >= 0)
 		err = attach_new_name(mount_fd, target, directory);
-	if (err <= 0) {
+	if (err < 0) {
 		sys(__NR_close, mount_fd);
 		return err;
+	}
+	if (err == 0) {
+		keep(mount_fd, target, holds);
+		return 0;
 	}
 	fd = make_target(base_of(target), target, directory, resolve);
 	if (fd < 0) {
@@ -209,7 +213,7 @@ int op_attach_new(struct cursor *c)
 	const char *target = take_string(c);
 	u64 attributes = take_u64(c);
 	u32 links = take_u32(c);
-	int fd, held = -1, err = finished(c);
+	int fd, begins, held = -1, err = finished(c);
 
 	if (err)
 		return err;
@@ -223,12 +227,15 @@ int op_attach_new(struct cursor *c)
 		sys(__NR_close, fd);
 		return in_part(PART_ATTACH, err);
 	}
-	err = attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
+	begins = base_of("/") < 0 && target[0] == '/' && !target[1];
+	err = begins ? attach_new_root(fd) : attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
 	if (err < 0) {
 		if (held >= 0)
 			sys(__NR_close, held);
 		return err;
 	}
+	if (*target == '/')
+		make_places(fd, begins);
 	return in_part(PART_ATTACH, end_holding(held));
 }
 

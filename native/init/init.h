@@ -79,6 +79,7 @@ long install_supervised(void);
 
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
+int is_outside(void);
 int begin_inside(void);
 void end_inside(int begun);
 int follow_dangling(int parent, char *path, size_t start, size_t end);	/* dangling.c */
@@ -88,11 +89,18 @@ void make_missing(u32 parents, u32 directory, u32 file);
 int base_of(const char *path);
 int attach_new_name(int mount_fd, const char *name, int directory);
 int link_new_name(const char *name, const char *to);
+int attach_new_root(int mount_fd);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
 int attach(int mount_fd, int target);
 void keep(int mount_fd, const char *path, int holds);
 int op_open_root(struct cursor *c);
 int op_pivot_root(struct cursor *c);
+
+/* init/places.c: mount points of later ops */
+
+extern struct cursor upcoming;
+void make_places(int fd, int absolute);
+int take_place(const char *name, int absolute);
 
 /* init/propagation.c: mounts that are exchanged with others */
 

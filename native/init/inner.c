@@ -206,6 +206,7 @@ int run_inner(struct cursor *ops, u32 *step)
 	int code, err;
 
 	for (*step = 0; (code = take_op(ops, &payload)) > 0; ++*step) {
+		upcoming = *ops;
 		err = run_op(code, &payload);
 		if (err < 0)
 			return err;

@@ -19,6 +19,7 @@
 /* State of the job's root. It is global because hutch-init builds at most one root. */
 static int root_fd = -1;	/* descriptor of the new root, or -1 before it is opened */
 static int held_fd = -1;	/* the file system that was last mounted at an absolute path */
+static int own_root;		/* true if the new root is a file system that only this process has used */
 static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be created */
 static u32 ours_count;
 static struct { int anywhere; u32 parents, directory, file; } missing = { 0, 0755, 0755, 0644 };
@@ -105,16 +106,21 @@ void make_missing(u32 parents, u32 directory, u32 file)
 	missing.file = file;
 }
 
+/* Returns true if this process's id is not mapped in its user namespace. setfsuid(-1) only returns the id. */
+int is_outside(void)
+{
+	return sys(__NR_setfsuid, -1) == K_OVERFLOW_ID;
+}
+
 /*
  * Switches this process to root of the user namespace to create files; end_inside switches back. A
  * process without a mapped id cannot create anything inside (EOVERFLOW). With the caller's own id,
- * the process can open files outside that only the caller may open. setfsuid(-1) changes nothing
- * and returns the current id. setreuid copies the effective id to the file system id, also where
+ * the process can open files outside that only the caller may open. setreuid copies the effective id to the file system id, also where
  * the effective id is not mapped.
  */
 int begin_inside(void)
 {
-	if (sys(__NR_setfsuid, -1) != K_OVERFLOW_ID)
+	if (!is_outside())
 		return 0;
 	sys(__NR_setfsgid, 0);
 	sys(__NR_setfsuid, 0);
@@ -209,37 +215,41 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 }
 
 /*
- * Returns true for a relative path of one component, which is a name in the top directory of the
- * file system attached last.
+ * Returns the descriptor of a new file system if a path is a name in its top directory, otherwise
+ * -1. A relative path is in the file system attached last. Advances *name to the name itself.
  */
-static int is_in_held(const char *name)
+static int new_base(const char **name)
 {
+	int absolute = **name == '/', base = absolute ? own_root ? root_fd : -1 : held_fd;
 	size_t i = 0;
 
-	while (name[i] && name[i] != '/')
+	*name += absolute;
+	while ((*name)[i] && (*name)[i] != '/')
 		i++;
-	return held_fd >= 0 && i && !name[i];
+	return i && !(*name)[i] && (*name)[0] != '.' ? base : -1;
 }
 
 /*
- * Creates a mount point in the top directory of the file system attached last, and attaches a mount
- * there. Only this process has used that file system. So a newly created name needs no resolving,
- * and move_mount does not follow a link at its end. The mode does not matter, because the mount
- * covers it. Returns 1 if the path is not a single name, or exists already.
+ * Creates a mount point in the top directory of a new file system, and attaches a mount there. Only
+ * this process has used that file system. So a newly created name needs no resolving, and
+ * move_mount does not follow a link at its end. The mode does not matter, because the mount covers
+ * it. Returns 1 if the path is not such a name, or exists already.
  */
 int attach_new_name(int mount_fd, const char *name, int directory)
 {
-	long err;
-	int inside;
+	int inside, absolute = *name == '/', base = new_base(&name);
+	long err = 0;
 
-	if (!is_in_held(name))
+	if (base < 0)
 		return 1;
-	inside = begin_inside();
-	err = directory ? sys(__NR_mkdirat, held_fd, name, 0755) : sys(__NR_mknodat, held_fd, name, S_IFREG | 0644, 0);
-	end_inside(inside);
+	if (!take_place(name, absolute)) {
+		inside = begin_inside();
+		err = directory ? sys(__NR_mkdirat, base, name, 0755) : sys(__NR_mknodat, base, name, S_IFREG | 0644, 0);
+		end_inside(inside);
+	}
 	if (err)
 		return err == -EEXIST ? 1 : in_part(PART_TARGET, err);
-	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", held_fd, name, MOVE_MOUNT_F_EMPTY_PATH));
+	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", base, name, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
 /*
@@ -248,13 +258,15 @@ int attach_new_name(int mount_fd, const char *name, int directory)
  */
 int link_new_name(const char *name, const char *to)
 {
+	int inside, base = *name == '/' ? -1 : new_base(&name);
 	long err;
-	int inside;
 
-	if (!is_in_held(name))
+	if (base < 0)
 		return 1;
+	if (take_place(name, 0))
+		return 0;
 	inside = begin_inside();
-	err = sys(__NR_symlinkat, to, held_fd, name);
+	err = sys(__NR_symlinkat, to, base, name);
 	end_inside(inside);
 	return err == -EEXIST ? 1 : (int)err;
 }
@@ -278,10 +290,7 @@ int attach(int mount_fd, int target)
 	return (int)sys(__NR_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/*
- * Stores a mount that was attached at an absolute path, for later relative paths. A mount attached
- * at "/" becomes the job's root. Closes mount_fd unless it is stored.
- */
+/* Stores a mount attached at an absolute path, for later relative paths. One at "/" becomes the job's root. Closes others. */
 void keep(int mount_fd, const char *path, int holds)
 {
 	int *at = path[0] == '/' && path[1] == 0 ? &root_fd : holds && path[0] == '/' ? &held_fd : NULL;
@@ -292,6 +301,20 @@ void keep(int mount_fd, const char *path, int holds)
 		*at = mount_fd;
 	else
 		sys(__NR_close, mount_fd);
+}
+
+/* Attaches a new file system on top of "/", which becomes the job's root. */
+int attach_new_root(int mount_fd)
+{
+	long err = sys(__NR_move_mount, mount_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+
+	if (err) {
+		sys(__NR_close, mount_fd);
+		return in_part(PART_ATTACH, err);
+	}
+	own_root = 1;
+	keep(mount_fd, "/", 0);
+	return 0;
 }
 
 /*

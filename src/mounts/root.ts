@@ -96,28 +96,34 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
   const own = root.directory !== undefined
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   // true if the root starts as an empty tmpfs that only this job uses
-  const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.type === 'tmpfs')
+  const isEmpty = (mount?: Mount | Op) => mount && !('op' in mount) && mount.target === '/' && mount.type === 'tmpfs'
+  const begins = root.sealed && root.mounts.some(isEmpty)
+  const steps = arrangeSteps(root, isolate, joinsPid)
   return [
     // here the host's mounts are slaves, and so are their copies: make the copies private
     ...(receivesMounts(root) ? [setPropagation('rprivate', origin)] : []),
-    // the root becomes read-only first, so that volumes mounted later keep their own mode
-    {
-      op: 'openRoot',
-      source: root.directory ?? '/',
-      attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
-      // mount points are created only in a root of the job's own, because in the host's files they would stay
-      makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
-      origin,
-    },
-    ...arrangeSteps(root, isolate, joinsPid).flatMap((step) =>
-      'op' in step ? [step] : [...propagated(step), ...masksIn(root, step)],
-    ),
+    // a tmpfs that would cover the root at once is the root itself: one tree less to copy, and to detach
+    ...(root.sealed && isEmpty(steps[0]) ? [] : [openRoot(root, origin)]),
+    ...steps.flatMap((step) => ('op' in step ? [step] : [...propagated(step), ...masksIn(root, step)])),
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0, required: text.required ? 1 : 0 }),
     ),
     ...(root.sealed && root.readOnly ? [{ op: 'makeReadOnly', path: '/', origin: 'readOnly' } satisfies Op] : []),
     { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]
+}
+
+function openRoot(root: Root, origin: string): Op {
+  const own = root.directory !== undefined
+  return {
+    op: 'openRoot',
+    source: root.directory ?? '/',
+    // the root becomes read-only first, so that volumes mounted later keep their own mode
+    attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
+    // mount points are created only in a root of the job's own, because in the host's files they would stay
+    makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
+    origin,
+  }
 }
 
 /** Returns true if mounts that the host makes later can appear in the job. */
