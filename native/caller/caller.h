@@ -178,7 +178,25 @@ long start_child(struct clone_args *args, int (*fn)(void *, int), void *arg, int
 
 /* caller/spawn.c: clone3 into hutch-init */
 
+/* What the cloned child needs until its exec. A descriptor that does not exist is -1. */
+struct spawned {
+	const struct launch_files *files;
+	struct numbers keep;
+	int init_fd, report_fd, program_fd;
+	int parent_fd;	/* the launcher's end of the socket whose other end is report_fd */
+	int socket;	/* the socket of start-child.c, or -1 */
+	int unmapped;	/* true in a new user namespace, whose id maps are not written yet */
+	int first;	/* true if the child is PID 1 of its pid namespace */
+	const struct terminal *terminal;
+	u32 session;
+};
+
+long enter_streams(struct spawned *c, int socket);
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
+
+/* caller/direct.c: clone3 into the command */
+
+long spawn_direct(struct clone_args *args, struct spawned *spawned, const struct launch_files *files);
 
 /* caller/terminal.c: sessions, process groups, and the caller's terminal */
 

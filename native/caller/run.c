@@ -72,7 +72,7 @@ int run_failed(struct run *run, struct program_look *said)
 	 * ECONNRESET means that hutch-init ended before it read GO. Its messages are received after
 	 * this error. A transient error must not lose a report, so receiving is repeated.
 	 */
-	for (int tries = 0; tries < 3;) {
+	for (int tries = 0; tries < 3 && run->outer.report_fd >= 0;) {
 		got = receive(run->outer.report_fd, said, sizeof *said, K_MSG_DONTWAIT);
 		if (got < 0 && got != -EAGAIN) {
 			tries++;

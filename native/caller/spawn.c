@@ -13,20 +13,8 @@
 
 #define DIGITS 12
 
-struct child {
-	const struct launch_files *files;
-	struct numbers keep;
-	int init_fd, report_fd, program_fd;
-	int parent_fd;	/* the launcher's end of the socket whose other end is report_fd */
-	int socket;	/* the socket of start-child.c, or -1 */
-	int unmapped;	/* true in a new user namespace, whose id maps are not written yet */
-	int first;	/* true if the child is PID 1 of its pid namespace */
-	const struct terminal *terminal;
-	u32 session;
-};
-
 /* Returns true if the number is that of one of hutch's own descriptors, so the caller cannot have meant it. */
-static int is_own(const struct child *c, u32 number)
+static int is_own(const struct spawned *c, u32 number)
 {
 	return number == (u32)c->init_fd || number == (u32)c->report_fd || number == (u32)c->program_fd ||
 	       number == (u32)c->parent_fd || number == (u32)c->socket;
@@ -38,7 +26,7 @@ static int is_own(const struct child *c, u32 number)
  * kept for the command is overwritten. close_range marks all other descriptors as close-on-exec,
  * including those opened by libraries.
  */
-static long place_descriptors(struct child *c)
+static long place_descriptors(struct spawned *c)
 {
 	int from[MAX_STREAMS], count = (int)c->files->stream_count;
 	int *own[3] = { &c->init_fd, &c->report_fd, &c->program_fd };
@@ -49,6 +37,8 @@ static long place_descriptors(struct child *c)
 		fd = from[i] >= 0 && is_own(c, (u32)from[i]) ? -EBADF : 0;
 	}
 	for (int i = 0; fd >= 0 && i < 3; i++) {
+		if (*own[i] < 0)
+			continue;
 		fd = lift(*own[i], count);
 		*own[i] = (int)fd;
 	}
@@ -69,9 +59,17 @@ static long place_descriptors(struct child *c)
 	for (int i = 0; fd >= 0 && i < count; i++)
 		if (from[i] >= 0)
 			fd = from[i] == i ? sys(__NR_fcntl, i, F_SETFD, 0) : sys(__NR_dup3, from[i], i, 0);
-	for (int i = 1; fd >= 0 && i < 3; i++)
-		fd = sys(__NR_fcntl, *own[i], F_SETFD, 0);
 	return fd;
+}
+
+/* Places the streams, and enters the session. `socket`: the socket of start-child.c. */
+long enter_streams(struct spawned *c, int socket)
+{
+	long err;
+
+	c->socket = socket;
+	err = place_descriptors(c);
+	return err < 0 ? err : terminal_enter(c->terminal, c->session);
 }
 
 static const char *decimal(char *room, int number)
@@ -89,18 +87,19 @@ static int child_main(void *arg, int socket)
 {
 	static const char *const env[] = { NULL };
 	static const u64 all = ~0ull;
-	struct child *c = arg;
+	struct spawned *c = arg;
 	char report[DIGITS], program[DIGITS], streams[DIGITS];
 	const char *argv[] = { "hutch-init", NULL, NULL, NULL, NULL };
 	long err;
 
-	c->socket = socket;
-	err = place_descriptors(c);
+	err = enter_streams(c, socket);
 	argv[1] = decimal(report, c->report_fd);
 	argv[2] = decimal(program, c->program_fd);
 	argv[3] = decimal(streams, (int)c->files->stream_count);
 	if (err >= 0)
-		err = terminal_enter(c->terminal, c->session);
+		err = sys(__NR_fcntl, c->report_fd, F_SETFD, 0);
+	if (err >= 0)
+		err = sys(__NR_fcntl, c->program_fd, F_SETFD, 0);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
 	/*
@@ -124,53 +123,55 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.stack_size = sizeof stack,
 		.pidfd = (u64)(uintptr_t)&o->pidfd,
 	};
-	struct child child = {
+	struct spawned child = {
 		.files = files,
 		.init_fd = files->init_fd,
+		.report_fd = -1,
+		.program_fd = -1,
+		.parent_fd = -1,
 		.keep = o->keep,
 		.unmapped = (flags & CLONE_NEWUSER) != 0,
 		.first = (flags & CLONE_NEWPID) != 0,
 		.terminal = &o->terminal,
 		.session = o->session,
 	};
-	int pair[2], group_fd = -1;
-	long pid, err;
+	int pair[2] = { -1, -1 }, group_fd = -1;
+	long err = 0;
 
-	err = program_file(files->program, files->program_size);
-	if (err < 0)
-		return (int)err;
-	child.program_fd = (int)err;
 	terminal_open(&o->terminal, o->session, files->streams);
-	err = sys(__NR_socketpair, K_AF_UNIX, K_SOCK_SEQPACKET | K_SOCK_CLOEXEC, 0, pair);
-	if (err < 0)
-		goto out_program;
-	child.report_fd = pair[1];
-	child.parent_fd = pair[0];
 	if (*group) {
 		err = sys(__NR_openat, AT_FDCWD, group, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (err < 0)
-			goto out_pair;
+			return (int)err;
 		group_fd = (int)err;
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (u64)group_fd;
 	}
-	err = pid = start_child(&args, child_main, &child, (int)files->stream_count);
+	err = flags ? 0 : spawn_direct(&args, &child, files);
+	if (!err)
+		err = child.program_fd = program_file(files->program, files->program_size);
+	if (child.program_fd >= 0) {
+		err = sys(__NR_socketpair, K_AF_UNIX, K_SOCK_SEQPACKET | K_SOCK_CLOEXEC, 0, pair);
+		child.report_fd = pair[1];
+		child.parent_fd = pair[0];
+		if (!err)
+			err = start_child(&args, child_main, &child, (int)files->stream_count);
+		sys(__NR_close, child.program_fd);
+	}
 	if (group_fd >= 0)
 		sys(__NR_close, group_fd);
-	if (pid > 0) {
-		o->pid = (int)pid;
+	if (pair[1] >= 0)
+		sys(__NR_close, pair[1]);
+	if (err > 0) {
+		o->pid = (int)err;
 		o->report_fd = pair[0];
 		o->cloned = flags;
 		o->started = 1;
-		pair[0] = -1;
+		return 0;
 	}
-out_pair:
 	if (pair[0] >= 0)
 		sys(__NR_close, pair[0]);
-	sys(__NR_close, pair[1]);
-out_program:
-	sys(__NR_close, child.program_fd);
-	return err < 0 ? (int)err : 0;
+	return (int)err;
 }
 
 int op_keep_descriptors(struct outer *o, struct cursor *c)

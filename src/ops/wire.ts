@@ -77,7 +77,10 @@ const put = {
   },
   numbers(values: readonly number[]): void {
     putU32(values.length)
-    for (const value of values) putU32(value)
+    reserve(values.length * 4)
+    // everything is aligned to 4 bytes, and the C core exists only for little-endian processors
+    new Uint32Array(scratch.buffer, scratch.byteOffset + at, values.length).set(values)
+    at += values.length * 4
   },
 }
 

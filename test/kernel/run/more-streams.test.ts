@@ -82,8 +82,9 @@ test('each number gets its own file, also if the numbers of the caller are permu
   const { stdout } = await run('sh', ['-c', 'for n in 3 4 5 6 7 8 9; do eval "cat <&$n"; done'], { stdio })
   expect(stdout).toBe('fedcba')
   const numbers = Array.from({ length: 32 }, (_, i) => (i < 3 ? 'pipe' : files[i % 6]!))
-  const sums = await run('sh', ['-c', 'ls /proc/$$/fd | sort -n | tail -n 1'], { stdio: numbers })
-  expect(sums.stdout).toBe('31\n')
+  const open = await run('ls', ['/proc/self/fd'], { stdio: numbers })
+  // the last one is the directory that ls reads
+  expect(Math.max(...open.stdout!.trim().split('\n').map(Number))).toBe(32)
   for (const fd of files) closeSync(fd)
 })
 
