@@ -269,8 +269,9 @@ if (kernels) {
   await suite('fuzz: records of the kernel log', log)
   await provideTools()
   await suite(
-    'a thousand kills, ends of known cause, command lines beside the real tools, seccomp profiles of every shape',
+    'a thousand kills, ends of known cause, command lines beside the real tools, seccomp profiles of every shape, both hosts',
     [
+      'test/standalone',
       'test/kernel/run/killed.test.ts',
       'test/ends',
       'test/bwrap/side-by-side.test.ts',

@@ -8,7 +8,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { build, transform } from 'esbuild'
 
 const sources = resolve(import.meta.dirname, '../../src')
-const entries = ['system/standalone/globals.ts', 'cli/main.ts']
+const globals = 'system/standalone/globals.ts'
 /** Commands that need Node are started in Node's own command line. */
 const nodeCommand = /^cli\/node\/([\w-]+)\.ts$/
 
@@ -89,14 +89,14 @@ function withImports(code, file, numberOf) {
   return { code: out, uses }
 }
 
-/** Returns all modules, `{ name, code }` each: the globals, the entry, and what they load. */
-export async function makeModules({ version, arch }) {
+/** Returns all modules, `{ name, code }` each: the globals, the entry (a path from src/), and what they load. */
+export async function makeModules({ version, arch, entry = 'cli/main.ts' }) {
   const numbers = new Map()
   const numberOf = (file) => {
     if (!numbers.has(file)) numbers.set(file, numbers.size)
     return numbers.get(file)
   }
-  for (const file of entries) numberOf(file)
+  for (const file of [globals, entry]) numberOf(file)
   const modules = []
   const exported = new Map()
   const used = []

@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { makeModules } from './modules.js'
 import { buildQuickjs } from './quickjs.js'
 
+// Tests build binaries that begin with a module of theirs: its path and the binary's name.
+const [entry, name = 'hutch'] = process.argv.slice(2)
 const out = 'build/standalone'
 const cc = process.env.CC ?? 'gcc'
 const debug = process.env.HUTCH_STANDALONE_DEBUG !== undefined
@@ -50,12 +52,12 @@ mkdirSync(out, { recursive: true })
 execFileSync('sh', ['native/build.sh'], { stdio: 'inherit' })
 const engine = buildQuickjs(cc, engineFlags)
 
-const modules = await makeModules({ version, arch })
+const modules = await makeModules({ version, arch, entry })
 const compiler = `${out}/compile-modules`
 execFileSync(cc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...engine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
 const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${name === 'run/follow.ts' ? 2 : readAhead.test(name) ? 1 : 0} ${name}\n${code}`)))
 const bytecode = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
-writeFileSync(`${out}/modules.bc`, bytecode)
+writeFileSync(`${out}/${name}.bc`, bytecode)
 
 const flags = ['-O2', ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include]
 // the loop of native/standalone takes the place of the reactor's thread
@@ -70,7 +72,7 @@ const own = compile(
   'own',
 )
 for (const [file, more] of [
-  ['native/standalone/modules.c', `-DHUTCH_BYTECODE="${out}/modules.bc"`],
+  ['native/standalone/modules.c', `-DHUTCH_BYTECODE="${out}/${name}.bc"`],
   ['native/standalone/images.c', '-DHUTCH_BUILD="build"'],
   ['native/image.c', '-DHUTCH_INIT_IMAGE="build/hutch-init"'],
 ]) {
@@ -79,6 +81,6 @@ for (const [file, more] of [
   own.push(object)
 }
 const link = ['-static', '-no-pie', '-pthread', ...(debug ? [] : ['-s']), '-Wl,--gc-sections,--build-id=none,-z,noseparate-code']
-execFileSync(cc, [...link, '-o', `${out}/hutch.new`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
-renameSync(`${out}/hutch.new`, `${out}/hutch`)
-console.log(`${out}/hutch: ${statSync(`${out}/hutch`).size} bytes, ${bytecode.length} of them bytecode of ${modules.length} modules`)
+execFileSync(cc, [...link, '-o', `${out}/${name}.new`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
+renameSync(`${out}/${name}.new`, `${out}/${name}`)
+console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${bytecode.length} of them bytecode of ${modules.length} modules`)

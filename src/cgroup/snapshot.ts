@@ -2,6 +2,7 @@
 // Saves groups and their settings as a document, and applies such a document. It does not contain processes or frozen states.
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
+import { findJsonError } from '../text/json-error.ts'
 import { describeFile } from './controllers/catalog.ts'
 import { enableControllers, type Undo, withUndo } from './create.ts'
 import {
@@ -93,8 +94,8 @@ export function parseSnapshot(text: string, origin: string): SavedState {
   let document: unknown
   try {
     document = JSON.parse(text)
-  } catch (error) {
-    throw refuse('/', `not JSON: ${(error as Error).message}`)
+  } catch {
+    throw refuse('/', `not JSON: see ${findJsonError(text)}`)
   }
   const { hutch, groups } = isObject(document) ? document : {}
   if (hutch !== 'cgroups 1') throw refuse('/hutch', 'not "cgroups 1"')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Describes a job's network as data, and creates the text of its /etc/resolv.conf. Pure.
 
+import { isIpv4, isIpv6 } from '../text/ip-address.ts'
 /** A port of the host that forwards to a port of the job. */
 export interface Publish {
   /** The host's address to listen on. '' means every address. */
@@ -35,12 +36,7 @@ const shape = /^(?:(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):(\d{
 export function parsePublish(value: unknown): Publish | undefined {
   const [, where = '', hostPort, port, protocol = 'tcp'] = (typeof value === 'string' && shape.exec(value)) || []
   const address = where.startsWith('[') ? where.slice(1, -1) : where
-  if (
-    where.startsWith('[')
-      ? !URL.canParse(`http://[${address}]/`)
-      : address.split('.').some((part) => Number(part) > 255)
-  )
-    return undefined
+  if (where !== '' && !(where.startsWith('[') ? isIpv6(address) : isIpv4(address))) return undefined
   if (!isPort(hostPort) || !isPort(port)) return undefined
   return { address, hostPort: Number(hostPort), port: Number(port), protocol: protocol as Publish['protocol'] }
 }

@@ -6,6 +6,7 @@ import type { Root } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'
 import { sandboxHosts } from '../options/sandbox-preset.ts'
 import type { Spec, SpecFrontendName } from '../options/spec.ts'
+import { isIpv4, isIpv6 } from '../text/ip-address.ts'
 
 /** Options that control how the job resolves host names. */
 export interface NameOptions {
@@ -48,7 +49,9 @@ export function parseNames(options: NameOptions, nameOf: (key: Key) => string): 
     })
   }
   const hosts = list('addHosts', 'NAME:IP, such as db:10.0.0.5', parseHost)
-  const servers = list('dns', 'an IP address, such as 9.9.9.9', (text) => (isAddress(text) ? text : undefined))
+  const servers = list('dns', 'an IP address, such as 9.9.9.9', (text) =>
+    isIpv4(text) || isIpv6(text) ? text : undefined,
+  )
   const search = list('dnsSearch', 'a domain, such as example.org, or a dot', matching(/^(\.|[\w.-]{1,253})$/))
   const resolver = list('dnsOptions', 'a word of resolv.conf(5), such as ndots:1', matching(/^[a-z0-9-]+(:\d+)?$/))
   const names = {
@@ -69,12 +72,9 @@ const matching = (shape: RegExp) => (text: string) => (shape.test(text) ? text :
 function parseHost(text: string): { name: string; address: string } | undefined {
   const [, name, , bracketed, bare] = /^([A-Za-z0-9_][\w.-]{0,252})([:=])(?:\[(.+)\]|(.+))$/.exec(text) ?? []
   const address = bracketed ?? bare
-  return name !== undefined && address !== undefined && isAddress(address) ? { name, address } : undefined
-}
-
-function isAddress(text: string): boolean {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return text.split('.').every((part) => Number(part) <= 255)
-  return text.includes(':') && /^[0-9A-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`)
+  return name !== undefined && address !== undefined && (isIpv4(address) || isIpv6(address))
+    ? { name, address }
+    : undefined
 }
 
 /**

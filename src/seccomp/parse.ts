@@ -2,7 +2,8 @@
 // Parses a seccomp profile in JSON, as defined by the OCI runtime specification (linux.seccomp), Docker or Podman. The
 // input is untrusted. Unknown parts are refused with their position, because ignoring a rule could make the filter
 // weaker. Pure.
-import { fail, quote } from '../errors/errors.ts'
+import { fail } from '../errors/errors.ts'
+import { findJsonError } from '../text/json-error.ts'
 import { readAnswer } from './action.ts'
 import { machines } from './arch.ts'
 import { inside, type JsonCursor, readList, readObject, readWord, refuse } from './json-cursor.ts'
@@ -59,7 +60,7 @@ export function parseProfileText(text: string, origin: string): Profile {
       origin,
       at: 'it',
       value: undefined,
-      why: `not JSON: ${quote((error as Error).message)}`,
+      why: `not JSON: see ${findJsonError(text)}`,
       accepted: 'default, strict, none, or a file with a profile in JSON',
     }
     throw fail('SECCOMP_PROFILE_INVALID', facts, error)

@@ -7,10 +7,12 @@ export function basename(path: string): string {
 }
 
 export function dirname(path: string): string {
-  const trimmed = path.replace(/(?<=.)\/+$/, '')
+  const trimmed = path.replace(/(?<=.)\/+$/s, '')
   const slash = trimmed.lastIndexOf('/')
   if (slash < 0) return '.'
-  return trimmed.slice(0, slash).replace(/\/+$/, '') || '/'
+  // as Node, which leaves doubled slashes
+  if (slash === 0) return '/'
+  return trimmed.slice(0, trimmed.startsWith('/') && slash === 1 ? 2 : slash)
 }
 
 export function resolve(...parts: string[]): string {

@@ -89,12 +89,14 @@ const own = {
     return define('execPath', typeof path === 'string' ? path : (host.argv[0] ?? ''))
   },
   get env(): NodeJS.ProcessEnv {
-    const entries = host.environment().flatMap((variable): [string, string][] => {
+    const variables = new Map<string, string>()
+    for (const variable of host.environment()) {
       const at = variable.indexOf('=', 1)
-      return at < 0 ? [] : [[variable.slice(0, at), variable.slice(at + 1)]]
-    })
-    // of a name that occurs twice, the first counts, as for getenv(3)
-    return define('env', Object.fromEntries(entries.reverse()))
+      const name = variable.slice(0, at)
+      // of a name that occurs twice, the first counts, as for getenv(3)
+      if (at > 0 && !variables.has(name)) variables.set(name, variable.slice(at + 1))
+    }
+    return define('env', Object.fromEntries(variables))
   },
   get stdin() {
     return define('stdin', new StandardStream(0))
@@ -109,7 +111,12 @@ const own = {
   geteuid: () => host.ids()[3],
   getgid: () => host.ids()[4],
   getegid: () => host.ids()[5],
-  getgroups: () => host.groups(),
+  getgroups: () => {
+    // as in Node, the effective group is always one of them
+    const groups = host.groups()
+    const own = host.ids()[5]
+    return groups.includes(own) ? groups : [...groups, own]
+  },
   umask: () => host.umask(),
   cwd(): string {
     const path = host.cwd()
