@@ -9,9 +9,17 @@ import type { Spec } from '../options/spec.ts'
 import type { Input } from '../run/input.ts'
 import { endWriting, type Job } from '../run/job.ts'
 import { loadFileReader, loadFilter } from '../run/load-parsers.ts'
-import { collectOutput } from '../run/output.ts'
+import { collectOutput, emptyOutput } from '../run/output.ts'
 import { checkResult } from '../run/run-error.ts'
-import { type Encoding, type OutputOf, readCallOptions, type StartOptions, type Typed } from '../run/start-options.ts'
+import {
+  type Encoding,
+  type OutputOf,
+  type ResultOf,
+  readCallOptions,
+  type StartOptions,
+  type StdioOption,
+  type Typed,
+} from '../run/start-options.ts'
 import { openStdio, type StdioSources } from '../run/stdio-sources.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { closeSync } from '../system/files.ts'
@@ -145,20 +153,20 @@ export class Pool {
    * @throws POOL_CLOSED if the pool was closed before the job started, POOL_SANDBOX_LOST if its sandboxes were killed
    * @throws RunError with `reject`, if the command did not exit with status 0
    */
-  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+  run<const E extends Encoding = 'utf8', const L extends boolean = false, const S extends StdioOption = undefined>(
     file: string,
     args?: readonly string[],
-    options?: Typed<JobOptions, E, L>,
-  ): Promise<Result<OutputOf<E, L>>>
-  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+    options?: Typed<JobOptions, E, L, S>,
+  ): Promise<ResultOf<OutputOf<E, L>, S>>
+  run<const E extends Encoding = 'utf8', const L extends boolean = false, const S extends StdioOption = undefined>(
     file: string,
-    options: Typed<JobOptions, E, L>,
-  ): Promise<Result<OutputOf<E, L>>>
+    options: Typed<JobOptions, E, L, S>,
+  ): Promise<ResultOf<OutputOf<E, L>, S>>
   /** Runs a command to its end. The command and its arguments are given as one list. */
-  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+  run<const E extends Encoding = 'utf8', const L extends boolean = false, const S extends StdioOption = undefined>(
     argv: readonly string[],
-    options?: Typed<JobOptions, E, L>,
-  ): Promise<Result<OutputOf<E, L>>>
+    options?: Typed<JobOptions, E, L, S>,
+  ): Promise<ResultOf<OutputOf<E, L>, S>>
   async run(
     file: string | readonly string[],
     second?: readonly string[] | JobOptions,
@@ -180,28 +188,20 @@ export class Pool {
   }
 
   async #run(spec: Spec, order: OrderOptions, output: OutputSpec, callOptions: JobWays): Promise<Result<Output>> {
-    const { signal, onEvent, input, sources } = callOptions
+    const { signal, onEvent, input, sources, stdio } = callOptions
     for (let lost = 1; ; lost++) {
       let unread = false
       const heard = () => {
         unread = true
         this.#stock.lost++
       }
-      const job = await this.#turn(
-        spec,
-        {
-          options: order,
-          sources,
-          signal,
-          onEvent,
-          input,
-          inputs: sources.inputs,
-          unread: heard,
-          reads: true as const,
-        },
-        lost > 1,
-      )
-      if (job === 'aborted') return { ...notBegun(this.#sample!, spec, order), abortReason: signal?.reason }
+      const { inputs } = sources
+      const request = { options: order, sources, signal, onEvent, input, inputs, unread: heard, reads: true as const }
+      const job = await this.#turn(spec, request, lost > 1)
+      if (job === 'aborted') {
+        const fields = await emptyOutput(stdio, output)
+        return { ...notBegun(this.#sample!, spec, order), ...fields, abortReason: signal?.reason }
+      }
       const result = job && (await this.#follow(job, output))
       if (result && !unread) return result
       if (unread) {
@@ -213,7 +213,7 @@ export class Pool {
         unread &&
         ((typeof input === 'object' && !(input instanceof Uint8Array)) ||
           sources.writables.length > 0 ||
-          sources.inputs.length > 0)
+          inputs.length > 0)
       if (lost === (order.limits ? patience : patienceWithKills) || isUsed)
         throw fail('POOL_SANDBOX_LOST', { times: lost, ending: 'it was killed' })
     }
@@ -338,7 +338,7 @@ export class Pool {
 }
 
 /** The streams and callbacks of a single job. */
-interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent'> {
+interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent' | 'stdio'> {
   sources: StdioSources
   input?: Input | undefined
 }

@@ -21,14 +21,16 @@ import { beginConnection } from './job-network.ts'
 import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
 import { loadFileReader, loadFilter } from './load-parsers.ts'
-import { collectOutput } from './output.ts'
+import { collectOutput, emptyOutput } from './output.ts'
 import { checkResult } from './run-error.ts'
 import {
   type CallWays,
   type Encoding,
   type OutputOf,
+  type ResultOf,
   readCallOptions,
   type StartOptions,
+  type StdioOption,
   type Typed,
 } from './start-options.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type StreamEnd, type Streams } from './stdio.ts'
@@ -205,6 +207,10 @@ export class Job {
   }
 }
 
+/** A job started with the option `stdio` of type `S`. Without the option, or with `'pipe'`, its three streams are pipes. */
+export type JobOf<S> = Job &
+  (S extends undefined | 'pipe' ? { stdin: Writable; stdout: Readable; stderr: Readable } : unknown)
+
 /**
  * Starts a command with limits and namespaces. Resolves as soon as its process exists. The job's streams carry bytes.
  *
@@ -220,8 +226,15 @@ export class Job {
  * for await (const line of job) console.log(line) // hello
  * console.log((await job.result).exitCode) // 0
  */
-export function start(file: string, args?: readonly string[], options?: StartOptions): Promise<Job>
-export function start(file: string, options: StartOptions): Promise<Job>
+export function start<const S extends StdioOption = undefined>(
+  file: string,
+  args?: readonly string[],
+  options?: StartOptions & { stdio?: S },
+): Promise<JobOf<S>>
+export function start<const S extends StdioOption = undefined>(
+  file: string,
+  options: StartOptions & { stdio?: S },
+): Promise<JobOf<S>>
 export async function start(
   file: string,
   args?: readonly string[] | StartOptions,
@@ -243,15 +256,16 @@ export async function start(
  * const { reason, cause } = await run('sleep', ['60'], { timeout: 100 })
  * console.log(reason, cause.kind) // timeout timeout
  */
-export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
-  file: string,
-  args?: readonly string[],
-  options?: Typed<StartOptions, E, L>,
-): Promise<Result<OutputOf<E, L>>>
-export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
-  file: string,
-  options: Typed<StartOptions, E, L>,
-): Promise<Result<OutputOf<E, L>>>
+export function run<
+  const E extends Encoding = 'utf8',
+  const L extends boolean = false,
+  const S extends StdioOption = undefined,
+>(file: string, args?: readonly string[], options?: Typed<StartOptions, E, L, S>): Promise<ResultOf<OutputOf<E, L>, S>>
+export function run<
+  const E extends Encoding = 'utf8',
+  const L extends boolean = false,
+  const S extends StdioOption = undefined,
+>(file: string, options: Typed<StartOptions, E, L, S>): Promise<ResultOf<OutputOf<E, L>, S>>
 export async function run(
   file: string,
   args?: readonly string[] | StartOptions,
@@ -259,7 +273,8 @@ export async function run(
 ): Promise<Result<Output>> {
   const request = await readRequest('run', file, args, options)
   const { output, callOptions } = request
-  if (callOptions.signal?.aborted) return checkResult(unstarted(request), output.reject)
+  if (callOptions.signal?.aborted)
+    return checkResult({ ...unstarted(request), ...(await emptyOutput(callOptions.stdio, output)) }, output.reject)
   const job = startRequest({ ...request, callOptions: { ...callOptions, reads: true } })
   endWriting(job)
   const [fields, result] = await Promise.all([collectOutput(job, output), job.result])

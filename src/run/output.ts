@@ -2,10 +2,11 @@
 // Collects a job's output: keeps bytes up to `maxBuffer`, decodes them if the caller wants text, and counts what was
 // cut or replaced. Used by job.ts and the pool.
 import type { OutputSpec } from '../options/library.ts'
-import { bufferLimits, type Readable } from '../system/streams.ts'
+import { bufferLimits, Readable } from '../system/streams.ts'
 import type { Output, Result, StreamCounts } from '../verdict/result.ts'
 import { openDecoder } from './decode.ts'
 import type { Job } from './job.ts'
+import type { CallWays } from './start-options.ts'
 
 type Name = 'stdout' | 'stderr' | 'all' | `fd${number}`
 
@@ -51,6 +52,15 @@ export async function collectOutput(
     ...(isFilled(truncated) && { truncated }),
     ...(isFilled(replaced) && { replaced }),
   }
+}
+
+/** Returns the output of a job that never started: empty, unless the option `stdio` names other streams. */
+export async function emptyOutput(
+  stdio: CallWays['stdio'],
+  spec: OutputSpec,
+): Promise<Pick<Result<Output>, 'stdout' | 'stderr' | 'all'>> {
+  if (stdio !== undefined && stdio !== 'pipe') return {}
+  return collectOutput({ stdio: [null, Readable.from([]), Readable.from([])] }, spec)
 }
 
 function nameOf(stream: number): Name {

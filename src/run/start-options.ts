@@ -4,7 +4,7 @@
 import { fail } from '../errors/errors.ts'
 import { type OutputOptions, type OutputSpec, parseOutput, type StartCall } from '../options/library.ts'
 import { type RunOptions, refuseUnknown } from '../options/options.ts'
-import type { JobEvent } from '../verdict/result.ts'
+import type { JobEvent, Output, Result } from '../verdict/result.ts'
 import { checkInput, type Input } from './input.ts'
 import type { Stdio } from './stdio-sources.ts'
 
@@ -26,11 +26,22 @@ export interface StartOptions extends RunOptions, OutputOptions {
   onEvent?: (event: JobEvent) => void
 }
 
+/** Values of the option `stdio`. */
+export type StdioOption = Stdio | readonly Stdio[] | undefined
+
 /** Encodings of the output: those of Node, and `'buffer'` for bytes. */
 export type Encoding = BufferEncoding | 'buffer'
 
-/** Options whose type contains the encoding and the form of the output, from which the result's type follows. */
-export type Typed<O, E extends Encoding, L extends boolean> = O & { encoding?: E; lines?: L }
+/** Options whose type contains the encoding, the form and the streams of the output, from which the result's type follows. */
+export type Typed<O, E extends Encoding, L extends boolean, S = StdioOption> = O & {
+  encoding?: E
+  lines?: L
+  stdio?: S
+}
+
+/** The result of a call with the option `stdio` of type `S`. Without the option, or with `'pipe'`, both outputs are collected. */
+export type ResultOf<O extends Output, S> = Result<O> &
+  (S extends undefined | 'pipe' ? { stdout: O; stderr: O } : unknown)
 
 /** The type of the output in an encoding. With `L`, the output is a list of lines. */
 export type OutputOf<E extends Encoding, L extends boolean> = L extends true

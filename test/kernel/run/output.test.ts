@@ -222,6 +222,12 @@ test('an aborted signal starts nothing, and its reason is kept', async () => {
   const reason = new Error('enough')
   const signal = AbortSignal.abort(reason)
   expect(await run('touch', [`${work}/touched`], { signal })).toMatchObject({ reason: 'aborted', abortReason: reason })
+  expect(await run('touch', [`${work}/touched`], { signal, lines: true, all: true })).toMatchObject({
+    stdout: [],
+    stderr: [],
+    all: [],
+  })
+  expect(await run('touch', [`${work}/touched`], { signal, stdio: 'ignore' })).not.toHaveProperty('stdout')
   await expect(start('touch', [`${work}/touched`], { signal })).rejects.toBe(reason)
   expect(() => readFileSync(`${work}/touched`)).toThrow('ENOENT')
   const controller = new AbortController()

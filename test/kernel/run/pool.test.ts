@@ -262,7 +262,7 @@ test('more jobs than sandboxes wait in order', async () => {
 test('a job is aborted before, while it waits for its turn, and while it runs', async () => {
   await using pool = await createPool({ size: 1 })
   const before = await pool.run(['true'], { signal: AbortSignal.abort() })
-  expect(before).toMatchObject({ reason: 'aborted', command: ['true'], durationMs: 0 })
+  expect(before).toMatchObject({ reason: 'aborted', command: ['true'], durationMs: 0, stdout: '' })
   expect(before.verdict.headline).toBe('stopped by its caller before it began')
   const [first, second] = [new AbortController(), new AbortController()]
   const running = pool.run(['sh', '-c', 'exec sleep 60'], { signal: first.signal })
