@@ -147,10 +147,7 @@ export class Job {
 
   /** Returns what the job has used so far: memory, CPU time and so on. */
   async usage(): Promise<Usage> {
-    return parseUsage(this.#launched.plan, (path) => {
-      const slash = path.lastIndexOf('/')
-      return readGroupFile(path.slice(0, slash), path.slice(slash + 1))
-    })
+    return parseUsage(this.#launched.plan, readGroupFile)
   }
 
   /**

@@ -11,15 +11,15 @@ import { parseSize } from '../text/units.ts'
 import { fullSpaces, type Space } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
-import { figuresOf, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
+import { figuresOf, type GroupTexts, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
 
 /** A job's end, with all figures that were read. */
 export interface Ended {
   plan: Plan
   outcome: Outcome
-  /** Texts of the files with figures, by path: read before the start, and after the end. */
-  before: Map<string, string>
-  after: Map<string, string>
+  /** Texts of the files with figures: read before the start, and after the end. */
+  before: GroupTexts
+  after: GroupTexts
   /** What the job used. `oomKills` can include kills in a group that the job shared with its caller; see `shared`. */
   usage: Usage
   exitCode: number | null
@@ -57,7 +57,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
       voluntarySwitches: outcome.voluntary,
       forcedSwitches: outcome.forced,
     }),
-    ...parseUsage(plan, (path) => after.get(path)),
+    ...parseUsage(plan, after),
   }
   const stayed = outcome.commandStatus !== -1
   const status = stayed ? outcome.commandStatus : outcome.ownStatus
@@ -88,8 +88,8 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
 }
 
 /** v1: returns true if the group has reached its own memory limit. Page cache alone can also cause that. */
-export function ownIsFull(plan: Plan, after: Map<string, string>): boolean {
-  const figures = figuresOf(plan, 'memory', (path) => after.get(path))
+export function ownIsFull(plan: Plan, after: GroupTexts): boolean {
+  const figures = figuresOf(plan, 'memory', after)
   const write = (file: string) => groupOf(plan, 'memory')?.writes.find((entry) => entry.file === file)
   return isFull(figures, (file) => figures(file) ?? String(parseSize(write(file)?.value)))
 }
@@ -99,38 +99,39 @@ function asksForGroupKill(plan: Plan): boolean {
 }
 
 /** Splits the texts that readFile operations read into those from before and from after the wait. A path can be in both. */
-function splitFigures(
-  program: Program,
-  figures: Map<number, string>,
-): { before: Map<string, string>; after: Map<string, string> } {
-  const before = new Map<string, string>()
-  const after = new Map<string, string>()
+function splitFigures(program: Program, figures: Map<number, string>): { before: GroupTexts; after: GroupTexts } {
+  const before = new Map<string, { [file: string]: string }>()
+  const after = new Map<string, { [file: string]: string }>()
   const wait = program.outer.findIndex((op) => op.op === 'wait')
   for (const [step, text] of figures) {
     const op = program.outer[step]
-    if (op?.op === 'readFile' || op?.op === 'readIfFailed') (step < wait ? before : after).set(op.path, text)
+    if (op?.op !== 'readFile' && op?.op !== 'readIfFailed') continue
+    const [texts, slash] = [step < wait ? before : after, op.path.lastIndexOf('/')]
+    const directory = op.path.slice(0, slash)
+    const group = texts.get(directory) ?? {}
+    group[op.path.slice(slash + 1)] = text
+    texts.set(directory, group)
   }
-  return { before, after }
+  return {
+    before: (directory, file) => before.get(directory)?.[file],
+    after: (directory, file) => after.get(directory)?.[file],
+  }
 }
 
 /** Returns the number of OOM kills in the nearest ancestor that counts them, if none of the job's own groups does. */
-function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string>, after: Map<string, string>): number {
+function killsBeside(plan: Plan, { oomKills }: Usage, before: GroupTexts, after: GroupTexts): number {
   if (oomKills !== undefined) return 0
   const file = memoryKillFile[plan.layout === 'v2' ? 'v2' : 'v1']
-  const counting = plan.ancestors.find(({ directory }) => before.has(`${directory}/${file}`))
+  const counting = plan.ancestors.find(({ directory }) => before(directory, file) !== undefined)
   if (!counting) return 0
-  const kills = (texts: Map<string, string>) => parseFlat(texts.get(`${counting.directory}/${file}`)).oom_kill ?? 0
+  const kills = (texts: GroupTexts) => parseFlat(texts(counting.directory, file)).oom_kill ?? 0
   return kills(after) - kills(before)
 }
 
 /** v2 since Linux 6.11: returns the nearest ancestor whose own pids.max refused forks while the job ran, and how many. */
-function forksRefusedAbove(
-  plan: Plan,
-  before: Map<string, string>,
-  after: Map<string, string>,
-): Ended['refusedAbove'] | undefined {
+function forksRefusedAbove(plan: Plan, before: GroupTexts, after: GroupTexts): Ended['refusedAbove'] | undefined {
   for (const { directory } of plan.ancestors) {
-    const [then, now] = [before, after].map((texts) => parseRefusedHere(texts.get(`${directory}/${pidsLevelFile}`)))
+    const [then, now] = [before, after].map((texts) => parseRefusedHere(texts(directory, pidsLevelFile)))
     if (now !== undefined && now > (then ?? now)) return { count: now - then!, directory }
   }
   return undefined
@@ -138,8 +139,7 @@ function forksRefusedAbove(
 
 /** v2: returns the ancestor at whose memory limit memory ran out while the job ran. */
 export function oomAbove({ plan, before, after }: Ended): string | undefined {
-  const ooms = (texts: Map<string, string>, directory: string) =>
-    parseFlat(texts.get(`${directory}/memory.events.local`)).oom ?? 0
+  const ooms = (texts: GroupTexts, directory: string) => parseFlat(texts(directory, 'memory.events.local')).oom ?? 0
   return plan.ancestors.find(({ directory }) => ooms(after, directory) > ooms(before, directory))?.directory
 }
 

@@ -323,7 +323,9 @@ export function encodeRows(rows: readonly DecisionRow[]): number[] {
   ])
 }
 
+const nothingKnown = Object.fromEntries(figureNames.map((name) => [name, 0])) as Facts
+
 /** Returns the figures for a job about which nothing is known: all are 0. */
 export function noFacts(): Facts {
-  return Object.fromEntries(figureNames.map((name) => [name, 0])) as Facts
+  return { ...nothingKnown }
 }

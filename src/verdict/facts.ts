@@ -58,7 +58,7 @@ export function computeFacts(ended: Ended): Facts {
 
 /** Returns how often systemd-oomd acted on the job's group. Only v2 has this count; it starts at 0, because the group is new. */
 function daemonKills({ plan, after }: Ended): number {
-  return parseNumber(figuresOf(plan, 'memory', (path) => after.get(path))(daemonNote)) ?? 0
+  return parseNumber(figuresOf(plan, 'memory', after)(daemonNote)) ?? 0
 }
 
 /**
@@ -95,7 +95,7 @@ function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
 
 /** Returns true if memory ran out at the job's own limit, but the kernel found no process that it could kill. */
 export function ranOut({ plan, after, usage }: Ended): boolean {
-  const figures = figuresOf(plan, 'memory', (path) => after.get(path))
+  const figures = figuresOf(plan, 'memory', after)
   const { ownOoms } = parseMemory(figures)
   if ((usage.oomKills ?? 0) > 0) return false
   if (ownOoms !== undefined) return ownOoms > 0

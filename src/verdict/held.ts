@@ -8,7 +8,7 @@ import type { CauseCounts, CauseKind, CauseLimit, Figure } from './cause.ts'
 import { type Ended, lateFigures, ownIsFull } from './collect-end.ts'
 import { type DecisionRow, decide, type Facts, type HeldLimit, heldRows } from './decide.ts'
 import { limitAbove, ownLimit } from './limits.ts'
-import { figuresOf, omitUndefined } from './usage.ts'
+import { figuresOf, type GroupTexts, omitUndefined } from './usage.ts'
 
 type Resource = 'memory' | 'cpu' | 'io'
 
@@ -53,13 +53,12 @@ export function heldFacts(ended: Ended): Partial<Facts> {
 
 /** v2: returns how often memory.high throttled the job. */
 function timesSlowed({ plan, after }: Ended): number {
-  return parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))(memoryEventsFile)).high ?? 0
+  return parseFlat(figuresOf(plan, 'memory', after)(memoryEventsFile)).high ?? 0
 }
 
 /** Returns the nearest ancestor whose memory.high throttled tasks while the job ran. */
 function slowedAbove({ plan, before, after }: Ended): { group: string; times: number } | undefined {
-  const high = (texts: Map<string, string>, group: string) =>
-    parseFlat(texts.get(`${group}/${memoryEventsFile}`)).high ?? 0
+  const high = (texts: GroupTexts, group: string) => parseFlat(texts(group, memoryEventsFile)).high ?? 0
   return plan.ancestors
     .map(({ directory }) => ({ group: directory, times: high(after, directory) - high(before, directory) }))
     .find(({ times }) => times > 0)
@@ -78,7 +77,7 @@ function throttledAbove(ended: Ended): { group: string } | undefined {
 
 /** Returns the bytes that were read again after reclaim. Known only for jobs that failed or were stopped. */
 function refaultsOf({ plan, after }: Ended): number {
-  const stat = parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))('memory.stat'))
+  const stat = parseFlat(figuresOf(plan, 'memory', after)('memory.stat'))
   const pages = (stat.workingset_refault_file ?? 0) + (stat.workingset_refault_anon ?? 0)
   return pages * pageSize
 }

@@ -23,7 +23,7 @@ export interface Attributed {
 export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   const controller = file.slice(0, file.indexOf('.'))
   const legacy = v1Names[file] ?? file
-  const figures = figuresOf(plan, controller, (path) => after.get(path))
+  const figures = figuresOf(plan, controller, after)
   const requested = (name: string) => plan.spec.limits.find((limit) => limit.file === name)
   // if the user named the limit by its v1 file, use that name
   const named = !requested(file) && legacy !== file && requested(legacy) ? legacy : file
@@ -65,7 +65,7 @@ export function limitAbove(ended: Ended, file: string, group: string): CauseLimi
 export function attributeMemory(ended: Ended): Attributed {
   const { plan, after, log } = ended
   const file = 'memory.max'
-  const figures = figuresOf(plan, 'memory', (path) => after.get(path))
+  const figures = figuresOf(plan, 'memory', after)
   const own = (confidence: Confidence, wouldTell?: string): Attributed => {
     const outer = outerOwner(
       groupOf(plan, 'memory')?.writes.find((write) => write.file === file),

@@ -93,7 +93,7 @@ function surety(
 const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
   oom: (ended) => {
     const { usage, log, plan, after } = ended
-    const { ownOoms } = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
+    const { ownOoms } = parseMemory(figuresOf(plan, 'memory', after))
     const level = attributeMemory(ended)
     return {
       ...level,

@@ -30,10 +30,13 @@ export interface Usage extends ReportCounts {
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
 }
 
+/** Function that returns the text of a file in a group's directory; undefined if it could not be read. */
+export type GroupTexts = (directory: string, file: string) => string | undefined
+
 /** Returns a function that reads files of a controller. On v2, the files of all controllers are in one group. */
-export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): FileTexts {
+export function figuresOf(plan: Plan, controller: string, read: GroupTexts): FileTexts {
   const group = groupOf(plan, controller)
-  return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
+  return group ? (file) => read(group.directory, file) : () => undefined
 }
 
 /** Returns the job's group that contains the files of a controller. */
@@ -42,13 +45,14 @@ export function groupOf(plan: Plan, controller: string): PlannedGroup | undefine
   return plan.groups.find((group) => group.controller === key)
 }
 
-/** Parses what a job used. `read` returns the text of a file, or undefined if it is missing. */
-export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
+const countRows = reportRows.filter(({ kind }) => kind === 'count')
+
+/** Parses what a job used. */
+export function parseUsage(plan: Plan, read: GroupTexts): Usage {
   const unified = figuresOf(plan, '', read)
   const memory = figuresOf(plan, 'memory', read)
-  const counts = Object.fromEntries(
-    reportRows.filter(({ kind }) => kind === 'count').map((row) => [row.name, readCount(plan, row, unified, read)]),
-  ) as { [name in keyof ReportCounts]-?: number | undefined }
+  const counts = {} as { [name in keyof ReportCounts]-?: number | undefined }
+  for (const row of countRows) counts[row.name as keyof ReportCounts] = readCount(plan, row, unified, read)
   return omitUndefined({
     ...counts,
     // `limitHits` needs memory.events.local, which exists since Linux 5.2; v1 has two counts for it
@@ -64,7 +68,7 @@ function readCount(
   plan: Plan,
   { kind, controller, v2, v1 }: ReportRow,
   unified: FileTexts,
-  read: (path: string) => string | undefined,
+  read: GroupTexts,
 ): number | undefined {
   const isUnified = plan.layout === 'v2' || controller === ''
   const known = isUnified ? readValue(kind, v2, false, unified(v2.file)) : undefined
@@ -90,5 +94,7 @@ function parseAllPressure(unified: FileTexts): Usage['pressure'] | undefined {
 
 /** Returns a copy of the object without the fields whose value is undefined. */
 export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+  const copy: { [key: string]: unknown } = {}
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) copy[key] = value
+  return copy as never
 }
