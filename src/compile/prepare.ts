@@ -123,7 +123,7 @@ function ofAnyStart(facts: PlanFacts): PlanFacts {
     ]),
   )
   const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
-  return { ...facts, host: { ...facts.host, owner }, parents, env: [], toolPath: '', serial: 0 }
+  return { ...facts, host: { ...facts.host, owner }, parents, env: [], toolPath: {}, serial: 0 }
 }
 
 /** Refuses namespaces of process ids: at a later start, other processes may have these ids. */

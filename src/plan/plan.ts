@@ -46,12 +46,9 @@ export interface PlanFacts {
   network?: NetworkFacts
   /** Texts of /etc/hosts and /etc/resolv.conf. Read only for a run with options for host names. */
   names?: NameFacts
-  /**
-   * The caller's environment as NAME=value. `toolPath` is the directory of the program `hutch`, which commands inside a
-   * job can call; '' if unknown.
-   */
+  /** The caller's environment as NAME=value. */
   env: readonly string[]
-  toolPath: string
+  toolPath: ToolPath
   /** The devices that the Spec names, in its order. `mayFilter` is true if this process may use bpf(2). */
   devices: DeviceRule[]
   mayFilter: boolean
@@ -229,8 +226,23 @@ function refuseOldKernel(spec: Spec, host: Host): void {
 export const defaultSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
+ * Directories of the program `hutch`, which the command of a job can call. `first` contains nothing else. `last` may contain other programs,
+ * which must not hide those of PATH.
+ */
+export interface ToolPath {
+  first?: string
+  last?: string
+}
+
+/** Adds the directory of `hutch` to a search path. */
+export function addTools(searchPath: string, { first, last }: ToolPath): string {
+  const isMissing = last !== undefined && !searchPath.split(':').includes(last)
+  return [...(first === undefined ? [] : [first]), searchPath, ...(isMissing ? [last] : [])].join(':')
+}
+
+/**
  * Returns the environment of the command: the caller's with the requested changes. Unless the job has its own root,
- * PATH begins with the directory of `hutch`, so that the command can call it.
+ * PATH contains the directory of `hutch`, so that the command can call it.
  */
 function makeEnvironment(spec: Spec, facts: PlanFacts): { env: string[]; searchPath: string } {
   const { user } = facts
@@ -239,8 +251,7 @@ function makeEnvironment(spec: Spec, facts: PlanFacts): { env: string[]; searchP
   const own = spec.extendEnv === false ? [] : facts.env
   const path = 'PATH' in changes ? changes.PATH : own.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image does not contain hutch, and the command must not learn where hutch is on the host
-  const tools = spec.root?.directory === undefined && facts.toolPath ? `${facts.toolPath}:` : ''
-  const searchPath = tools + (path ?? defaultSearchPath)
+  const searchPath = addTools(path ?? defaultSearchPath, spec.root?.directory === undefined ? facts.toolPath : {})
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const keeps = (name: string) => !spec.sandbox || sandboxVariables.includes(name) || name.startsWith('LC_')
   const env = own.filter((entry) => {

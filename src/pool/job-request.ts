@@ -10,7 +10,7 @@ import { type Limits, refuseNul, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { limitRowOf } from '../options/table.ts'
 import type { PlannedGroup } from '../plan/groups.ts'
-import { defaultSearchPath, type Plan } from '../plan/plan.ts'
+import { addTools, defaultSearchPath, type Plan, type ToolPath } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 
 /** Options of a single job of a pool. Its limits can only be lower than the pool's own limits. */
@@ -175,7 +175,7 @@ export function makeOrder(
   spec: Spec,
   options: OrderOptions,
   sandbox: { plan: Plan; program: Program; rest: readonly Op[] },
-  toolPath: string,
+  toolPath: ToolPath,
 ): Order {
   const { groups, writes } = options.limits
     ? lowerGroups(sandbox.plan, spec.limits)
@@ -198,14 +198,14 @@ export function makeOrder(
 function changeEnvironment(
   plan: Plan,
   changes: { [name: string]: string | undefined },
-  toolPath: string,
+  toolPath: ToolPath,
 ): { env: string[]; searchPath: string } {
   const env = plan.env.filter((entry) => !(entry.slice(0, entry.indexOf('=')) in changes))
   for (const [name, value] of Object.entries(changes))
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
   if (!('PATH' in changes)) return { env, searchPath: plan.searchPath }
-  const tools = plan.spec.root?.directory === undefined ? `${toolPath}:` : ''
-  const searchPath = tools + (changes.PATH ?? defaultSearchPath)
+  const tools = plan.spec.root?.directory === undefined ? toolPath : {}
+  const searchPath = addTools(changes.PATH ?? defaultSearchPath, tools)
   return { env: [...env, `PATH=${searchPath}`], searchPath }
 }
 

@@ -388,6 +388,6 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
 
 /** Returns the result of a job that was aborted before it started. */
 function notBegun(sample: WaitingSandbox, spec: Spec, options: OrderOptions): Result {
-  const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
+  const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, {})
   return concludeUnstarted(plan, program)
 }

@@ -21,7 +21,7 @@ import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { endStatus } from '../system/events.ts'
-import { closeDescriptor, errnoName, toolDirectory } from '../system/native.ts'
+import { closeDescriptor, errnoName, toolPath } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
@@ -125,7 +125,7 @@ export function orderJob(
   { options, sources, ...hooks }: JobOrder,
 ): Job | undefined {
   const { launched } = waiting
-  const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, toolDirectory)
+  const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, toolPath)
   const bytes = encodeOrder(ops)
   if (bytes.length > orderBytesAtMost)
     throw fail('OPTION_INVALID', {

@@ -30,7 +30,7 @@ import { isWritableVolume, type SourceFacts } from '../plan/sandbox-volumes.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { decodeRefusal } from '../system/events.ts'
 import { existsSync, statSync } from '../system/files.ts'
-import { toolDirectory } from '../system/native.ts'
+import { toolPath } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { encodePath } from '../text/non-utf8.ts'
@@ -97,7 +97,7 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
     ...(spec.network && { network: findNetwork(spec.network) }),
     ...(spec.names && { names: readNameFacts() }),
     env: readEnvironment(),
-    toolPath: toolDirectory,
+    toolPath,
     ...(spec.sandbox && { absent: findAbsent(spec) }),
     ...(spec.sandbox && privileges.uid === 0 && { sources: findSources(spec) }),
     ...(cpu && { share: shareAt(cpu.directory, host.v1.cpu?.mount) }),

@@ -2,11 +2,11 @@
 // Loads the C core (native/node/addon.c), and gives names to its numbers. All other files load it through this one.
 
 import { fail } from '../errors/errors.ts'
-import { buildDirectory, findInsideProgram, loadAddon, readCompiledStart, toolDirectory } from './addon.ts'
+import { buildDirectory, findInsideProgram, loadAddon, readCompiledStart, toolPath } from './addon.ts'
 import { getSystemErrorName, systemConstants } from './constants.ts'
 import { systemError } from './errors.ts'
 
-export { buildDirectory, findInsideProgram, readCompiledStart, toolDirectory }
+export { buildDirectory, findInsideProgram, readCompiledStart, toolPath }
 
 /** Kinds of events, with the numbers of native/node/job.h. */
 export const eventKinds = {

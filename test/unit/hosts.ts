@@ -63,7 +63,7 @@ export function plan(
     mayFilter: false,
     privileges: { uid: host.uid, gid: host.uid, permitted: host.uid === 0 ? '1ffffffffff' : '0', seccomp: false },
     env: ['PATH=/bin', 'A=1'],
-    toolPath: '/tools',
+    toolPath: { first: '/tools' },
     serial: 1,
     ...around,
   })

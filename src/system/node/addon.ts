@@ -32,5 +32,5 @@ export function findInsideProgram(): string {
   return `${buildDirectory}/bin/hutch`
 }
 
-/** The directory in which contained commands find `hutch`. */
-export const toolDirectory = `${buildDirectory}/bin`
+/** Where contained commands find `hutch`: a directory with nothing else (plan/plan.ts). */
+export const toolPath = { first: `${buildDirectory}/bin` }

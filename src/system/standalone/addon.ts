@@ -23,5 +23,5 @@ export function findInsideProgram(): string {
   return `/proc/self/fd/${fd}`
 }
 
-/** The directory in which contained commands find `hutch`: that of this program, if it has this name. */
-export const toolDirectory = process.execPath.endsWith('/hutch') ? process.execPath.slice(0, -'/hutch'.length) : ''
+/** Where contained commands find `hutch`: this program's directory, if this program has that name (plan/plan.ts). */
+export const toolPath = process.execPath.endsWith('/hutch') ? { last: process.execPath.slice(0, -'/hutch'.length) } : {}

@@ -260,7 +260,7 @@ async function pooled(options: RunOptions) {
     })
   const program = () => {
     const { plan: planned, program: usual } = hutch.prepare(plan())
-    return hutch.makeOrder(spec(), order, { plan: planned, ...hutch.waitForOrder(usual) }, '').program
+    return hutch.makeOrder(spec(), order, { plan: planned, ...hutch.waitForOrder(usual) }, {}).program
   }
   return [start, program] as const
 }

@@ -42,7 +42,11 @@ export async function runLine(random: Random) {
   const options = readOptions({ values, order }, () => variables)
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   // hutch's own program is elsewhere in each host
-  const facts = { ...readPlanFacts(spec, await loadFilter(spec)), env: ['PATH=/bin', 'A=1'], toolPath: '/tools' }
+  const facts = {
+    ...readPlanFacts(spec, await loadFilter(spec)),
+    env: ['PATH=/bin', 'A=1'],
+    toolPath: { first: '/tools' },
+  }
   return written(compilePlan(makePlan(spec, facts)))
 }
 

@@ -7,6 +7,7 @@ import { namespaceKinds } from '../../../src/namespaces/namespace.ts'
 import { ops } from '../../../src/ops/ops.ts'
 import type { Limits, RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
+import { addTools } from '../../../src/plan/plan.ts'
 import { hybrid, none, parent, plan, rootless, v1, v2 } from '../hosts.ts'
 
 const name = 'hutch-42-777-4026531836-1'
@@ -218,4 +219,11 @@ test('random runs on random hosts give a program of known ops, each with its ori
     }),
     { numRuns: 1000 },
   )
+})
+
+test('the directory of hutch comes first in PATH if it has nothing else, and last if it has', () => {
+  expect(addTools('/usr/bin:/bin', {})).toBe('/usr/bin:/bin')
+  expect(addTools('/usr/bin:/bin', { first: '/tools' })).toBe('/tools:/usr/bin:/bin')
+  expect(addTools('/usr/bin:/bin', { last: '/home/joe' })).toBe('/usr/bin:/bin:/home/joe')
+  expect(addTools('/usr/bin:/bin', { last: '/bin' })).toBe('/usr/bin:/bin')
 })
