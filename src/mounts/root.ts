@@ -5,6 +5,7 @@
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import { mountAttributes, mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
+import { shareOp } from '../ops/wire.ts'
 import { isBelow } from '../text/paths.ts'
 import { defaultMaskedPaths, defaultReadonlyPaths, deviceLinks, devices } from './masked-paths.ts'
 
@@ -180,19 +181,24 @@ function isMountedBy(root: Root, path: string): boolean {
 /** Returns the operations that mask paths in a mount. In a new file system the paths are relative to it, which is faster. */
 function masksIn(root: Root, mount: Mount): Op[] {
   if (!isKernelMount(mount)) return []
-  const { target, type } = mount
+  const { target } = mount
   const cover = (list: readonly MaskedPath[], readOnly: number) =>
-    list
-      .filter(({ path }) => path !== target && isBelow(path, target))
-      .map(
-        ({ path, origin = mount.origin }): Op => ({
-          op: 'coverPath',
-          path: type === 'bind' ? path : path.slice(target.length + 1),
-          readOnly,
-          origin,
-        }),
-      )
+    list.filter(({ path }) => path !== target && isBelow(path, target)).map((entry) => coverOp(entry, mount, readOnly))
   return [...cover(root.readonlyPaths ?? defaultReadonlyPaths, 1), ...cover(root.maskedPaths ?? defaultMaskedPaths, 0)]
+}
+
+/** The last operation for each masked path. Most roots mask the same default paths in the same way. */
+const coverOps = new WeakMap<MaskedPath, { from: string; op: Op }>()
+
+function coverOp(entry: MaskedPath, { type, target, origin: mounts }: Mount, readOnly: number): Op {
+  const { path, origin = mounts } = entry
+  const from = `${type} ${target} ${readOnly} ${origin}`
+  const known = coverOps.get(entry)
+  if (known?.from === from) return known.op
+  const inside = type === 'bind' ? path : path.slice(target.length + 1)
+  const op = shareOp({ op: 'coverPath', path: inside, readOnly, origin })
+  coverOps.set(entry, { from, op })
+  return op
 }
 
 /** Returns the operations that mask the paths for which `which` is true. */
@@ -204,7 +210,18 @@ function otherMasks(root: Root, which: (path: string) => boolean): Op[] {
   return [...cover(root.readonlyPaths, 1), ...cover(root.maskedPaths, 0)]
 }
 
+/** The operations of frozen mounts: those of the sandbox preset and of a minimal /dev. */
+const frozenOps = new WeakMap<Mount, Op>()
+
 function mountOp(mount: Mount): Op {
+  const known = frozenOps.get(mount)
+  if (known) return known
+  const op = makeMountOp(mount)
+  if (Object.isFrozen(mount)) frozenOps.set(mount, shareOp(op))
+  return op
+}
+
+function makeMountOp(mount: Mount): Op {
   const { type, source, target, flags: attributes, data, origin } = mount
   // a mount with mapped ids was made outside the namespace, because only there can ids be mapped
   if (type === 'bind' && mount.idmap) return { op: 'attachSent', source, target, origin }
@@ -236,16 +253,26 @@ function sysMount(isolate: readonly string[], origin: string): Mount {
   return fileSystem('sysfs', '/sys', [], flags, origin)
 }
 
-function deviceSteps(isolate: readonly NamespaceKind[], origin: string): (Mount | Op)[] {
+const knownDevices = new Map<string, readonly (Mount | Op)[]>()
+
+function deviceSteps(isolate: readonly NamespaceKind[], origin: string): readonly (Mount | Op)[] {
+  const key = `${isolate.includes('ipc')} ${origin}`
+  const known = knownDevices.get(key) ?? makeDeviceSteps(isolate, origin)
+  knownDevices.set(key, known)
+  return known
+}
+
+function makeDeviceSteps(isolate: readonly NamespaceKind[], origin: string): (Mount | Op)[] {
   const flags = nosuid + noexec
-  return [
+  const steps: (Mount | Op)[] = [
     fileSystem('tmpfs', '/dev', ['mode=0755', 'size=65536k'], flags, origin),
     ...devices.map((name): Mount => ({ type: 'bind', source: `/dev/${name}`, target: name, flags, data: [], origin })),
-    ...deviceLinks.map(([name, to]): Op => ({ op: 'makeLink', name, to, origin })),
-    { op: 'attachTerminal', target: 'console', attributes: flags, origin },
+    ...deviceLinks.map(([name, to]): Op => shareOp({ op: 'makeLink', name, to, origin })),
+    shareOp({ op: 'attachTerminal', target: 'console', attributes: flags, origin }),
     fileSystem('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], flags, origin),
     fileSystem('tmpfs', 'shm', ['mode=1777', 'size=64m'], flags + nodev, origin),
     // message queues belong to the ipc namespace: without a new one, this would show the host's queues
     ...(isolate.includes('ipc') ? [fileSystem('mqueue', 'mqueue', [], flags + nodev, origin)] : []),
   ]
+  return steps.map((step) => Object.freeze(step))
 }

@@ -89,14 +89,32 @@ const layouts = new Map(
   Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]),
 )
 
+/** The encoded forms of operations that many programs share: null until the first one is encoded. */
+const encodings = new WeakMap<Op, Uint8Array | null>()
+
+/** Declares that an operation never changes, so that it is encoded only once. Returns the operation. */
+export function shareOp<O extends Op>(op: O): O {
+  encodings.set(op, null)
+  return op
+}
+
 function putOps(list: readonly Op[]): number {
   const section = at
   for (const op of list) {
+    const known = encodings.get(op)
+    if (known) {
+      reserve(known.length)
+      scratch.set(known, at)
+      at += known.length
+      continue
+    }
+    const begin = at
     putU32(ops[op.op].code)
     const start = at
     putU32(0)
     for (const [field, type] of layouts.get(op.op)!) put[type]((op as Record<string, unknown>)[field] as never)
     scratch.writeUInt32LE(at - start - 4, start)
+    if (known === null) encodings.set(op, Uint8Array.from(scratch.subarray(begin, at)))
   }
   return at - section
 }

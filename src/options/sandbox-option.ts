@@ -121,7 +121,7 @@ function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[
   const key = `${frontend} ${own}`
   const known = knownMounts.get(key) ?? parsePreset(own, frontend)
   knownMounts.set(key, known)
-  return known.map((mount) => ({ ...mount }))
+  return [...known]
 }
 
 /** The preset's mounts, by front end and kind of root: parsing them takes half of the time of all options. */
@@ -131,11 +131,9 @@ function parsePreset(own: boolean, frontend: SpecFrontendName): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
   const origin = optionName('sandbox', frontend)
-  return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], frontend).map((mount) => ({
-    ...mount,
-    origin,
-    ...(mount.type === 'bind' && { ifThere: true }),
-  }))
+  return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], frontend).map((mount) =>
+    Object.freeze({ ...mount, origin, ...(mount.type === 'bind' && { ifThere: true }) }),
+  )
 }
 
 /** Returns mounts that hide the host's name in files of /etc. A file is left out if the caller mounts something on it. */

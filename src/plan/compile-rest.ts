@@ -155,13 +155,22 @@ function cpuTimeFile({ groups }: Plan): string {
  * the figure is missing.
  */
 function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
+  const swap = controller === 'memory' && writes.some((write) => write.file.includes('.memsw.'))
+  const key = `${layout} ${controller} ${swap}`
+  const names = knownFigures.get(key) ?? namesOfFigures(controller, layout, swap)
+  knownFigures.set(key, names)
+  return names.map((file) => `${directory}/${file}`)
+}
+
+const knownFigures = new Map<string, readonly string[]>()
+
+function namesOfFigures(controller: string, layout: Plan['layout'], swap: boolean): string[] {
   const rows = reportRows.filter(({ live }) => !live)
   const files =
     controller === ''
       ? rows.filter((row) => layout === 'v2' || row.controller === '').map(({ v2 }) => v2.file)
       : rows.flatMap(({ v1 }) => (v1 && controllerOf(v1.file) === controller ? [v1.file] : []))
-  const swap = controller === 'memory' && writes.some((write) => write.file.includes('.memsw.')) ? memorySwapFiles : []
-  return [...new Set([...files, ...swap])].map((file) => `${directory}/${file}`)
+  return [...new Set([...files, ...(swap ? memorySwapFiles : [])])]
 }
 
 /**
@@ -170,8 +179,16 @@ function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Pl
  */
 function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   if (controller === '' && layout !== 'v2') return []
-  return Object.entries(controller === '' ? endFiles.v2 : endFiles.v1)
-    .filter(([name]) => controller === '' || controllerOf(name) === controller)
+  const names = knownLimits.get(controller) ?? namesOfLimits(controller)
+  knownLimits.set(controller, names)
+  return names
     .filter(([name, always]) => always || writes.some(({ file }) => file === name))
     .map(([name]) => `${directory}/${name}`)
+}
+
+const knownLimits = new Map<string, readonly [name: string, always: boolean][]>()
+
+function namesOfLimits(controller: string): [name: string, always: boolean][] {
+  const names = Object.entries(controller === '' ? endFiles.v2 : endFiles.v1)
+  return names.filter(([name]) => controller === '' || controllerOf(name) === controller)
 }
