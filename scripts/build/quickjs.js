@@ -32,6 +32,12 @@ function fetchSources() {
   rmSync(work, { recursive: true })
 }
 
+/** Returns what the objects of a compiler depend on: gcc's own name is left out, since a platform's gcc has two. */
+export function compilerVersion(cc) {
+  const words = (option) => execFileSync(cc, [option], { encoding: 'utf8' })
+  return words('-dumpmachine') + words('--version').replace(/^\S+ /, '')
+}
+
 function findSources() {
   const given = process.env.QUICKJS_SRC
   if (given) {
@@ -51,14 +57,36 @@ export function buildQuickjs(cc, flags) {
   const include = findSources()
   const digest = createHash('sha256')
   for (const name of readdirSync(include).filter((name) => /\.[ch]$/.test(name)).sort()) digest.update(name).update(readFileSync(`${include}/${name}`))
-  digest.update(execFileSync(cc, ['--version'])).update(flags.join(' '))
+  digest.update(compilerVersion(cc)).update(`${flags.join(' ')} -ffile-prefix-map`)
   const directory = `${cache}/objects-${digest.digest('hex').slice(0, 16)}`
   if (!existsSync(directory)) {
     mkdirSync(cache, { recursive: true })
     const work = mkdtempSync(`${cache}/compile.`)
-    const compile = parts.map((part) => `${cc} -w ${flags.join(' ')} -D_GNU_SOURCE -c '${include}/${part}.c' -o '${work}/${part}.o' & p${part}=$!`)
+    // names of sources in messages are the same wherever the sources are
+    const names = `-ffile-prefix-map='${include}'=quickjs-ng`
+    const compile = parts.map((part) => `${cc} -w ${flags.join(' ')} ${names} -D_GNU_SOURCE -c '${include}/${part}.c' -o '${work}/${part}.o' & p${part}=$!`)
     execFileSync('sh', ['-c', `${compile.join('\n')}\n${parts.map((part) => `wait $p${part} || exit 1`).join('\n')}`], { stdio: 'inherit' })
-    renameSync(work, directory)
+    try {
+      renameSync(work, directory)
+    } catch (error) {
+      // another build was faster
+      if (error.code !== 'ENOTEMPTY') throw error
+      rmSync(work, { recursive: true })
+    }
   }
   return { include, objects: parts.map((part) => `${directory}/${part}.o`) }
+}
+
+/** Returns the version of the engine, and its licence with the copyright lines of all its files. */
+export function readQuickjsLicence() {
+  const include = findSources()
+  const texts = parts.map((part) => readFileSync(`${include}/${part}.c`, 'utf8'))
+  const [comment] = /(?<=^\/\*\n)[^]*?(?=^ \*\/$)/m.exec(texts[0])
+  const lines = comment.split('\n').map((line) => line.replace(/^ \* ?/, ''))
+  const copyright = /^ \* (Copyright .*)$/gm
+  const owners = new Set(texts.flatMap((text) => [...text.slice(0, 2000).matchAll(copyright)].map(([, line]) => line)))
+  const licence = lines.slice(lines.findIndex((line) => line.startsWith('Permission is')))
+  const header = readFileSync(`${include}/quickjs.h`, 'utf8')
+  const numbers = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`QJS_VERSION_${part} (\\d+)`).exec(header)[1])
+  return { version: numbers.join('.'), text: `${[...owners].join('\n')}\n\n${licence.join('\n').trim()}` }
 }

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm run build:standalone: hutch without Node, as one static file, build/standalone/hutch.
+// node scripts/build/standalone.js --platform linux-arm64: the same for another platform, as build/standalone/linux-arm64/hutch.
 // QuickJS-ng executes hutch's TypeScript as bytecode; native/standalone/ takes the place of Node under the C core.
+// CC is the compiler for the platform, HOSTCC that for programs of the build (gcc by default).
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { makeModules } from './modules.js'
-import { buildQuickjs } from './quickjs.js'
+import { directoriesOf, ownPlatform, platforms } from './platforms.js'
+import { buildQuickjs, compilerVersion } from './quickjs.js'
 
 // Tests build binaries that begin with a module of theirs: its path and the binary's name.
-const [entry, name = 'hutch'] = process.argv.slice(2)
-const out = 'build/standalone'
-const cc = process.env.CC ?? 'gcc'
+const { values, positionals } = parseArgs({ options: { platform: { type: 'string', default: ownPlatform } }, allowPositionals: true })
+const [entry, name = 'hutch'] = positionals
+const { platform } = values
+const { core: built, standalone: out } = directoriesOf(platform)
+const hostCc = process.env.HOSTCC ?? 'gcc'
+const cc = process.env.CC ?? (platform === ownPlatform ? hostCc : platforms[platform].compiler)
 const debug = process.env.HUTCH_STANDALONE_DEBUG !== undefined
 const sections = ['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-fno-pic']
 const engineFlags = ['-O2', ...sections]
@@ -23,41 +30,48 @@ function napiHeaders() {
   return existsSync(`${beside}/node_api.h`) ? beside : 'node_modules/node-api-headers/include'
 }
 
-const filesIn = (...folders) => folders.flatMap((folder) => readdirSync(`native/${folder}`).filter((name) => name.endsWith('.c')).map((name) => `native/${folder}/${name}`))
+const filesIn = (...folders) => folders.flatMap((folder) => readdirSync(`native/${folder}`).filter((name) => name.endsWith('.c')).sort().map((name) => `native/${folder}/${name}`))
 
-/** Compiles sources whose objects are older than the sources' digest says. */
+/** Compiles sources unless objects of these sources, flags and compiler exist. Another build may do the same at the same time. */
 function compile(files, flags, name) {
-  const digest = createHash('sha256').update(flags.join(' ')).update(execFileSync(cc, ['--version']))
-  for (const folder of readdirSync('native')) {
+  const digest = createHash('sha256').update(flags.join(' ')).update(compilerVersion(cc))
+  for (const folder of readdirSync('native').sort()) {
     if (!statSync(`native/${folder}`).isDirectory()) digest.update(readFileSync(`native/${folder}`))
-    else for (const file of readdirSync(`native/${folder}`).filter((file) => /\.[ch]$/.test(file))) digest.update(readFileSync(`native/${folder}/${file}`))
+    else for (const file of readdirSync(`native/${folder}`).filter((file) => /\.[ch]$/.test(file)).sort()) digest.update(readFileSync(`native/${folder}/${file}`))
   }
-  const directory = `${out}/${name}`
-  const objects = files.map((file) => `${directory}/${file.replaceAll('/', '-')}.o`)
-  const key = digest.digest('hex')
-  if (existsSync(`${directory}/digest`) && readFileSync(`${directory}/digest`, 'utf8') === key) return objects
-  mkdirSync(directory, { recursive: true })
-  const lines = files.map((file, i) => `${[cc, ...warnings, ...flags].join(' ')} -c ${file} -o ${objects[i]}`)
-  execFileSync('xargs', ['-P', '2', '-d', '\n', '-I{}', 'sh', '-c', '{}'], { input: lines.join('\n'), stdio: ['pipe', 'inherit', 'inherit'] })
-  writeFileSync(`${directory}/digest`, key)
-  return objects
+  const directory = `${out}/objects/${name}-${digest.digest('hex').slice(0, 16)}`
+  if (!existsSync(directory)) {
+    const objects = mkdtempSync(`${work}/${name}-`)
+    const lines = files.map((file) => `${[cc, ...warnings, ...flags].join(' ')} -c ${file} -o ${objects}/${file.replaceAll('/', '-')}.o`)
+    execFileSync('xargs', ['-P', '2', '-d', '\n', '-I{}', 'sh', '-c', '{}'], { input: lines.join('\n'), stdio: ['pipe', 'inherit', 'inherit'] })
+    try {
+      renameSync(objects, directory)
+    } catch (error) {
+      // another build was faster
+      if (error.code !== 'ENOTEMPTY') throw error
+    }
+  }
+  return files.map((file) => `${directory}/${file.replaceAll('/', '-')}.o`)
 }
 
 /** Modules that the end of a job needs: they are read while it runs. */
 const readAhead = /^(verdict\/(usage|collect-end|conclude|facts|decide|make-cause|held|limits|limit-words|words|remedies|exhausted|outcome)|run\/(op-errors|stdio))\.ts$/
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-const arch = execFileSync(cc, ['-dumpmachine'], { encoding: 'utf8' }).startsWith('aarch64') ? 'arm64' : 'x64'
-mkdirSync(out, { recursive: true })
-execFileSync('sh', ['native/build.sh'], { stdio: 'inherit' })
+mkdirSync(`${out}/objects`, { recursive: true })
+const work = mkdtempSync(`${out}/work.`)
+process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+execFileSync('sh', ['native/build.sh', '--into', built], { stdio: 'inherit', env: { ...process.env, CC: cc } })
 const engine = buildQuickjs(cc, engineFlags)
+// bytecode is the same for every processor of 64 bits that stores the low byte first
+const hostEngine = buildQuickjs(hostCc, engineFlags)
 
-const modules = await makeModules({ version, arch, entry })
-const compiler = `${out}/compile-modules`
-execFileSync(cc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...engine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
+const modules = await makeModules({ version, arch: platform.replace('linux-', ''), entry })
+const compiler = `${work}/compile-modules`
+execFileSync(hostCc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...hostEngine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
 const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${name === 'run/follow.ts' ? 2 : readAhead.test(name) ? 1 : 0} ${name}\n${code}`)))
 const bytecode = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
-writeFileSync(`${out}/${name}.bc`, bytecode)
+writeFileSync(`${work}/modules.bc`, bytecode)
 
 const flags = ['-O2', ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include]
 // the loop of native/standalone takes the place of the reactor's thread
@@ -72,15 +86,15 @@ const own = compile(
   'own',
 )
 for (const [file, more] of [
-  ['native/standalone/modules.c', `-DHUTCH_BYTECODE="${out}/${name}.bc"`],
-  ['native/standalone/images.c', '-DHUTCH_BUILD="build"'],
-  ['native/image.c', '-DHUTCH_INIT_IMAGE="build/hutch-init"'],
+  ['native/standalone/modules.c', `-DHUTCH_BYTECODE="${work}/modules.bc"`],
+  ['native/standalone/images.c', `-DHUTCH_BUILD="${built}"`],
+  ['native/image.c', `-DHUTCH_INIT_IMAGE="${built}/hutch-init"`],
 ]) {
-  const object = `${out}/${file.replaceAll('/', '-')}.o`
+  const object = `${work}/${file.replaceAll('/', '-')}.o`
   execFileSync(cc, [...warnings, ...flags, more, '-c', file, '-o', object], { stdio: 'inherit' })
   own.push(object)
 }
 const link = ['-static', '-no-pie', '-pthread', ...(debug ? [] : ['-s']), '-Wl,--gc-sections,--build-id=none,-z,noseparate-code']
-execFileSync(cc, [...link, '-o', `${out}/${name}.new`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
-renameSync(`${out}/${name}.new`, `${out}/${name}`)
+execFileSync(cc, [...link, '-o', `${work}/${name}`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
+renameSync(`${work}/${name}`, `${out}/${name}`)
 console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${bytecode.length} of them bytecode of ${modules.length} modules`)
