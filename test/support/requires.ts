@@ -41,6 +41,7 @@ const needs = {
   },
   'iptables(8)': () => existsSync('/usr/sbin/iptables'),
   'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
+  'dpkg(1)': () => existsSync('/usr/bin/dpkg-deb'),
   'runc(8)': () => existsSync('/usr/sbin/runc'),
   'a JVM': () => existsSync('/usr/bin/java'),
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
