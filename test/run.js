@@ -202,6 +202,7 @@ async function provideTools() {
     '/usr/bin/make': 'make',
     '/usr/bin/python3': 'python3',
     '/usr/bin/sqlite3': 'sqlite3',
+    '/usr/bin/strace': 'strace',
     '/usr/bin/xz': 'xz-utils',
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',

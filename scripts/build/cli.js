@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CLI, by esbuild: dist/cli.cjs (src/cli/node/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages. Called by build.js.
-// A part is a CommonJS file with all that it needs: main.ts, and each file that another loads by import().
+// The CLI, by esbuild: dist/hutch, dist/cli.cjs (src/cli/node/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages.
+// Called by build.js. A part is a CommonJS file with all that it needs: main.ts, and each file that another loads by import().
+// scripts/release.js builds the CLI of the package, which has few parts and no bytecode: there, most commands run without Node.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { build, transform } from 'esbuild'
 
@@ -16,14 +17,17 @@ const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'nod
  * Files that share a part, by their paths below src/: they have most of their modules in common. What is started often is a part of
  * its own, with nothing in it that it does not need.
  */
-const families = {
+const quick = {
   groups: /^(cli\/cgroup\/(?!exec)|dropin\/cgroup-tools\/(?!cgexec)|cli\/rules|cgroup\/)/,
   monitor: /^(cli\/(node\/|stats|ps|last-run)|monitor\/)/,
   others: /^(cli\/(why|doctor|compile|tour|hog|links|completion|seccomp-report|other-options)|why\/|dropin\/util-linux\/lsns)/,
 }
 
+/** All files in one part: the smallest, and as fast without bytecode. */
+const small = { all: /./ }
+
 /** Adds each file that is loaded by import() to `parts`: as a part of its own, or to the part of its family. */
-function partsApart(parts) {
+function partsApart(parts, families) {
   return {
     name: 'parts-apart',
     setup({ onResolve, onLoad }) {
@@ -75,10 +79,22 @@ async function buildPage() {
   }
 }
 
-/** Builds the loader and all parts. */
+/** Builds the CLI of a checkout, in dist/: it starts as fast as Node can. */
 export async function buildCli(shared) {
+  const command = await prepareCommand(shared)
+  const parts = await buildFiles(command, 'dist', quick)
+  await buildManPages(command)
+  storeBytecode([...parts.keys()])
+}
+
+/** Builds the CLI of the package. */
+export async function buildSmallCli(shared, folder) {
+  await buildFiles(await prepareCommand(shared), folder, small)
+}
+
+async function prepareCommand(shared) {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const command = {
+  return {
     ...shared,
     format: 'cjs',
     // optional, and loaded by hutch record and hutch replay alone
@@ -91,18 +107,22 @@ export async function buildCli(shared) {
       DASHBOARD_PAGE: JSON.stringify(await buildPage()),
     },
   }
-  await build({ ...command, ...minified, entryPoints: ['src/cli/node/loader.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } })
-  chmodSync('dist/cli.cjs', 0o755)
-  const parts = await buildParts(command)
-  await buildManPages(command)
-  storeBytecode([...parts.keys()])
+}
+
+/** Builds the loader and all parts. */
+async function buildFiles(command, folder, families) {
+  const loader = { entryPoints: ['src/cli/node/loader.ts'], outfile: `${folder}/cli.cjs` }
+  await build({ ...command, ...minified, ...loader, banner: { js: '#!/usr/bin/env node' } })
+  cpSync('src/cli/node/hutch.sh', `${folder}/hutch`)
+  for (const name of ['cli.cjs', 'hutch']) chmodSync(`${folder}/${name}`, 0o755)
+  return await buildParts(command, `${folder}/cli`, families)
 }
 
 /** Builds all parts. Those that a part loads, and further members of families, are found while it is built. */
-async function buildParts(command) {
+async function buildParts(command, folder, families) {
   const parts = new Map([['main', new Map([['main', `${sources}/cli/main.ts`]])]])
   const built = new Map()
-  mkdirSync('dist/cli', { recursive: true })
+  mkdirSync(folder, { recursive: true })
   for (;;) {
     const found = [...parts].filter(([name, members]) => built.get(name) !== members.size)
     if (found.length === 0) return parts
@@ -112,9 +132,9 @@ async function buildParts(command) {
       entryPoints: Object.fromEntries(
         found.map(([name, members]) => [name, name in families ? `family:${name}` : members.get(name)]),
       ),
-      outdir: 'dist/cli',
+      outdir: folder,
       outExtension: { '.js': '.cjs' },
-      plugins: [partsApart(parts)],
+      plugins: [partsApart(parts, families)],
       write: false,
     })
     for (const { path, text } of outputFiles) writeFileSync(path, await finish(text))

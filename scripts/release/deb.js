@@ -171,7 +171,7 @@ if (import.meta.filename === process.argv[1]) {
   const chosen = process.argv.length > 3 ? process.argv.slice(3) : Object.keys(platforms)
   mkdirSync(release, { recursive: true })
   for (const platform of chosen) {
-    execFileSync(process.execPath, ['scripts/build/standalone.js', platform], {
+    execFileSync(process.execPath, ['scripts/build/standalone.js', '--platform', platform], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     makeDeb(platform, `${release}/deb-${platform}`, release)

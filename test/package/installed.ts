@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The package as a user gets it: built by scripts/release.js, and installed offline into an empty folder, without install scripts and without gcc.
+// The packages as a user gets them: built by scripts/release.js, and installed offline into an empty folder, without install scripts and without gcc.
 import { execFile, execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -39,11 +39,24 @@ export function copySources(folder: string): void {
   execFileSync('sh', ['-c', 'git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$0"', folder])
 }
 
+/** The time of the files in Debian's packages: a clone without .git does not have the commit's. */
+export const packageTime = { SOURCE_DATE_EPOCH: '1764000000' }
+
+/** Returns the packages for this platform: hutch, and the binary without Node. */
+export function packagesOf(release: string): string[] {
+  const names = readdirSync(release).filter((name) => /^hutch-(\d.*|linux-x64-.*)\.tgz$/.test(name))
+  return names.map((name) => `${release}/${name}`)
+}
+
 /** Installs the package. */
 export async function install(): Promise<Installed> {
   const work = mkdtempSync('/var/tmp/hutch-package-')
   const [release, folder, path] = [`${work}/release`, `${work}/user`, `${work}/bin`]
-  execFileSync(process.execPath, ['scripts/release.js', release], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const built: NodeJS.ProcessEnv = { ...process.env, ...packageTime }
+  execFileSync(process.execPath, ['scripts/release.js', release], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: built,
+  })
   linkPrograms(path)
   mkdirSync(folder)
   writeFileSync(`${folder}/package.json`, '{ "name": "user", "version": "1.0.0" }\n')
@@ -57,8 +70,7 @@ export async function install(): Promise<Installed> {
         done({ status: child.exitCode, output: `${stdout}${stderr}${child.pid ? '' : error?.message}` }),
       )
     })
-  const tarball = readdirSync(release).find((name) => name.endsWith('.tgz'))
-  const { status, output } = await call('npm', ['install', '--offline', '--ignore-scripts', `${release}/${tarball}`])
+  const { status, output } = await call('npm', ['install', '--offline', '--ignore-scripts', ...packagesOf(release)])
   if (status !== 0) throw new Error(output)
   return { folder, release, path, call, remove: () => rmSync(work, { recursive: true, force: true }) }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The package of a release: what is in it, and that it runs where it is installed. `npm run test:runtimes` also tries other runtimes.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import {
   cpSync,
   existsSync,
@@ -9,14 +8,16 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { dropins } from '../../src/dropin/table.ts'
 import { skip } from '../support/requires.ts'
 import { installFromGit } from './from-git.ts'
-import { copySources, type Installed, install } from './installed.ts'
+import { copySources, type Installed, install, packagesOf, packageTime } from './installed.ts'
 import { fetchRuntime, type Runtime } from './runtimes.ts'
 
 let installed: Installed
@@ -28,17 +29,17 @@ beforeAll(async () => {
 
 afterAll(() => installed.remove())
 
-const files = () =>
-  readdirSync(root(), { recursive: true, encoding: 'utf8' }).filter((name) => statSync(`${root()}/${name}`).isFile())
+const sizeOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => statSync(`${folder}/${name}`))
+    .reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0)
 
-test('it has at most 8 MB, with everything that it names', () => {
-  const names = files()
-  const size = names.reduce((sum, name) => sum + statSync(`${root()}/${name}`).size, 0)
-  expect(size).toBeLessThan(8_000_000)
-  expect(names.filter((name) => /\.cache$|hutch-init$|^build\//.test(name))).toEqual([])
-  const { bin, exports, homepage, repository, keywords, cpu } = JSON.parse(
-    readFileSync(`${root()}/package.json`, 'utf8'),
-  )
+test('what one platform installs has at most 8 MB, with everything that it names', () => {
+  const names = readdirSync(root(), { recursive: true, encoding: 'utf8' })
+  expect(sizeOf(root()) + sizeOf(`${root()}-linux-x64`)).toBeLessThan(8_000_000)
+  expect(names.filter((name) => /\.cache$|hutch-init$|^build\/|^native\//.test(name))).toEqual([])
+  const main = JSON.parse(readFileSync(`${root()}/package.json`, 'utf8'))
+  const { bin, exports, homepage, repository, keywords, cpu, optionalDependencies, version } = main
   const entries = Object.values({ ...exports['.'].import, ...exports['.'].require, bin: bin.hutch }) as string[]
   const binaries = ['linux-x64', 'linux-arm64'].flatMap((platform) =>
     ['hutch.node', 'hutch-compiled', 'bin/hutch'].map((name) => `prebuilt/${platform}/${name}`),
@@ -59,25 +60,43 @@ test('it has at most 8 MB, with everything that it names', () => {
     true,
     ['x64', 'arm64'],
   ])
+  expect(optionalDependencies).toMatchObject({ 'hutch-linux-x64': version, 'hutch-linux-arm64': version })
+  for (const licence of [`${root()}/THIRD-PARTY.md`, `${root()}-linux-x64/THIRD-PARTY.md`])
+    expect(readFileSync(licence, 'utf8')).toMatch(
+      /## uplot [\s\S]*## QuickJS-ng \d[\s\S]*Fabrice Bellard[\s\S]*## GNU C Library/,
+    )
 })
 
-test('a second clone, at another path, builds a tarball with the same bytes', { timeout: 600_000 }, async () => {
+test('a second clone, at another path, builds a release with the same bytes', { timeout: 600_000 }, async () => {
   const clone = `${installed.folder}/a second/clone`
   copySources(clone)
   symlinkSync(realpathSync('node_modules'), `${clone}/node_modules`)
-  const staging = `${clone}/release/package`
+  // To compile the objects for arm64 twice needs as much time as all the rest. They are used if their sources are the same.
+  for (const path of ['build/linux-arm64', 'build/standalone/linux-arm64/objects'])
+    cpSync(path, `${clone}/${path}`, { recursive: true })
+  const env = { ...process.env, ...packageTime }
   const build = (...args: string[]) =>
-    execFileSync(process.execPath, args, { cwd: clone, stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync(process.execPath, args, { cwd: clone, stdio: ['ignore', 'ignore', 'inherit'], env })
   build('build.js')
-  // The binaries for arm64 come from the first clone: to build them twice needs as much time as all the rest.
-  build('scripts/release.js', 'release', 'linux-x64')
-  cpSync(`${installed.release}/package/prebuilt/linux-arm64`, `${staging}/prebuilt/linux-arm64`, { recursive: true })
-  execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], { cwd: `${staging}` })
-  const tarball = readdirSync(installed.release).find((name) => name.endsWith('.tgz'))
-  const sum = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
-  const differing = files().filter((name) => sum(`${root()}/${name}`) !== sum(`${staging}/${name}`))
-  expect(differing).toEqual([])
-  expect(sum(`${staging}/${tarball}`)).toBe(sum(`${installed.release}/${tarball}`))
+  build('scripts/release.js')
+  const sums = (release: string) => readFileSync(`${release}/SHA256SUMS`, 'utf8')
+  expect(sums(`${clone}/release`)).toBe(sums(installed.release))
+  expect(spawnSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: installed.release }).status).toBe(0)
+  expect(
+    sums(installed.release)
+      .replace(/^\w+ {2}/gm, '')
+      .replaceAll(/\d+\.\d+\.\d+/g, 'V'),
+  ).toBe(
+    `THIRD-PARTY.md
+hutch-V.tgz
+hutch-linux-arm64
+hutch-linux-arm64-V.tgz
+hutch-linux-x64
+hutch-linux-x64-V.tgz
+hutch_V-1_amd64.deb
+hutch_V-1_arm64.deb
+`,
+  )
 })
 
 test('a build without gcc names gcc and the package', async () => {
@@ -86,6 +105,106 @@ test('a build without gcc names gcc and the package', async () => {
     1,
     expect.stringMatching(/gcc not found\n {2}remedy: apt-get install gcc .*npm install hutch/),
   ])
+})
+
+/** The output of `hutch version` tells the two apart. */
+const withoutNode = { status: 0, output: expect.stringMatching(/^hutch .* \(without Node\)\n$/) }
+const withNode = { status: 0, output: expect.stringMatching(/^hutch .* \(Node v.*\)\n$/) }
+
+test('node_modules/.bin/hutch is the binary without Node, and sh starts nothing else', async () => {
+  const bin = `${installed.folder}/node_modules/.bin`
+  expect(await installed.call('npx', ['hutch', 'version'])).toEqual(withoutNode)
+  for (const line of [
+    './hutch version',
+    'sh hutch version',
+    'PATH=.:$PATH hutch version',
+    '../.bin/../hutch/dist/hutch version',
+  ])
+    expect([line, await installed.call('sh', ['-c', `cd '${bin}' && ${line}`])]).toEqual([line, withoutNode])
+  const trace = await installed.call('strace', [
+    '-f',
+    '-e',
+    'trace=execve,fork,vfork,clone,clone3',
+    `${bin}/hutch`,
+    '-V',
+  ])
+  expect(trace.output.match(/^\w+\(.* = /gm)).toEqual([
+    expect.stringContaining('.bin/hutch'),
+    expect.stringContaining('hutch-linux-x64/hutch'),
+  ])
+})
+
+test('links of any name lead to the same binary; a drop-in has its name from the link', async () => {
+  const links = `${installed.folder}/links`
+  mkdirSync(links)
+  symlinkSync('../node_modules/.bin/hutch', `${links}/h`)
+  symlinkSync('../node_modules/.bin/hutch', `${links}/unshare`)
+  expect(await installed.call(`${links}/h`, ['version'])).toEqual(withoutNode)
+  expect(await installed.call(`${links}/unshare`, ['--version'])).toEqual({
+    status: 0,
+    output: expect.stringMatching(/from hutch/),
+  })
+  expect((await installed.call('npx', ['hutch', 'links', '--dir', links])).status).toBe(125)
+  rmSync(`${links}/unshare`)
+  expect((await installed.call('npx', ['hutch', 'links', '--dir', links])).status).toBe(0)
+  expect(realpathSync(`${links}/unshare`)).toBe(realpathSync(`${root()}-linux-x64/hutch`))
+})
+
+test('dist/hutch has the names of all drop-ins, and no variable of its user changes', async () => {
+  const text = readFileSync(`${root()}/dist/hutch`, 'utf8')
+  const [, names] = /^(cgcreate \|.*)\)$/m.exec(text) ?? []
+  expect(names?.split(' | ')).toEqual(Object.keys(dropins))
+  const assigned = [...text.matchAll(/^\s*(\w+)=|for (\w+) in|read -r (\w+)/gm)].map(([, a, b, c]) => a ?? b ?? c!)
+  expect(assigned.length).toBeGreaterThan(5)
+  expect(assigned.filter((name) => !name.startsWith('hutch_'))).toEqual([])
+})
+
+test('installed globally, and in the layout of pnpm, it is the same, and starts commands of Node', async () => {
+  const prefix = `${installed.folder}/prefix`
+  mkdirSync(prefix)
+  const install = ['install', '--global', '--prefix', prefix, '--offline', ...packagesOf(installed.release)]
+  expect((await installed.call('npm', install)).status).toBe(0)
+  const store = `${installed.folder}/p/node_modules/.pnpm`
+  for (const name of ['hutch', 'hutch-linux-x64'])
+    cpSync(`${installed.folder}/node_modules/${name}`, `${store}/${name}@1/node_modules/${name}`, { recursive: true })
+  symlinkSync('../../hutch-linux-x64@1/node_modules/hutch-linux-x64', `${store}/hutch@1/node_modules/hutch-linux-x64`)
+  symlinkSync('.pnpm/hutch@1/node_modules/hutch', `${store}/../hutch`)
+  for (const hutch of [
+    `${installed.folder}/node_modules/.bin/hutch`,
+    `${prefix}/bin/hutch`,
+    `${store}/../hutch/dist/hutch`,
+  ]) {
+    expect(await installed.call(hutch, ['version'])).toEqual(withoutNode)
+    // an error of the command itself, which only Node's knows
+    expect(await installed.call(hutch, ['replay', '--list', '/nowhere.db'])).toEqual({
+      status: 125,
+      output: expect.stringMatching(/^hutch: .*\/nowhere\.db/),
+    })
+  }
+})
+
+test('without the package of the platform, hutch is that for Node', async () => {
+  const alone = `${installed.folder}/alone`
+  cpSync(root(), `${alone}/node_modules/hutch`, { recursive: true })
+  expect(await installed.call(`${alone}/node_modules/hutch/dist/hutch`, ['version'])).toEqual(withNode)
+  symlinkSync(`node_modules/hutch/dist/hutch`, `${alone}/nsenter`)
+  expect(await installed.call(`${alone}/nsenter`, ['--version'])).toEqual({
+    status: 0,
+    output: expect.stringMatching(/from hutch/),
+  })
+})
+
+test('the binary alone names what a command of Node lacks', async () => {
+  mkdirSync(`${installed.folder}/single`)
+  const single = `${installed.folder}/single/hutch`
+  cpSync(`${installed.release}/hutch-linux-x64`, single)
+  expect(await installed.call(single, ['version'])).toEqual(withoutNode)
+  // a file of another user beside it is not executed
+  writeFileSync(`${installed.folder}/single/cli.cjs`, 'console.log("executed")')
+  expect(await installed.call(single, ['top'])).toEqual({
+    status: 125,
+    output: expect.stringMatching(/hutch for Node.*\n {2}remedy.*npm install --global hutch/),
+  })
 })
 
 test('npx hutch tour passes without a compiler', async () => {
@@ -223,6 +342,20 @@ run('sh', ['-c', 'echo $$; hutch hog 10M; exit 3'], { limits }).then(look)
     0,
     expect.stringMatching(/^arm64 \S+\nexit 3 \d\n\.\noom null \.*\nnot-found 127 \n$/),
   ])
+})
+
+test('arm64: the binary without Node starts commands and containers', async () => {
+  // under this name, commands that it contains find it
+  const hutch = `${installed.folder}/arm64/hutch`
+  cpSync(`${installed.release}/hutch-linux-arm64`, hutch)
+  expect(await callArm64([hutch, 'version'])).toEqual(withoutNode)
+  expect(await callArm64([hutch, 'run', '--isolate', 'none', '--', 'true'])).toEqual({ status: 0, output: '' })
+  const limits = ['--memory', '60M', '--pids', '20', '--isolate', 'all', '--quiet']
+  const script = 'echo $$; hutch hog 10M; exit 3'
+  expect(await callArm64([hutch, 'run', ...limits, '--', 'sh', '-c', script])).toEqual({
+    status: 3,
+    output: expect.stringMatching(/^\d\n\.\n$/),
+  })
 })
 
 /** Makes the folder of libraries that Bun for musl needs. */

@@ -7,8 +7,22 @@ import { dirname } from '../../system/paths.ts'
 import type { Command } from '../command.ts'
 import type { Parsed } from '../flags.ts'
 
-/** Where hutch for Node may be, from the directory of this program: beside it, in its package, or installed by npm i -g. */
-const places = ['cli.cjs', '../dist/cli.cjs', '../../dist/cli.cjs', '../lib/node_modules/hutch/dist/cli.cjs']
+/**
+ * Where hutch for Node may be, by the directory of this program. Other directories are not searched: another user may be able to write to
+ * one beside a copy of this program.
+ */
+const places: readonly [RegExp, string][] = [
+  // a package of npm: hutch has it in its own node_modules, is beside it, or, with pnpm, in the node_modules above
+  [/\/hutch\/node_modules\/hutch-linux-\w+$/, '../../dist/cli.cjs'],
+  [/\/node_modules\/hutch-linux-\w+$/, '../hutch/dist/cli.cjs'],
+  [/\/node_modules\/\.pnpm\/[^/]+\/node_modules\/hutch-linux-\w+$/, '../../../../hutch/dist/cli.cjs'],
+  [/\/node_modules\/\.pnpm\/[^/]+\/node_modules\/hutch-linux-\w+$/, '../../../node_modules/hutch/dist/cli.cjs'],
+  // installed by npm install --global under the same prefix, and, for Debian's package, under /usr/local
+  [/\/bin$/, '../lib/node_modules/hutch/dist/cli.cjs'],
+  [/^\/usr\/bin$/, '../local/lib/node_modules/hutch/dist/cli.cjs'],
+  // a checkout
+  [/\/build\/standalone$/, '../../dist/cli.cjs'],
+]
 
 /** Returns a command with the help of the original, which the build describes. */
 export function nodeCommand(description: Omit<Command, 'main'>): { command: Command }['command'] {
@@ -17,7 +31,10 @@ export function nodeCommand(description: Omit<Command, 'main'>): { command: Comm
 
 function main(_parsed: Parsed): never {
   const directory = dirname(process.execPath)
-  const path = places.map((place) => `${directory}/${place}`).find((place) => existsSync(place))
+  const path = places
+    .filter(([pattern]) => pattern.test(directory))
+    .map(([, place]) => `${directory}/${place}`)
+    .find((place) => existsSync(place))
   const words = ['node', path ?? '', ...process.argv.slice(2)]
   if (path !== undefined) native().exec('', words.join('\0'), words.length, 0)
   throw fail('NODE_MISSING', {

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# `hutch` of the npm package, dist/hutch: executes the binary without Node from the package hutch-linux-x64 or hutch-linux-arm64, which npm
+# installs for this platform. Without that package, executes hutch for Node. Starts no other program, except for an unusual link or before Linux 6.1.
+hutch_self=$0
+case $hutch_self in */*) ;; *) hutch_self=./$hutch_self ;; esac
+hutch_from=${hutch_self%/*}
+# the package, if this file was called directly, through node_modules/.bin or through a global link
+for hutch_package in "$hutch_from/.." "$hutch_from/../hutch" "$hutch_from/../lib/node_modules/hutch" ''; do
+	[ "$hutch_package/dist/hutch" -ef "$hutch_self" ] && break
+done 2>/dev/null
+if [ -z "$hutch_package" ]; then
+	hutch_file=$(readlink -f "$hutch_self")
+	hutch_package=${hutch_file%/dist/hutch}
+fi
+# called through a link with the name of a drop-in
+case ${hutch_self##*/} in
+cgcreate | cgset | cgget | cgexec | cgclassify | cgdelete | lscgroup | lssubsys | cgsnapshot | cgconfigparser | cgxget | cgxset | unshare | nsenter | lsns | bwrap)
+	set -- "${hutch_self##*/}" "$@"
+	;;
+esac
+{ read -r hutch_machine </proc/sys/kernel/arch; } 2>/dev/null || hutch_machine=$(uname -m)
+case $hutch_machine in
+x86_64) hutch_platform=linux-x64 ;;
+aarch64) hutch_platform=linux-arm64 ;;
+*) hutch_platform=unknown ;;
+esac
+for hutch_binary in "$hutch_package/../hutch-$hutch_platform/hutch" "$hutch_package/node_modules/hutch-$hutch_platform/hutch"; do
+	[ -x "$hutch_binary" ] && exec "$hutch_binary" "$@"
+done
+exec node "$hutch_package/dist/cli.cjs" "$@"
