@@ -2,7 +2,7 @@
 // Saves groups and their settings as a document, and applies such a document. It does not contain processes or frozen states.
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
-import { findJsonError } from '../text/json-error.ts'
+import { JsonError, parseJson } from '../text/json.ts'
 import { describeFile } from './controllers/catalog.ts'
 import { enableControllers, type Undo, withUndo } from './create.ts'
 import {
@@ -93,9 +93,10 @@ export function parseSnapshot(text: string, origin: string): SavedState {
   const refuse = (at: string, why: string) => fail('SNAPSHOT_INVALID', { origin, at, why })
   let document: unknown
   try {
-    document = JSON.parse(text)
-  } catch {
-    throw refuse('/', `not JSON: see ${findJsonError(text)}`)
+    document = parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+    throw refuse('/', `not JSON: ${error.message}`)
   }
   const { hutch, groups } = isObject(document) ? document : {}
   if (hutch !== 'cgroups 1') throw refuse('/hutch', 'not "cgroups 1"')

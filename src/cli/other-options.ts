@@ -3,7 +3,7 @@
 
 import { fail } from '../errors/errors.ts'
 import { translateOptions } from '../options/others/translate.ts'
-import { readFileSync } from '../system/files.ts'
+import { maxConfigBytes, readTextFile } from '../system/text-file.ts'
 import type { FlagTable } from './flags.ts'
 
 /**
@@ -22,7 +22,7 @@ export function translateOthers(args: string[], flags: FlagTable): string[] {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readTextFile(path, maxConfigBytes)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw fail('FILE_REFUSED', { what: 'read', path, errno: code, remedy: 'name a file that you can read' }, error)

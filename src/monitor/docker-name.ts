@@ -6,6 +6,7 @@ import { allPaths, findGroupPaths } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
+import { parseJson } from '../text/json.ts'
 import { asPrinted } from '../text/non-utf8.ts'
 import type { ContainerNames } from './container-name.ts'
 
@@ -74,7 +75,7 @@ function readName(directory: string): string | undefined {
     const { size } = found
     if (!found.isFile() || size > maxBytes) return undefined
     const bytes = Buffer.alloc(size)
-    const state: unknown = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
+    const state: unknown = parseJson(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
     // if the JSON is null, this line throws, and the catch below handles it
     const { Name: name } = state as { Name?: unknown }
     return typeof name === 'string' ? nameOf.exec(name)?.[1] : undefined

@@ -2,7 +2,9 @@
 // Finds the configuration of a CNI network (a config list) by its name, and parses it: CNI specification, section 1.
 
 import { fail } from '../errors/errors.ts'
-import { readdirSync, readFileSync } from '../system/files.ts'
+import { readdirSync } from '../system/files.ts'
+import { maxConfigBytes, readTextFile } from '../system/text-file.ts'
+import { parseJson } from '../text/json.ts'
 import { nearest } from '../text/nearest.ts'
 import { plain } from '../text/quote.ts'
 
@@ -32,7 +34,7 @@ export function readConfigList(directory: string, name: string): ConfigList {
     const path = `${directory}/${file}`
     let value: unknown
     try {
-      value = JSON.parse(readFileSync(path, 'utf8'))
+      value = parseJson(readTextFile(path, maxConfigBytes))
     } catch {
       // an invalid file is ignored here, because it may belong to another network
       continue

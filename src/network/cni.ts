@@ -4,6 +4,7 @@
 import { fail } from '../errors/errors.ts'
 import { existsSync } from '../system/files.ts'
 import { spawn } from '../system/processes.ts'
+import { parseJson } from '../text/json.ts'
 import { plain } from '../text/quote.ts'
 import type { ConfigList, PluginConfig } from './cni-config.ts'
 import type { Publish } from './network.ts'
@@ -142,7 +143,7 @@ function remedyFor(said: string, code: unknown): string {
 
 function parseAnswer(text: string): unknown {
   try {
-    return text.trim() === '' ? undefined : (JSON.parse(text) as unknown)
+    return text.trim() === '' ? undefined : parseJson(text)
   } catch {
     return undefined
   }

@@ -42,20 +42,30 @@ interface Token {
 
 /** Parses the text of cgconfig.conf. @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
 export function parseConfiguration(text: string, origin: string): Configuration {
-  const reader: Reader = { tokens: tokenize(text, origin), at: 0, origin }
+  const reader: Reader = { text, at: 0, line: 1, origin }
   const configuration: Configuration = { groups: [], templates: [], mounts: [], namespaces: [] }
   while (peek(reader).kind !== 'end') readSection(reader, configuration)
   return configuration
 }
 
-/** The parser's state. */
+/** The parser's state: the position after the next token, and its line. */
 interface Reader {
-  tokens: Token[]
+  text: string
   at: number
+  line: number
+  next?: Token | undefined
   origin: string
 }
 
-const peek = (reader: Reader): Token => reader.tokens[reader.at]!
+/** Returns the next token. Tokens are read one by one: a list of all would need much memory. */
+function peek(reader: Reader): Token {
+  reader.next ??= readToken(reader)
+  return reader.next
+}
+
+function advance(reader: Reader): void {
+  reader.next = undefined
+}
 
 function refuse(reader: Reader, wanted: string, token = peek(reader)) {
   return invalid(reader.origin, token.line, token.kind === 'end' ? token.text : quote(token.text), wanted)
@@ -64,13 +74,13 @@ function refuse(reader: Reader, wanted: string, token = peek(reader)) {
 function takeSign(reader: Reader, sign: string): void {
   const token = peek(reader)
   if (token.kind !== 'sign' || token.text !== sign) throw refuse(reader, `"${sign}"`)
-  reader.at++
+  advance(reader)
 }
 
 function takeText(reader: Reader, wanted: string): Token {
   const token = peek(reader)
   if (token.kind !== 'word' && token.kind !== 'string') throw refuse(reader, wanted)
-  reader.at++
+  advance(reader)
   return token
 }
 
@@ -78,7 +88,7 @@ function takeText(reader: Reader, wanted: string): Token {
 function takeBlock(reader: Reader, piece: () => void): void {
   takeSign(reader, '{')
   while (!(peek(reader).kind === 'sign' && peek(reader).text === '}')) piece()
-  reader.at++
+  advance(reader)
 }
 
 /** Parses a setting, `name = value;`, whose name is already read. */
@@ -93,7 +103,7 @@ function takePair(reader: Reader, wanted: string): { name: Token; value: string 
 function readSection(reader: Reader, configuration: Configuration): void {
   const keyword = peek(reader)
   if (keyword.kind !== 'word') throw refuse(reader, sections)
-  reader.at++
+  advance(reader)
   switch (keyword.text) {
     case 'group':
       configuration.groups.push(readGroup(reader, keyword.line))
@@ -190,30 +200,30 @@ function readSystemd(reader: Reader): { [key: string]: string } {
   return settings
 }
 
-function tokenize(text: string, origin: string): Token[] {
-  const tokens: Token[] = []
-  let line = 1
-  const pattern = /([ \t\r\f\v]+|#[^\n]*)|(\n)|([{}=;])|([\w./@%,\\:*+-]+)/y
-  for (let at = 0; at < text.length; ) {
+const tokenPattern = /([ \t\r\f\v]+|#[^\n]*)|(\n)|([{}=;])|([\w./@%,\\:*+-]+)/y
+
+function readToken(reader: Reader): Token {
+  const { text, origin } = reader
+  while (reader.at < text.length) {
+    const { at, line } = reader
     if (text[at] === '"') {
       const end = endOfString(text, at)
       if (end === undefined) throw invalid(origin, line, 'a quoted string without an end')
       const string = text.slice(at + 1, end)
-      tokens.push({ text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line })
-      line += string.split('\n').length - 1
-      at = end + 1
-      continue
+      reader.line += string.split('\n').length - 1
+      reader.at = end + 1
+      return { text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line }
     }
-    pattern.lastIndex = at
-    const match = pattern.exec(text)
+    tokenPattern.lastIndex = at
+    const match = tokenPattern.exec(text)
     if (!match) throw invalid(origin, line, `an unexpected character: ${quote(text[at])}`)
     const [all, , newline, sign, word] = match
-    if (sign !== undefined) tokens.push({ text: sign, kind: 'sign', line })
-    else if (word !== undefined) tokens.push({ text: word, kind: 'word', line })
-    if (newline !== undefined) line++
-    at += all.length
+    reader.at += all.length
+    if (newline !== undefined) reader.line++
+    if (sign !== undefined) return { text: sign, kind: 'sign', line }
+    if (word !== undefined) return { text: word, kind: 'word', line }
   }
-  return [...tokens, { text: 'the end of the file', kind: 'end', line }]
+  return { text: 'the end of the file', kind: 'end', line: reader.line }
 }
 
 /** Returns the position of the quote that ends a string. A backslash escapes the next character. */
@@ -225,6 +235,6 @@ function endOfString(text: string, start: number): number | undefined {
   return undefined
 }
 
-function invalid(origin: string, line: number, found: string, wanted = 'what cgconfig.conf(5) has there') {
+function invalid(origin: string, line: number, found: string, wanted = 'what cgconfig.conf(5) allows') {
   return fail('CONFIG_INVALID', { origin, line, found, wanted })
 }

@@ -4,7 +4,8 @@
 
 import { fail, HutchError } from '../errors/errors.ts'
 import type { PasswdMaps } from '../host/passwd.ts'
-import { readdirSync, readFileSync, statSync } from '../system/files.ts'
+import { readdirSync, statSync } from '../system/files.ts'
+import { maxConfigBytes, readTextFile } from '../system/text-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'
@@ -14,7 +15,6 @@ const defaultFile = '/etc/cgrules.conf'
 const defaultDirectory = '/etc/cgrules.d'
 const configFile = '/etc/cgconfig.conf'
 const configDirectory = '/etc/cgconfig.d'
-const largest = 1 << 20
 
 /**
  * Loads the rules, and the templates for groups that the rules create.
@@ -70,8 +70,8 @@ function readText(path: string): string {
     const facts = statSync(encodePath(path))
     // refuse other kinds of files: reading a FIFO could block, and a device could be endless
     if (!facts.isFile()) throw refuse('not a regular file')
-    if (facts.size > largest) throw refuse('larger than 1 MiB')
-    return readFileSync(encodePath(path), 'utf8')
+    if (facts.size > maxConfigBytes) throw refuse('larger than 1 MiB')
+    return readTextFile(encodePath(path), maxConfigBytes)
   } catch (error) {
     throw HutchError.is(error) ? error : refuse((error as NodeJS.ErrnoException).code ?? 'EIO')
   }

@@ -45,6 +45,7 @@ const longestLine = 16_384
 export function parseRules(text: string, file: string): Rule[] {
   const rules: Rule[] = []
   for (const [index, line] of text.split('\n').entries()) {
+    if (line === '') continue
     const origin = `${file}:${index + 1}`
     const fields = splitFields(line, origin)
     if (fields.length === 0) continue

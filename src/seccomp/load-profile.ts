@@ -4,6 +4,7 @@
 
 import { fail } from '../errors/errors.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
+import { parseJson } from '../text/json.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
@@ -28,7 +29,7 @@ export function loadProfileFilter(source: FilterSource, origin: string): FilterM
 
 /** Reads the profile again, as an object, to explain which rule refused a call. `loadProfileFilter` has already checked it. */
 export function readDocument(source: Exclude<FilterSource, { own: unknown }>, origin: string): unknown {
-  return 'profile' in source ? source.profile : JSON.parse(readProfile(source.file, origin))
+  return 'profile' in source ? source.profile : parseJson(readProfile(source.file, origin), { exact: true })
 }
 
 /** Reads a regular file. Other kinds of files are refused, because reading a pipe could block. */

@@ -3,7 +3,7 @@
 // input is untrusted. Unknown parts are refused with their position, because ignoring a rule could make the filter
 // weaker. Pure.
 import { fail } from '../errors/errors.ts'
-import { findJsonError } from '../text/json-error.ts'
+import { JsonError, parseJson } from '../text/json.ts'
 import { readAnswer } from './action.ts'
 import { machines } from './arch.ts'
 import { inside, type JsonCursor, readList, readObject, readWord, refuse } from './json-cursor.ts'
@@ -48,19 +48,16 @@ export const maxProfileBytes = 1 << 20
  * @throws SECCOMP_PROFILE_INVALID
  */
 export function parseProfileText(text: string, origin: string): Profile {
-  // each match consumes a whole string or number, so that no input makes the expression slow by backtracking
-  const exact = text.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (found) =>
-    /^\d{16,}$/.test(found) ? `"${found}"` : found,
-  )
   let value: unknown
   try {
-    value = JSON.parse(exact)
+    value = parseJson(text, { exact: true })
   } catch (error) {
+    if (!(error instanceof JsonError)) throw error
     const facts = {
       origin,
       at: 'it',
       value: undefined,
-      why: `not JSON: see ${findJsonError(text)}`,
+      why: `not JSON: ${error.message}`,
       accepted: 'default, strict, none, or a file with a profile in JSON',
     }
     throw fail('SECCOMP_PROFILE_INVALID', facts, error)

@@ -2,6 +2,7 @@
 // Parses a report that --report wrote. The file is untrusted. Pure.
 
 import { fail } from '../errors/errors.ts'
+import { JsonError, parseJson } from '../text/json.ts'
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { type Cause, type CauseKind, type CauseLimit, causeKinds, type SideEvent } from '../verdict/cause.ts'
@@ -38,9 +39,10 @@ const reasons = new Set<string>(knownReasons)
 export function parseReport(text: string, path: string): Report {
   let value: unknown
   try {
-    value = JSON.parse(text)
-  } catch {
-    throw fail('REPORT_INVALID', { path, why: 'not JSON' })
+    value = parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+    throw fail('REPORT_INVALID', { path, why: `not JSON: ${error.message}` })
   }
   return checkReport(value, path)
 }

@@ -27,6 +27,7 @@ test('a test that runs hutch takes the command from test/support/command.ts, unl
   expect(found.filter((path) => !/^(package|rules|unit)\//.test(path)).toSorted()).toEqual([
     'cli/tmux.ts',
     'dashboard/served.ts',
+    'standalone/hostile.test.ts',
     'standalone/same.test.ts',
     'support/command.ts',
   ])

@@ -4,8 +4,8 @@
 import { applySnapshot, parseSnapshot, type SnapshotChange } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { readFileSync } from '../../system/files.ts'
 import { print } from '../../system/stdout.ts'
+import { readTextFile } from '../../system/text-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
@@ -27,9 +27,12 @@ export const command: Command = {
   },
 }
 
+/** Maximum size of a saved file in bytes. */
+const maxSnapshotBytes = 4 << 20
+
 function readInput(path: string): string {
   try {
-    return readFileSync(path === '-' ? 0 : encodePath(path), 'utf8')
+    return readTextFile(path === '-' ? 0 : encodePath(path), maxSnapshotBytes)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw fail('FILE_REFUSED', {

@@ -2,23 +2,19 @@
 // Reads and writes ordinary files for the drop-ins: lists, configurations, output.
 
 import { fail } from '../../errors/errors.ts'
-import { readdirSync, readFileSync } from '../../system/files.ts'
+import { readdirSync } from '../../system/files.ts'
 import { openDocument } from '../../system/output-file.ts'
+import { maxConfigBytes, readTextFile } from '../../system/text-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-
-/** Maximum number of bytes that are read from a file. It also ends the read of an endless device such as /dev/zero. */
-const maxBytes = 16 * 2 ** 20
 
 /** Returns the text of a file. @throws FILE_REFUSED with the given exit status */
 export function readText(path: string, status: number): string {
   try {
-    const text = readFileSync(encodePath(path), 'utf8')
-    if (text.length <= maxBytes) return text
+    return readTextFile(encodePath(path), maxConfigBytes)
   } catch (error) {
     throw refusal('read', path, (error as NodeJS.ErrnoException).code, status, error)
   }
-  throw refusal('read', path, 'EFBIG', status)
 }
 
 /**

@@ -50,8 +50,10 @@ export function translateOptions(
     else if (ownRows.has(name) || own.has(name)) {
       words.push(word)
       if ((ownRows.get(name) ?? own.get(name))!.value !== undefined && inline === undefined) words.push(next(name))
-    } else if (Object.hasOwn(accepted, name)) words.push(...translate(name, inline, next, context))
-    else if (/^-[a-zA-Z]{2,}$/.test(word)) words.push(...splitCluster(word, next, context))
+    } else if (Object.hasOwn(accepted, name)) {
+      // not words.push(...): a file can have more words than a function can have arguments
+      for (const other of translate(name, inline, next, context)) words.push(other)
+    } else if (/^-[a-zA-Z]{2,}$/.test(word)) words.push(...splitCluster(word, next, context))
     else throw unknown(name)
   }
   return [
