@@ -202,7 +202,7 @@ static void child(void *arg)
 		sys(__NR_close, fd);
 	}
 	if (has("init")) {
-		check("clone3", sys_clone(&args, exec_it, NULL));
+		check("clone3", clone3_onto(&args, exec_it, NULL));
 		sys(__NR_wait4, -1, NULL, __WALL, NULL);
 		_exit(0);
 	}
@@ -236,7 +236,7 @@ int main(int argc, char **argv)
 	args.flags = flags | (has("init") ? 0 : CLONE_VM | CLONE_VFORK);
 	while (has("once") || fgets(line, sizeof line, stdin)) {
 		double before = now();
-		long pid = sys_clone(&args, child, NULL);
+		long pid = clone3_onto(&args, child, NULL);
 		int status = 0;
 
 		if (pid < 0 || waitpid((pid_t)pid, &status, __WALL) != pid || status != 0)

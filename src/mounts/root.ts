@@ -93,7 +93,20 @@ const { ro, nosuid, nodev, noexec } = mountAttributes
  * Returns the operations from the copy of the host's tree up to pivot_root. `privatePropagation` must come before them.
  * `joinsPid` is true if the job enters an existing pid namespace.
  */
-export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): Op[] {
+export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): readonly Op[] {
+  if (!Object.isFrozen(root)) return makeRootOps(root, isolate, joinsPid)
+  const key = `${isolate.join()} ${joinsPid}`
+  const known = knownRoots.get(root)
+  if (known?.key === key) return known.ops
+  const ops = makeRootOps(root, isolate, joinsPid).map(shareOp)
+  knownRoots.set(root, { key, ops })
+  return ops
+}
+
+/** The operations of frozen roots: those of options that were used before. */
+const knownRoots = new WeakMap<Root, { key: string; ops: readonly Op[] }>()
+
+function makeRootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid: boolean): Op[] {
   const own = root.directory !== undefined
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   // true if the root starts as an empty tmpfs that only this job uses

@@ -94,7 +94,7 @@ const encodings = new WeakMap<Op, Uint8Array | null>()
 
 /** Declares that an operation never changes, so that it is encoded only once. Returns the operation. */
 export function shareOp<O extends Op>(op: O): O {
-  encodings.set(op, null)
+  if (!encodings.has(op)) encodings.set(op, null)
   return op
 }
 

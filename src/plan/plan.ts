@@ -140,8 +140,16 @@ export function makePlan(requested: Spec, facts: PlanFacts): Plan {
 
 function withoutAbsent(root: Root | undefined, absent: readonly string[] | undefined): Root | undefined {
   if (!root || !absent || absent.length === 0) return root
-  return { ...root, mounts: root.mounts.filter((mount) => !isAbsent(mount, absent)) }
+  const key = absent.join('\0')
+  const known = knownRoots.get(root)
+  if (known?.key === key) return known.present
+  const present = { ...root, mounts: root.mounts.filter((mount) => !isAbsent(mount, absent)) }
+  if (Object.isFrozen(root)) knownRoots.set(root, { key, present: Object.freeze(present) })
+  return present
 }
+
+/** Frozen roots without their absent mounts. */
+const knownRoots = new WeakMap<Root, { key: string; present: Root }>()
 
 function isAbsent(mount: { source: string; ifThere?: boolean }, absent: readonly string[]): boolean {
   return mount.ifThere === true && absent.includes(mount.source)

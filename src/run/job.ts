@@ -3,7 +3,7 @@
 import { readGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
 import { type OutputSpec, type StartCall, splitArguments } from '../options/library.ts'
-import { parseOptions } from '../options/options.ts'
+import { parseOptions, type RunOptions } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 import { monotonicMs } from '../system/clock.ts'
@@ -18,6 +18,7 @@ import { parseUsage, type Usage } from '../verdict/usage.ts'
 import { openDecoder } from './decode.ts'
 import { type Following, follow } from './follow.ts'
 import { beginConnection } from './job-network.ts'
+import { knownSpec } from './known-spec.ts'
 import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
 import { loadFileReader, loadFilter } from './load-parsers.ts'
@@ -294,7 +295,10 @@ async function readRequest(
 ): Promise<Request> {
   const { args, options } = splitArguments<StartOptions>(call, second, third)
   const { output, callOptions, job } = readCallOptions(call, options)
-  const spec = parseOptions(file, args, job, 'library', await loadFileReader(job), call)
+  const reader = await loadFileReader(job)
+  const parse = (input: RunOptions) => parseOptions(file, args, input, 'library', reader, call)
+  // limits that are read from a file can change
+  const spec = reader ? parse(job) : knownSpec(file, args, job, parse)
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
