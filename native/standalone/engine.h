@@ -57,6 +57,7 @@ int core_turn(int *epoll_fd);
 void core_close(void);
 
 /* loop.c */
+extern int made_call;
 void host_loop(JSValue host);
 int run_loop(void);
 void run_jobs(void);

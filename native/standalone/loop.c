@@ -31,13 +31,15 @@ static int unhandled_count;
 static int signal_pipe[2] = { -1, -1 };
 static int signals_watched;
 static struct timespec busy_since;
+/* true after a system call of a module: a command of 10,000 groups may compute for long between two returns to the loop */
+int made_call;
 
 static void note_return(void)
 {
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &busy_since);
 }
 
-/* Ends a computation that has not returned to the loop within BUSY_SECONDS of CPU time. */
+/* Ends a computation without a system call or a return to the loop for BUSY_SECONDS of CPU time. */
 static int interrupt(JSRuntime *rt, void *opaque)
 {
 	static unsigned int calls;
@@ -48,8 +50,13 @@ static int interrupt(JSRuntime *rt, void *opaque)
 	/* the engine calls this every few microseconds, and the clock of the CPU costs a system call */
 	if (++calls % 64)
 		return 0;
+	if (made_call) {
+		made_call = 0;
+		note_return();
+		return 0;
+	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return now.tv_sec - busy_since.tv_sec > BUSY_SECONDS;
+	return now.tv_sec - busy_since.tv_sec - (now.tv_nsec < busy_since.tv_nsec) >= BUSY_SECONDS;
 }
 
 static void track_rejection(JSContext *c, JSValueConst promise, JSValueConst reason, bool handled, void *opaque)

@@ -16,6 +16,7 @@
 
 #define STACK_LIMIT (4u << 20)
 #define COLLECT_FROM (16u << 20)
+#define FIRST_MEMORY (120u << 10)	/* less than malloc takes by mmap */
 #define STATUS_FAILED 125
 
 JSContext *js;
@@ -35,6 +36,11 @@ static void say(const char *words)
 static const char lacks_memory[] = "hutch: out of memory, of which hutch itself may use 64 MiB\n"
 				   "  remedy: check the size of the input, and ulimit -v\n";
 
+static int has(const char *text, const char *words)
+{
+	return text && strstr(text, words);
+}
+
 /* Ends hutch after an exception that nothing handled. The engine's own words are for developers alone. */
 _Noreturn void end_by_exception(void)
 {
@@ -47,9 +53,11 @@ _Noreturn void end_by_exception(void)
 	ending = 1;
 	lift_memory_limit();
 	text = JS_ToCString(js, error);
-	if (memory_refused || (text && strstr(text, "out of memory")))
+	if (memory_refused || has(text, "out of memory") || has(text, "string too long"))
 		say(lacks_memory);
-	else if (text && strstr(text, "interrupted"))
+	else if (has(text, "stack overflow") || has(text, "Maximum call stack"))
+		say("hutch: the input is nested too deeply\n  remedy: check the input\n");
+	else if (has(text, "interrupted"))
 		say("hutch: stopped after 5 seconds of computation without a result\n  remedy: check the size of the input\n");
 	else
 		say("hutch: an internal error occurred\n  remedy: report it, with the command line; HUTCH_DEBUG=1 prints details\n");
@@ -88,6 +96,7 @@ int main(int argc, char **argv)
 {
 	JSRuntime *rt;
 	JSValue global, host, out;
+	void *probe;
 
 	open_standard_streams();
 	/* as in Node: a closed pipe is an error of write, not the end */
@@ -96,7 +105,10 @@ int main(int argc, char **argv)
 	/* memory comes in few large steps, and none is given back */
 	mallopt(M_TOP_PAD, 256 << 10);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	rt = new_runtime();
+	/* without this much, the engine dereferences NULL while it starts */
+	probe = malloc(FIRST_MEMORY);
+	free(probe);
+	rt = probe ? new_runtime() : NULL;
 	if (!rt) {
 		say(lacks_memory);
 		_exit(STATUS_FAILED);

@@ -40,7 +40,11 @@ static void *get(void *opaque, size_t size)
 static void *get_zeros(void *opaque, size_t count, size_t size)
 {
 	(void)opaque;
-	return size == 0 || (count <= limit / size && fits(count * size)) ? note(calloc(count, size)) : NULL;
+	if (size && count > limit / size) {
+		memory_refused = 1;
+		return NULL;
+	}
+	return fits(count * size) ? note(calloc(count, size)) : NULL;
 }
 
 static void give(void *opaque, void *memory)

@@ -11,6 +11,7 @@ static JSValue buffer_prototype;
 /* Returns a result of a system call to JavaScript: the value, or -errno if it is negative. */
 JSValue result(long value)
 {
+	made_call = 1;
 	return JS_NewInt64(js, value < 0 ? -errno : value);
 }
 

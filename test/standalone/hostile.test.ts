@@ -18,7 +18,7 @@ const profile = (value: string) =>
   `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":${value},"op":"SCMP_CMP_EQ"}]}]}`
 const isJson = {
   'lists of depth 10,000': '['.repeat(10_000) + ']'.repeat(10_000),
-  'objects of depth 10,000': '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000),
+  'objects of depth 10,000': `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
   'lists of depth 500,000': '['.repeat(500_000),
   'a string of 1 MB without an end': `{"a":"${'x'.repeat(1_000_000)}`,
   'escapes without an end': `"${'\\n'.repeat(500_000)}`,

@@ -12,7 +12,8 @@ export const runtimeName = 'without Node'
 export function describeFault(error: unknown): string {
   const { message = '', stack = '' } = Object(error) as Partial<Error>
   const debug = process.env.HUTCH_DEBUG === undefined ? '' : `${message}\n${stack}\n`
-  if (host.lacksMemory())
+  // a text of 1 GiB can need little memory, since its parts are shared
+  if (host.lacksMemory() || message === 'string too long')
     return `hutch: out of memory, of which hutch itself may use 64 MiB\n  remedy: check the size of the input, and ulimit -v\n${debug}`
   if (/stack overflow|Maximum call stack/.test(message))
     return `hutch: the input is nested too deeply\n  remedy: check the input\n${debug}`
