@@ -2,6 +2,7 @@
 // The package of a release: what is in it, and that it runs where it is installed. `npm run test:runtimes` also tries other runtimes.
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -13,9 +14,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dropins } from '../../src/dropin/table.ts'
-import { skip } from '../support/requires.ts'
+import { requires, skip } from '../support/requires.ts'
+import { callArm64 } from './arm64.ts'
 import { installFromGit } from './from-git.ts'
 import { copySources, type Installed, install, packagesOf, packageTime } from './installed.ts'
 import { fetchRuntime, type Runtime } from './runtimes.ts'
@@ -207,6 +210,26 @@ test('the binary alone names what a command of Node lacks', async () => {
   })
 })
 
+test("files that may be another user's are not executed", async (context) => {
+  requires(context, 'root')
+  const place = `${installed.folder}/shared`
+  cpSync(root(), `${place}/hutch`, { recursive: true })
+  cpSync(`${root()}-linux-x64`, `${place}/hutch-linux-x64`, { recursive: true })
+  // beside a package that is not in node_modules
+  expect(await installed.call(`${place}/hutch/dist/hutch`, ['version'])).toEqual(withNode)
+  mkdirSync(`${place}/bin`)
+  cpSync(`${place}/hutch-linux-x64/hutch`, `${place}/bin/hutch`)
+  const planted = `${place}/lib/node_modules/hutch/dist/cli.cjs`
+  mkdirSync(dirname(planted), { recursive: true })
+  writeFileSync(planted, 'console.log("executed")')
+  expect(await installed.call(`${place}/bin/hutch`, ['top'])).toEqual({ status: 0, output: 'executed\n' })
+  chownSync(planted, 4321, 4321)
+  expect(await installed.call(`${place}/bin/hutch`, ['top'])).toEqual({
+    status: 125,
+    output: expect.stringMatching(/hutch for Node/),
+  })
+})
+
 test('npx hutch tour passes without a compiler', async () => {
   expect((await installed.call('sh', ['-c', '! command -v gcc && ! command -v cc'])).status).toBe(0)
   const { status, output } = await installed.call('npx', ['hutch', 'tour'])
@@ -305,29 +328,6 @@ test('without its binaries, the error says how to get them', async () => {
   ])
 })
 
-/** Runs a program for arm64. A machine that does not register the emulator itself gets a namespace that does (Linux 6.7). */
-async function callArm64(args: readonly string[]): ReturnType<Installed['call']> {
-  const register = `mount -t binfmt_misc binfmt_misc "$1" && cat /usr/lib/binfmt.d/qemu-aarch64.conf >"$1/register"
-shift; exec "$@"`
-  mkdirSync(`${installed.folder}/binfmt`, { recursive: true })
-  const here = (await installed.call(args[0]!, ['--version'])).status === 0
-  const around = [
-    'unshare',
-    '--user',
-    '--map-root-user',
-    '--mount',
-    '--pid',
-    '--fork',
-    '--mount-proc',
-    'sh',
-    '-ec',
-    register,
-    'sh',
-  ]
-  const [program, ...rest] = [...(here ? [] : [...around, `${installed.folder}/binfmt`]), ...args]
-  return installed.call('env', ['QEMU_LD_PREFIX=/usr/aarch64-linux-gnu', program!, ...rest])
-}
-
 test('arm64: Node for arm64 loads the addon and starts containers, by older calls than clone3', async () => {
   const script = `
 const { layout, run } = require('hutch')
@@ -337,7 +337,7 @@ console.log(process.arch, layout().layout)
 run('sh', ['-c', 'echo $$; hutch hog 10M; exit 3'], { limits }).then(look)
   .then(() => run('hutch', ['hog', '200M'], { limits })).then(look)
   .then(() => run('/nowhere', [], { limits })).then(look)`
-  const { status, output } = await callArm64([fetchRuntime('node 20 for arm64'), '-e', script])
+  const { status, output } = await callArm64(installed, [fetchRuntime('node 20 for arm64'), '-e', script])
   expect([status, output]).toEqual([
     0,
     expect.stringMatching(/^arm64 \S+\nexit 3 \d\n\.\noom null \.*\nnot-found 127 \n$/),
@@ -348,11 +348,14 @@ test('arm64: the binary without Node starts commands and containers', async () =
   // under this name, commands that it contains find it
   const hutch = `${installed.folder}/arm64/hutch`
   cpSync(`${installed.release}/hutch-linux-arm64`, hutch)
-  expect(await callArm64([hutch, 'version'])).toEqual(withoutNode)
-  expect(await callArm64([hutch, 'run', '--isolate', 'none', '--', 'true'])).toEqual({ status: 0, output: '' })
+  expect(await callArm64(installed, [hutch, 'version'])).toEqual(withoutNode)
+  expect(await callArm64(installed, [hutch, 'run', '--isolate', 'none', '--', 'true'])).toEqual({
+    status: 0,
+    output: '',
+  })
   const limits = ['--memory', '60M', '--pids', '20', '--isolate', 'all', '--quiet']
   const script = 'echo $$; hutch hog 10M; exit 3'
-  expect(await callArm64([hutch, 'run', ...limits, '--', 'sh', '-c', script])).toEqual({
+  expect(await callArm64(installed, [hutch, 'run', ...limits, '--', 'sh', '-c', script])).toEqual({
     status: 3,
     output: expect.stringMatching(/^\d\n\.\n$/),
   })

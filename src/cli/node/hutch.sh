@@ -25,7 +25,9 @@ x86_64) hutch_platform=linux-x64 ;;
 aarch64) hutch_platform=linux-arm64 ;;
 *) hutch_platform=unknown ;;
 esac
-for hutch_binary in "$hutch_package/../hutch-$hutch_platform/hutch" "$hutch_package/node_modules/hutch-$hutch_platform/hutch"; do
-	[ -x "$hutch_binary" ] && exec "$hutch_binary" "$@"
-done
+hutch_binary=$hutch_package/node_modules/hutch-$hutch_platform/hutch
+[ -x "$hutch_binary" ] && exec "$hutch_binary" "$@"
+# beside a package in another directory, such as /tmp, may be another user's file
+hutch_binary=$hutch_package/../hutch-$hutch_platform/hutch
+[ "$hutch_package/../../node_modules" -ef "$hutch_package/.." ] && [ -x "$hutch_binary" ] && exec "$hutch_binary" "$@"
 exec node "$hutch_package/dist/cli.cjs" "$@"
