@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CLI, by esbuild: dist/hutch, dist/cli.cjs (src/cli/node/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages.
+// The CLI, by esbuild: dist/hutch.cjs, dist/cli.cjs (src/cli/node/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages.
 // Called by build.js. A part is a CommonJS file with all that it needs: main.ts, and each file that another loads by import().
 // scripts/release.js builds the CLI of the package, which has few parts and no bytecode: there, most commands run without Node.
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -113,8 +113,8 @@ async function prepareCommand(shared) {
 async function buildFiles(command, folder, families) {
   const loader = { entryPoints: ['src/cli/node/loader.ts'], outfile: `${folder}/cli.cjs` }
   await build({ ...command, ...minified, ...loader, banner: { js: '#!/usr/bin/env node' } })
-  cpSync('src/cli/node/hutch.sh', `${folder}/hutch`)
-  for (const name of ['cli.cjs', 'hutch']) chmodSync(`${folder}/${name}`, 0o755)
+  cpSync('src/cli/node/hutch.sh', `${folder}/hutch.cjs`)
+  for (const name of ['cli.cjs', 'hutch.cjs']) chmodSync(`${folder}/${name}`, 0o755)
   return await buildParts(command, `${folder}/cli`, families)
 }
 

@@ -121,7 +121,7 @@ test('node_modules/.bin/hutch is the binary without Node, and sh starts nothing 
     './hutch version',
     'sh hutch version',
     'PATH=.:$PATH hutch version',
-    '../.bin/../hutch/dist/hutch version',
+    '../.bin/../hutch/dist/hutch.cjs version',
   ])
     expect([line, await installed.call('sh', ['-c', `cd '${bin}' && ${line}`])]).toEqual([line, withoutNode])
   const trace = await installed.call('strace', [
@@ -153,8 +153,8 @@ test('links of any name lead to the same binary; a drop-in has its name from the
   expect(realpathSync(`${links}/unshare`)).toBe(realpathSync(`${root()}-linux-x64/hutch`))
 })
 
-test('dist/hutch has the names of all drop-ins, and no variable of its user changes', async () => {
-  const text = readFileSync(`${root()}/dist/hutch`, 'utf8')
+test('dist/hutch.cjs has the names of all drop-ins, and no variable of its user changes', async () => {
+  const text = readFileSync(`${root()}/dist/hutch.cjs`, 'utf8')
   const [, names] = /^(cgcreate \|.*)\)$/m.exec(text) ?? []
   expect(names?.split(' | ')).toEqual(Object.keys(dropins))
   const assigned = [...text.matchAll(/^\s*(\w+)=|for (\w+) in|read -r (\w+)/gm)].map(([, a, b, c]) => a ?? b ?? c!)
@@ -175,7 +175,7 @@ test('installed globally, and in the layout of pnpm, it is the same, and starts 
   for (const hutch of [
     `${installed.folder}/node_modules/.bin/hutch`,
     `${prefix}/bin/hutch`,
-    `${store}/../hutch/dist/hutch`,
+    `${store}/../hutch/dist/hutch.cjs`,
   ]) {
     expect(await installed.call(hutch, ['version'])).toEqual(withoutNode)
     // an error of the command itself, which only Node's knows
@@ -189,8 +189,8 @@ test('installed globally, and in the layout of pnpm, it is the same, and starts 
 test('without the package of the platform, hutch is that for Node', async () => {
   const alone = `${installed.folder}/alone`
   cpSync(root(), `${alone}/node_modules/hutch`, { recursive: true })
-  expect(await installed.call(`${alone}/node_modules/hutch/dist/hutch`, ['version'])).toEqual(withNode)
-  symlinkSync(`node_modules/hutch/dist/hutch`, `${alone}/nsenter`)
+  expect(await installed.call(`${alone}/node_modules/hutch/dist/hutch.cjs`, ['version'])).toEqual(withNode)
+  symlinkSync(`node_modules/hutch/dist/hutch.cjs`, `${alone}/nsenter`)
   expect(await installed.call(`${alone}/nsenter`, ['--version'])).toEqual({
     status: 0,
     output: expect.stringMatching(/from hutch/),
@@ -210,13 +210,22 @@ test('the binary alone names what a command of Node lacks', async () => {
   })
 })
 
+test('every sh, and what takes it for JavaScript, starts it', async (context) => {
+  requires(context, 'busybox')
+  const hutch = `${root()}/dist/hutch.cjs`
+  for (const [sh, ...args] of [['dash'], ['bash'], ['busybox', 'sh'], ['zsh', '--emulate', 'sh']])
+    expect([sh, await installed.call(sh!, [...args, hutch, 'version'])]).toEqual([sh, withoutNode])
+  for (const path of [hutch, `${installed.folder}/node_modules/.bin/hutch`])
+    expect(await installed.call(process.execPath, [path, 'version'])).toEqual(withNode)
+})
+
 test("files that may be another user's are not executed", async (context) => {
   requires(context, 'root')
   const place = `${installed.folder}/shared`
   cpSync(root(), `${place}/hutch`, { recursive: true })
   cpSync(`${root()}-linux-x64`, `${place}/hutch-linux-x64`, { recursive: true })
   // beside a package that is not in node_modules
-  expect(await installed.call(`${place}/hutch/dist/hutch`, ['version'])).toEqual(withNode)
+  expect(await installed.call(`${place}/hutch/dist/hutch.cjs`, ['version'])).toEqual(withNode)
   mkdirSync(`${place}/bin`)
   cpSync(`${place}/hutch-linux-x64/hutch`, `${place}/bin/hutch`)
   const planted = `${place}/lib/node_modules/hutch/dist/cli.cjs`
