@@ -25,5 +25,6 @@ function main({ rest: args }: Parsed): never {
   const path = findInsideProgram()
   const words = [path, 'hog', ...args]
   const [, errno] = native().exec('', words.join('\0'), words.length, 0)
+  if (path.startsWith('/proc/')) throw fail('HOST_UNSUPPORTED', { why: `/proc cannot be read: ${errnoName(-errno)}` })
   throw fail('NATIVE_MISSING', { path, why: errnoName(-errno) })
 }

@@ -112,7 +112,8 @@ function readArguments(): string[] {
   return all.slice(all.length - args.length).map((text) => decodeNames(Buffer.from(text, 'latin1')))
 }
 
-main(readArguments()).then(end, async (error: unknown) => {
+main(readArguments()).then(end, async (thrown: unknown) => {
+  const error = HutchError.is(thrown) ? thrown : (await import('../errors/missing-proc.ts')).explainMissingProc(thrown)
   if (!HutchError.is(error)) writeStderr(describeFault(error))
   else {
     const { commandNames } = await import('../options/names.ts')

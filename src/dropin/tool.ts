@@ -3,6 +3,7 @@
 // status.
 import { HutchError, nameOptions } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
+import { describeFault } from '../system/runtime.ts'
 import { writeStderr } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
@@ -53,14 +54,15 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
 /** Prints an error on stderr, with the tool's names of options, and returns its exit status. Only errors load the option table. */
 export async function complain(
   name: string,
-  error: unknown,
+  thrown: unknown,
   { failure, toolOptions }: Pick<Tool, 'failure' | 'toolOptions'> = {},
 ): Promise<number> {
+  const error = HutchError.is(thrown) ? thrown : (await import('../errors/missing-proc.ts')).explainMissingProc(thrown)
   if (HutchError.is(error)) {
     const { commandNames, dropinNames } = await import('../options/names.ts')
     const names = toolOptions ? dropinNames(toolOptions) : commandNames({})
     writeStderr(`${name}: ${nameOptions(error, names).message}\n`)
-  } else if (error instanceof Error) writeStderr(`${name}: ${error.stack ?? error.message}\n`)
+  } else if (error instanceof Error) writeStderr(describeFault(error).replace(/^hutch(?=:)/, name))
   else throw error
   return statusOf(error, failure)
 }

@@ -66,7 +66,10 @@ function help(): string {
 }
 
 /** Prints an error in bwrap's format; with `levelPrefix`, a syslog(3) level precedes it. Returns the exit status. */
-async function complain(error: unknown, levelPrefix: boolean): Promise<number> {
+async function complain(thrown: unknown, levelPrefix: boolean): Promise<number> {
+  const error = HutchError.is(thrown)
+    ? thrown
+    : (await import('../../errors/missing-proc.ts')).explainMissingProc(thrown)
   if (!HutchError.is(error)) throw error
   const { bwrapNames } = await import('./names.ts')
   const text = `bwrap: ${nameOptions(error, bwrapNames).message}\n`
