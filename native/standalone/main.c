@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 	/* as in Node: a closed pipe is an error of write, not the end */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	/* as in Node: the end of a child is to be seen, also under a parent that ignores it */
+	signal(SIGCHLD, SIG_DFL);
 	/* memory comes in few large steps, and none is given back */
 	mallopt(M_TOP_PAD, 256 << 10);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);

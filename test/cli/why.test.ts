@@ -104,7 +104,7 @@ test('who may not read the kernel’s log is told so, and what the report says a
 })
 
 test('a recording tells of a group that is gone, and of one that is there what was before', async (context) => {
-  requires(context, 'not a VM')
+  requires(context, 'not a VM', 'hutch for Node')
   const db = `${work}/seen.db`
   const path = `/hutch-test-${process.pid}-seen`
   const group = await Cgroup.create(path, { files: { 'memory.max': '8M', 'memory.swap.max': 0, 'pids.max': 9 } })
@@ -244,7 +244,7 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
 })
 
 test('hutch run tells of what hutch record saw, behind its verdict', async (context) => {
-  requires(context, 'root', 'not a VM', 'unshare(1)')
+  requires(context, 'root', 'not a VM', 'unshare(1)', 'hutch for Node')
   const script = `mount -t tmpfs none /var/lib; hutch() { ${hutchLine} "$@"; }; cd ${work}
     { while [ ! -e begun ]; do sleep 0.05; done; hutch record --interval 100ms --for 1s; touch over; } &
     hutch run --memory 24M --swap 0 -- sh -c 'hutch hog 9M --hold 60s > begun &

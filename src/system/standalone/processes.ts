@@ -64,7 +64,7 @@ class ChildProcess extends EventEmitter {
     const { ours, theirs, opened } = openStreams(options.stdio)
     const pid = start(file, args, options, theirs)
     for (const fd of opened) host.close(fd)
-    this.stdio = ours.map((fd) => (fd === undefined ? null : new Socket({ fd })))
+    this.stdio = ours.map((fd, i) => (fd === undefined ? null : new Socket({ fd, readable: i !== 0 })))
     const [stdin = null, stdout = null, stderr = null] = this.stdio
     this.stdin = stdin
     this.stdout = stdout

@@ -31,6 +31,8 @@ export class Socket extends Duplex {
       allowHalfOpen: false,
     })
     this.fd = fd
+    // the end of a pipe for writing alone is its close
+    if (options.readable === false) this._readDone = true
     host.setNonblocking(fd)
   }
 
