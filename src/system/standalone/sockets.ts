@@ -93,6 +93,7 @@ export function connect(target: string | { path: string }, connected?: () => voi
 export class Server extends EventEmitter {
   _fd = -1
   _id = 0
+  _path = ''
 
   listen(path: string, listening?: () => void): this {
     const fd = host.unixSocket(path, true)
@@ -106,6 +107,7 @@ export class Server extends EventEmitter {
     })
     if (fd < 0) return this
     this._fd = fd
+    this._path = path
     this._id = host.watch(fd, pollIn, () => {
       const accepted = host.accept(fd)
       if (accepted >= 0) this.emit('connection', new Socket({ fd: accepted }))
@@ -119,6 +121,8 @@ export class Server extends EventEmitter {
   close(closed?: () => void): this {
     if (this._fd >= 0) {
       host.unwatch(this._id)
+      // as in Node, the socket's file goes with it
+      host.unlink(this._path)
       host.close(this._fd)
       this._fd = -1
     }

@@ -174,8 +174,8 @@ test('neither kernel threads nor hutch itself are moved', async (context) => {
   const file = conf('* cpu BASE/a\n')
   // only processes that may be moved without harm, should it be done after all: itself, and one that the kernel refuses to move
   const others = readFileSync('/proc/2/comm', 'utf8') === 'kthreadd\n' ? '2' : ''
-  const script = `exec "$0" "$1" rules apply --file ${file} $$ ${others} 999999999`
-  expect(await collect('sh', ['-c', script, ...hutchCommand])).toEqual({ status: 0, stdout: '', stderr: '' })
+  const script = `exec "$@" rules apply --file ${file} $$ ${others} 999999999`
+  expect(await collect('sh', ['-c', script, 'sh', ...hutchCommand])).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
 test('outside of the first namespaces there is a clear error', async (context) => {
