@@ -23,7 +23,7 @@ for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 
 
 /** test → 'passed' | 'failed' | reason of a skip; the best word of all runs stands. */
 const outcomes = new Map()
-/** Failed tests: where each ran (flags of vm-run, or undefined for this host), its file, its full name, and what it counts under. */
+/** Failed tests: where each ran (flags of vm-run, or undefined for this host; which of hutch's hosts), its file, its full name, and what it counts under. */
 const failedTests = []
 let failures = 0
 
@@ -55,19 +55,21 @@ async function check(title, command, args) {
   note(title, (await step(title, command, args, { quiet: true })) ? 'passed' : 'failed')
 }
 
-/** Runs vitest here, and takes its results over. */
-async function suite(title, args) {
+/** Runs vitest here, and takes its results over. With `host`, tests run the binary without Node, and count under another name. */
+async function suite(title, args, host = undefined) {
   const out = mkdtempSync(`${work}/host-`)
-  collect({ title, again: '', flags: undefined, good: await onHost(title, args, out), out })
+  const again = host === undefined ? '' : `${host}: `
+  collect({ title, again, flags: undefined, host, good: await onHost(title, args, out, host), out })
 }
 
 // in CI, without a terminal, in a session of its own: one that the kernel itself began has no weight (autogroup) to change
-const onHost = (title, args, out) =>
+const onHost = (title, args, out, host) =>
   step(title, process.execPath, vitest(args, out), {
     detached: process.env.CI !== undefined,
     env: {
       NO_COLOR: '1',
       BUNDLED: bundledTests,
+      ...(host && { HUTCH_HOST: host }),
       ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all', WHOLE: '1' }),
     },
   })
@@ -114,7 +116,7 @@ async function vmLane(waiting) {
   for (let next = waiting.shift(); next; next = waiting.shift()) await vmSuite(next)
 }
 
-function collect({ title, again, flags, good, out }) {
+function collect({ title, again, flags, host, good, out }) {
   const results = testResults(out)
   if (!results) return note(`${again}${title}`, 'failed')
   let failed = 0
@@ -127,11 +129,13 @@ function collect({ title, again, flags, good, out }) {
         one.status === 'passed' ? 'passed' : one.status === 'failed' ? 'failed' : (one.meta?.skipped ?? 'skipped')
       // not selected by -t in a guest: a test of this name may not exist on the host
       if (flags && word === 'skipped') continue
+      // it ran with Node, or is about Node
+      if (host && word !== 'passed' && word !== 'failed') continue
       failed += Number(word === 'failed')
       durations.tests.push([(one.duration ?? 0) / 1000, `${again}${name} > ${one.fullName}${place}`])
       if (!flags && word !== 'passed' && word !== 'failed') skippedHere.push({ file: name, fullName: one.fullName })
       if (word === 'failed')
-        failedTests.push({ flags, file: name, fullName: one.fullName, as: `${again}${name} > ${one.fullName}` })
+        failedTests.push({ flags, host, file: name, fullName: one.fullName, as: `${again}${name} > ${one.fullName}` })
       note(`${again}${name} > ${one.fullName}`, word)
     }
     if (file.status === 'failed' && file.assertionResults.every((one) => one.status !== 'failed'))
@@ -146,11 +150,11 @@ function testResults(out) {
 }
 
 /** Runs one failed test alone, where it failed; whether it and all that its file looks at afterwards are in order then. */
-async function passesAlone({ flags, file, fullName, as }) {
+async function passesAlone({ flags, host, file, fullName, as }) {
   const out = mkdtempSync(`${work}/alone-`)
   const args = [file, '-t', onlyNamed([fullName])]
   const title = `once more, alone: ${as}`
-  const good = await (flags ? inGuest(title, flags, args, out) : onHost(title, args, out))
+  const good = await (flags ? inGuest(title, flags, args, out) : onHost(title, args, out, host))
   const ran = testResults(out)?.flatMap((one) => one.assertionResults) ?? []
   return good && ran.some((one) => one.fullName === fullName && one.status === 'passed')
 }
@@ -257,6 +261,21 @@ function whatRanNowhere(count) {
     ])
 }
 
+/** Files whose tests run the command `hutch`, and not only what Node alone has: for the binary without Node. */
+function filesOfCommand() {
+  const folders = ['cli', 'bwrap', 'utillinux', 'cgtools', 'docs', 'escape'].map((name) => `test/${name}`)
+  const runs = /\bhutch\(|\/(command|console|side|ground|typed|anyone)\.ts'/
+  return folders
+    .flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`))
+    .filter((path) => path.endsWith('.test.ts'))
+    .filter((path) => {
+      const text = readFileSync(path, 'utf8')
+      return runs.test(text) && !/beforeEach\(.{0,60}'hutch for Node'/s.test(text)
+    })
+    .sort()
+}
+const withoutNode = 'what runs hutch, with the binary without Node'
+
 const inVm = ['test/kernel', 'test/cli', 'test/escape']
 const userSystemd = ['--packages', 'dbus-user-session,libpam-systemd']
 const programs = 'python3,gcc,libc6-dev,git'
@@ -280,6 +299,7 @@ if (kernels) {
       'test/kernel/seccomp/seccomp-shapes.test.ts',
     ],
   )
+  await suite(withoutNode, filesOfCommand(), 'standalone')
   const waiting = [
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,
@@ -355,6 +375,12 @@ if (kernels) {
   ]
   const guest = vmLane(beside)
   await suite('all other tests on this host', ['--project', 'kernel', '--project', 'alone'])
+  // one file in three, by the day
+  await suite(
+    withoutNode,
+    filesOfCommand().filter((_, i) => (i + today) % 3 === 0),
+    'standalone',
+  )
   beside.push(...whatRanNowhere(2))
   await Promise.all([guest.then(() => vmLane(beside)), vmLane(beside)])
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each invocation with the real lsns and with hutch's: exit status and stdout are the same, or the difference is a known one.
+// Runs alone: it mounts files of namespaces, which all mount tables show.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
