@@ -227,11 +227,11 @@ export type JobOf<S> = Job &
 export function start<const S extends StdioOption = undefined>(
   file: string,
   args?: readonly string[],
-  options?: StartOptions & { stdio?: S },
+  options?: Typed<StartOptions, Encoding, boolean, S>,
 ): Promise<JobOf<S>>
 export function start<const S extends StdioOption = undefined>(
   file: string,
-  options: StartOptions & { stdio?: S },
+  options: Typed<StartOptions, Encoding, boolean, S>,
 ): Promise<JobOf<S>>
 export async function start(
   file: string,
