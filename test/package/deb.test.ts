@@ -108,7 +108,7 @@ test('dpkg installs and purges it; programs of other packages stay, and nothing 
   const out = inOverlay(`
 for name in cgxget cgxset lssubsys; do rm -f /usr/bin/$name; done
 echo own >/usr/bin/lssubsys
-dpkg --install ${deb}
+dpkg --no-triggers --install ${deb}
 hutch version
 hutch run --isolate all -- echo contained
 for name in cgxget cgxset; do test "$(readlink -f /usr/bin/$name)" = /usr/bin/hutch; done
@@ -116,14 +116,14 @@ cgxget --help | head -n 1
 dpkg --verify hutch
 bash -c ". /usr/share/bash-completion/completions/hutch; complete -p hutch" | grep -o "hutch$"
 /usr/lib/hutch/bin/unshare --version
-dpkg --install ${other}
+dpkg --no-triggers --install ${other}
 cgxget
-dpkg --install ${deb}
+dpkg --no-triggers --install ${deb}
 cgxget
-dpkg --purge hutch
+dpkg --no-triggers --purge hutch
 cgxget
 cat /usr/bin/lssubsys
-dpkg --purge other-tools
+dpkg --no-triggers --purge other-tools
 ! dpkg --status hutch >/dev/null 2>&1
 ls /usr/bin/cgxset /var/lib/dpkg/alternatives/cgxset 2>/dev/null || true
 rm /usr/bin/lssubsys`)
@@ -148,9 +148,9 @@ test('the package for arm64 is installed and purged where dpkg knows that archit
   requires(context, 'root', 'dpkg(1)')
   const out = inOverlay(`
 dpkg --add-architecture arm64
-dpkg --install ${inRelease(packages.arm64!)}
+dpkg --no-triggers --install ${inRelease(packages.arm64!)}
 dpkg --verify hutch:arm64
 test -x /usr/bin/hutch
-dpkg --purge hutch:arm64`)
+dpkg --no-triggers --purge hutch:arm64`)
   expect(out).toBe('')
 })
