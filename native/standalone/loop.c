@@ -15,7 +15,9 @@
 
 #define WATCHES 64
 #define UNHANDLED 64
+#ifndef BUSY_SECONDS
 #define BUSY_SECONDS 5
+#endif
 
 struct watched {
 	int id, fd, referenced;

@@ -14,14 +14,17 @@ import { buildQuickjs, compilerVersion } from './quickjs.js'
 
 // Tests build binaries that begin with a module of theirs: its path and the binary's name.
 const { values, positionals } = parseArgs({ options: { platform: { type: 'string', default: ownPlatform } }, allowPositionals: true })
-const [entry, name = 'hutch'] = positionals
+// HUTCH_STANDALONE_SANITIZE=1: with AddressSanitizer and UndefinedBehaviorSanitizer, not static, as build/standalone/hutch-sanitized.
+const sanitized = process.env.HUTCH_STANDALONE_SANITIZE !== undefined
+const [entry, name = sanitized ? 'hutch-sanitized' : 'hutch'] = positionals
 const { platform } = values
 const { core: built, standalone: out } = directoriesOf(platform)
 const hostCc = process.env.HOSTCC ?? 'gcc'
 const cc = process.env.CC ?? (platform === ownPlatform ? hostCc : platforms[platform].compiler)
 const debug = process.env.HUTCH_STANDALONE_DEBUG !== undefined
 const sections = ['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-fno-pic']
-const engineFlags = ['-O2', ...sections]
+const speed = sanitized ? ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address'] : ['-O2']
+const engineFlags = [...speed, ...sections]
 const warnings = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wstrict-prototypes']
 
 /** The header of Node-API, beside Node or from the package that npm installs. */
@@ -64,7 +67,7 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 execFileSync('sh', ['native/build.sh', '--into', built], { stdio: 'inherit', env: { ...process.env, CC: cc } })
 const engine = buildQuickjs(cc, engineFlags)
 // bytecode is the same for every processor of 64 bits that stores the low byte first
-const hostEngine = buildQuickjs(hostCc, engineFlags)
+const hostEngine = buildQuickjs(hostCc, ['-O2', ...sections])
 
 const modules = await makeModules({ version, arch: platform.replace('linux-', ''), entry })
 const compiler = `${work}/compile-modules`
@@ -73,11 +76,12 @@ const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffe
 const bytecode = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
 writeFileSync(`${work}/modules.bc`, bytecode)
 
-const flags = ['-O2', ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include]
+const flags = [...speed, ...(sanitized ? ['-fsanitize=undefined', '-fno-sanitize-recover=all', '-DBUSY_SECONDS=120'] : []), ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include]
 // the loop of native/standalone takes the place of the reactor's thread
 const core = compile(
   filesIn('lib', 'wire', 'caller', 'node').filter((file) => file !== 'native/node/thread.c'),
-  flags,
+  // a cloned child runs in this memory until its exec, so what it marks on the stack is never unmarked
+  [...flags, ...(sanitized ? ['--param', 'asan-stack=0'] : [])],
   'core',
 )
 const own = compile(
@@ -94,7 +98,7 @@ for (const [file, more] of [
   execFileSync(cc, [...warnings, ...flags, more, '-c', file, '-o', object], { stdio: 'inherit' })
   own.push(object)
 }
-const link = ['-static', '-no-pie', '-pthread', ...(debug ? [] : ['-s']), '-Wl,--gc-sections,--build-id=none,-z,noseparate-code']
+const link = [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), '-Wl,--gc-sections,--build-id=none,-z,noseparate-code']
 execFileSync(cc, [...link, '-o', `${work}/${name}`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
 renameSync(`${work}/${name}`, `${out}/${name}`)
 console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${bytecode.length} of them bytecode of ${modules.length} modules`)
