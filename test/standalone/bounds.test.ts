@@ -2,10 +2,11 @@
 // The bounds of the engine in the binary without Node: whoever exceeds one is told so with status 125, and nothing of a job is left.
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { begin, collect } from '../cli/hutch.ts'
 import { binary } from '../support/command.ts'
+import { requires } from '../support/requires.ts'
 
 const program = `${process.cwd()}/build/standalone/bounds`
 const memory =
@@ -73,4 +74,29 @@ test('an address space in which the kernel starts the binary, but not the engine
     else ends.add(`${status}: ${stderr}`)
   }
   expect([...ends]).toEqual([`125: ${memory}`, ...(ends.has(`125: ${noResult}`) ? [`125: ${noResult}`] : []), '0: '])
+})
+
+test('killed with SIGKILL while a job runs: the job ends, and the next run removes its groups', async (context) => {
+  requires(context, 'root')
+  const { pid, ended } = begin(binary, [
+    'run',
+    '--memory',
+    '50M',
+    '--pids',
+    '20',
+    '--',
+    'sh',
+    '-c',
+    'echo $$; sleep 100',
+  ])
+  await vi.waitFor(() => expect(groupsOf(pid)).not.toEqual([]), { timeout: 10_000 })
+  process.kill(pid, 'SIGKILL')
+  await ended
+  await vi.waitFor(
+    async () => {
+      expect((await collect(binary, ['run', '--memory', '50M', '--', 'true'])).status).toBe(0)
+      expect(groupsOf(pid)).toEqual([])
+    },
+    { timeout: 10_000 },
+  )
 })
