@@ -45,13 +45,15 @@ function quoteNumbers(text: string): string {
   let string = text.indexOf('"')
   for (let found = long.exec(text); found; found = long.exec(text)) {
     const { index } = found
+    let isInString = false
     while (string >= 0 && string < index) {
       const end = endOfString(text, string) ?? text.length
+      isInString ||= end > index
       if (end > index) long.lastIndex = end
       string = text.indexOf('"', end + 1)
     }
     const end = index + found[0].length
-    if (long.lastIndex !== end || /[.eE+-]/.test(`${text.charAt(index - 1)}${text.charAt(end)}`)) continue
+    if (isInString || /[.eE+-]/.test(`${text.charAt(index - 1)}${text.charAt(end)}`)) continue
     parts.push(text.slice(copied, index), '"', found[0], '"')
     copied = end
   }

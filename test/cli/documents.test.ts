@@ -102,6 +102,9 @@ test('SIGTERM ends hutch while a pipe that it writes to is full', async () => {
   const running = begin(hutchFile, [...hutchArgs, ...bare, '--report', `${place}/pipe`, '--', 'echo', 'done'])
   await heard(running, /done/)
   await vi.waitFor(() => expect(openFiles(running.pid)).toContain(`${place}/pipe (written)`), 10_000)
+  // a signal before the end of the job is the job's
+  const children = () => readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, 'utf8')
+  await vi.waitFor(() => expect(children()).toBe(''), 10_000)
   process.kill(running.pid, 'SIGTERM')
   const { status } = await running.ended
   closeSync(fd)

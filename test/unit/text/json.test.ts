@@ -88,3 +88,8 @@ test('whole numbers of 64 bits are kept exactly, outside of strings and fraction
   )
   expect(parseOf(() => parseJson('{9223372036854775808:1}', { exact: true }))).toBeInstanceOf(JsonError)
 })
+
+test('digits at the end of a string stay a part of it', () => {
+  for (const value of ['x9223372036854775807', '9223372036854775807', ['1234567890123456', 'a', 1]])
+    expect(parseJson(JSON.stringify(value), { exact: true })).toEqual(value)
+})
