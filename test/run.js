@@ -92,13 +92,16 @@ function sourceOf(path) {
 
 const forGuest = kernels ? 'KILLS=100 WHOLE=1' : `SAMPLE_SEED=${process.env.SAMPLE_SEED}`
 
-/** A suite for a VM: its title, flags of vm-run, folders, and for a repetition on another kernel the name it is counted under. */
-async function vmSuite([title, flags, folders, again = '']) {
+/**
+ * A suite for a VM: its title, flags of vm-run, folders, for a repetition on another kernel the name it is counted under, and which
+ * of hutch's hosts its commands run in.
+ */
+async function vmSuite([title, flags, folders, again = '', host]) {
   const out = mkdtempSync(`${work}/vm-`)
-  collect({ title, again, flags, good: await inGuest(title, flags, folders, out), out })
+  collect({ title, again, flags, host, good: await inGuest(title, flags, folders, out, host), out })
 }
 
-function inGuest(title, flags, vitestArgs, out) {
+function inGuest(title, flags, vitestArgs, out, host = 'node') {
   // through cat, so that the guest's console is no terminal to draw on
   const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
   const args = ['--timeout', '2400', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
@@ -106,7 +109,7 @@ function inGuest(title, flags, vitestArgs, out) {
   const yielding = 'echo 15 2>/dev/null >/proc/self/autogroup; exec nice -n 15 "$@"'
   return step(title, 'sh', ['-c', yielding, 'sh', 'test/vm/vm-run', ...args], {
     detached: true,
-    env: { NO_COLOR: '1', VM_ENV: `BUNDLED=${bundledTests} ${forGuest}` },
+    env: { NO_COLOR: '1', VM_ENV: `BUNDLED=${bundledTests} HUTCH_HOST=${host} ${forGuest}` },
     quiet: true,
   })
 }
@@ -154,7 +157,7 @@ async function passesAlone({ flags, host, file, fullName, as }) {
   const out = mkdtempSync(`${work}/alone-`)
   const args = [file, '-t', onlyNamed([fullName])]
   const title = `once more, alone: ${as}`
-  const good = await (flags ? inGuest(title, flags, args, out) : onHost(title, args, out, host))
+  const good = await (flags ? inGuest(title, flags, args, out, host) : onHost(title, args, out, host))
   const ran = testResults(out)?.flatMap((one) => one.assertionResults) ?? []
   return good && ran.some((one) => one.fullName === fullName && one.status === 'passed')
 }
@@ -359,18 +362,21 @@ if (kernels) {
   }
   await Promise.all([checks(), units()])
   const beside = [
-    ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
+    ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '', 'standalone'],
     ['attempts to escape, and ends of known cause, in a VM: Linux 6.1, pure v2', [], ['test/escape', 'test/ends']],
     [
       'beside cgroup-tools 3 in a VM: Debian sid, pure v2',
       ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
       ['test/cgtools'],
       'sid: ',
+      'standalone',
     ],
     [
       'tests of today in a VM: Linux 6.1, pure v2',
       [],
       ofToday(['test/kernel', 'test/cli', 'test/dashboard'].flatMap(repeatedInVm)),
+      'standalone: ',
+      'standalone',
     ],
   ]
   const guest = vmLane(beside)
