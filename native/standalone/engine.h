@@ -41,12 +41,14 @@ void host_text(JSValue host);
 void host_files(JSValue host);
 void host_images(JSValue host);
 void host_children(JSValue host);
-void host_process(JSValue host, int argc, char **argv);
+void host_process(JSValue host);
+void host_arguments(int argc, char **argv);
 
 /* modules.c */
 void prepare_modules(void);
+int load_common_modules(void);
+const uint8_t *compiled_start(size_t *size);
 JSValue load_module(unsigned int index);
-int read_ahead(void);
 
 /* napi.c: Node-API for native/node */
 JSValue load_core(void);
@@ -63,9 +65,20 @@ int run_loop(void);
 void run_jobs(void);
 void call_function(JSValueConst function, int argc, JSValueConst *argv);
 
+/* snapshot.c */
+/* a variable of C that is part of the snapshot */
+#define KEPT __attribute__((section("kept")))
+int snapshot_wanted(void);
+int snapshot_open(void);
+_Noreturn void snapshot_write(void);
+int in_snapshot(const void *memory);
+char *snapshot_area(char **area_end);
+
 /* memory.c */
 extern int memory_refused;
 JSRuntime *new_runtime(void);
+char *memory_end(void);
+int reserve_memory(void);
 void lift_memory_limit(void);
 
 /* main.c */

@@ -9,18 +9,19 @@
 #define IMAGE(name, file) __asm__(".section .rodata\n.globl " name ", " name "_end\n.hidden " name ", " name "_end\n" \
 				  name ":\n	.incbin \"" file "\"\n" name "_end:\n.text\n")
 
-IMAGE("image_compiled", HUTCH_BUILD "/hutch-compiled");
 IMAGE("image_inside", HUTCH_BUILD "/bin/hutch");
-extern const char image_compiled[], image_compiled_end[], image_inside[], image_inside_end[];
+extern const char image_inside[], image_inside_end[];
 
 /* compiledStart(): returns the bytes that a compiled file begins with */
 static JSValue js_compiled_start(JSContext *c, JSValueConst self, int argc, JSValueConst *argv)
 {
-	(void)c;
+	size_t size;
+	const uint8_t *start = compiled_start(&size);
+
 	(void)self;
 	(void)argc;
 	(void)argv;
-	return new_buffer(image_compiled, (size_t)(image_compiled_end - image_compiled));
+	return start ? new_buffer(start, size) : JS_ThrowOutOfMemory(c);
 }
 
 /* insideFile(): returns a descriptor of the small program, or -errno */

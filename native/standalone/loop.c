@@ -27,7 +27,7 @@ struct watched {
 
 static struct watched watched[WATCHES];
 static int watch_count, last_id;
-static JSValue turn, on_signal;
+static JSValue turn KEPT, on_signal KEPT;
 static JSValue unhandled[UNHANDLED];
 static int unhandled_count;
 static int signal_pipe[2] = { -1, -1 };
@@ -285,9 +285,6 @@ int run_loop(void)
 		ready[count] = (struct pollfd){ epoll_fd, POLLIN, 0 };
 		ready[count + 1] = (struct pollfd){ core_wake_fd(), POLLIN, 0 };
 		ready[count + 2] = (struct pollfd){ signal_pipe[0], POLLIN, 0 };
-		/* while a job runs: what its end needs */
-		if (timeout != 0 && core_waits() && poll(ready, (nfds_t)count + 3, 0) == 0 && read_ahead())
-			continue;
 		if (poll(ready, (nfds_t)count + 3, timeout) < 0)
 			continue;
 		note_return();

@@ -5,7 +5,6 @@
  * down at the end: the kernel frees it.
  */
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +15,9 @@
 
 #define STACK_LIMIT (4u << 20)
 #define COLLECT_FROM (16u << 20)
-#define FIRST_MEMORY (120u << 10)	/* less than malloc takes by mmap */
 #define STATUS_FAILED 125
 
-JSContext *js;
+JSContext *js KEPT;
 
 _Noreturn void end(int status)
 {
@@ -92,25 +90,12 @@ static JSContext *open_context(JSRuntime *rt)
 	return c;
 }
 
-int main(int argc, char **argv)
+/* Creates the engine, with hutch's functions of C. The build loads the common modules before the functions that ask the machine. */
+static void open_engine(void)
 {
-	JSRuntime *rt;
-	JSValue global, host, out;
-	void *probe;
+	JSRuntime *rt = new_runtime();
+	JSValue global, host;
 
-	open_standard_streams();
-	/* as in Node: a closed pipe is an error of write, not the end */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	/* as in Node: the end of a child is to be seen, also under a parent that ignores it */
-	signal(SIGCHLD, SIG_DFL);
-	/* memory comes in few large steps, and none is given back */
-	mallopt(M_TOP_PAD, 256 << 10);
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	/* without this much, the engine dereferences NULL while it starts */
-	probe = malloc(FIRST_MEMORY);
-	free(probe);
-	rt = probe ? new_runtime() : NULL;
 	if (!rt) {
 		say(lacks_memory);
 		_exit(STATUS_FAILED);
@@ -123,15 +108,40 @@ int main(int argc, char **argv)
 	host = JS_NewObject(js);
 	if (JS_IsException(host))
 		end_by_exception();
+	JS_SetPropertyStr(js, global, "hutchHost", JS_DupValue(js, host));
+	JS_FreeValue(js, global);
 	host_text(host);
+	prepare_modules();
+	if (snapshot_wanted() && load_common_modules())
+		end_by_exception();
 	host_files(host);
 	host_images(host);
 	host_children(host);
-	host_process(host, argc, argv);
-	prepare_modules();
+	host_process(host);
 	host_loop(host);
-	JS_SetPropertyStr(js, global, "hutchHost", host);
-	JS_FreeValue(js, global);
+	JS_FreeValue(js, host);
+	if (snapshot_wanted())
+		snapshot_write();
+}
+
+int main(int argc, char **argv)
+{
+	JSValue out;
+
+	open_standard_streams();
+	/* as in Node: a closed pipe is an error of write, not the end */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	/* as in Node: the end of a child is to be seen, also under a parent that ignores it */
+	signal(SIGCHLD, SIG_DFL);
+	/* without some memory, the engine dereferences NULL while it starts */
+	if (!reserve_memory()) {
+		say(lacks_memory);
+		_exit(STATUS_FAILED);
+	}
+	if (!snapshot_open())
+		open_engine();
+	host_arguments(argc, argv);
 	for (unsigned int i = 0; i < 2; i++) {
 		out = load_module(i);
 		if (JS_IsException(out))

@@ -5,66 +5,108 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "engine.h"
 
-__asm__(".section .rodata\n.balign 16\n.globl bytecode\n.hidden bytecode\nbytecode:\n	.incbin \"" HUTCH_BYTECODE "\"\n.text\n");
+__asm__(".section hutch_bytecode,\"a\",@progbits\n.balign 16\n.globl bytecode\n.hidden bytecode\nbytecode:\n	.incbin \"" HUTCH_BYTECODE "\"\n.text\n");
 
 /*
- * The file begins with the count of modules, and the count of those to read ahead. The offset of
- * each module and of the end follow. Then come the numbers of those to read ahead, and the bytecode
- * of all. Modules are read ahead only if the first of that list is in use.
+ * The file begins with the count of modules, that of the common ones, and that of packed blocks. Then come
+ * places, each from an offset to another: those of the modules, and that of the start of compiled files.
+ * The numbers of the common modules, the offsets of the blocks, and the blocks follow. In a program with
+ * a snapshot, the common modules have no bytecode.
  */
 extern const uint32_t bytecode[];
-static const uint32_t *const offsets = bytecode + 2;
+static const uint32_t *const places = bytecode + 3;
 
-static JSValue *loaded, *ahead;
-static uint32_t next_ahead = 1;
-static JSValue late_function, import_function, define_function;
+#define BLOCK (1u << 16)
+#define BLOCKS 64
 
-static int make_room(void)
+/* the number of src/cli/main.ts, which runs the command; the snapshot has its function */
+#define MAIN 1
+
+static JSValue *loaded KEPT;
+static JSValue main_function KEPT;
+static JSValue late_function KEPT, import_function KEPT, define_function KEPT;
+
+static uint32_t read_count(const uint8_t **from, uint32_t count)
 {
-	if (!loaded)
-		loaded = calloc(bytecode[0], sizeof *loaded);
-	if (!ahead)
-		ahead = calloc(bytecode[0], sizeof *ahead);
-	return loaded && ahead ? 0 : -1;
+	uint8_t more;
+
+	if (count == 15)
+		do {
+			more = *(*from)++;
+			count += more;
+		} while (more == 255);
+	return count;
 }
 
-/* Returns the module's function, which may have been read ahead. */
+/* Unpacks a block, whose format compile-modules.c describes. */
+static void unpack(const uint8_t *from, uint8_t *to, uint32_t size)
+{
+	const uint8_t *end = to + size;
+
+	for (;;) {
+		uint8_t counts = *from++;
+		uint32_t literals = read_count(&from, counts >> 4), back, length;
+
+		memcpy(to, from, literals);
+		from += literals;
+		to += literals;
+		if (to >= end)
+			return;
+		back = from[0] | (uint32_t)from[1] << 8;
+		from += 2;
+		length = read_count(&from, counts & 15) + 4;
+		while (length--) {
+			*to = *(to - back);
+			to++;
+		}
+	}
+}
+
+/* Returns the bytecode from one offset to another, or NULL if there is no memory. */
+static const uint8_t *unpacked(uint32_t from, uint32_t to)
+{
+	static uint8_t *all;
+	static char done[BLOCKS];
+	const uint32_t *after = places + 2 * bytecode[0], total = after[1], *blocks = after + 2 + bytecode[1];
+
+	if (!all) {
+		void *memory = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			return NULL;
+		all = memory;
+	}
+	for (uint32_t i = from / BLOCK; i * BLOCK < to; i++) {
+		if (!done[i])
+			unpack((const uint8_t *)(blocks + bytecode[2]) + blocks[i], all + i * BLOCK, total - i * BLOCK < BLOCK ? total - i * BLOCK : BLOCK);
+		done[i] = 1;
+	}
+	return all + from;
+}
+
+/* Returns the bytes that a compiled file begins with. */
+const uint8_t *compiled_start(size_t *size)
+{
+	const uint32_t *place = places + 2 * bytecode[0];
+
+	*size = place[1] - place[0];
+	return unpacked(place[0], place[1]);
+}
+
 static JSValue read_module(uint32_t index)
 {
-	const uint8_t *base = (const uint8_t *)bytecode;
-	JSValue function = ahead[index];
+	const uint32_t *place = places + 2 * index;
+	const uint8_t *code = unpacked(place[0], place[1]);
+	JSValue function;
 
-	ahead[index] = JS_NULL;
-	if (JS_IsObject(function))
-		return function;
-	function = JS_ReadObject(js, base + offsets[index], offsets[index + 1] - offsets[index], JS_READ_OBJ_BYTECODE);
+	if (!code)
+		return JS_ThrowOutOfMemory(js);
+	function = JS_ReadObject(js, code, place[1] - place[0], JS_READ_OBJ_BYTECODE);
 	return JS_IsException(function) ? function : JS_EvalFunction(js, function);
-}
-
-/*
- * Reads one module that a command may need when its job has ended, while there is nothing else to
- * do. Returns 0 if none is left.
- */
-int read_ahead(void)
-{
-	const uint32_t *list = offsets + bytecode[0] + 1;
-
-	if (make_room() || !JS_IsObject(loaded[list[0]]))
-		return 0;
-	while (next_ahead < bytecode[1]) {
-		uint32_t index = list[next_ahead++];
-
-		if (JS_IsObject(loaded[index]))
-			continue;
-		ahead[index] = read_module(index);
-		if (JS_IsException(ahead[index]))
-			JS_FreeValue(js, JS_GetException(js));
-		return 1;
-	}
-	return 0;
 }
 
 JSValue load_module(unsigned int index)
@@ -73,11 +115,13 @@ JSValue load_module(unsigned int index)
 
 	if (index >= bytecode[0])
 		return JS_ThrowInternalError(js, "no module %u", index);
-	if (make_room())
-		return JS_ThrowOutOfMemory(js);
+	if (!loaded)
+		loaded = js_mallocz(js, bytecode[0] * sizeof *loaded);
+	if (!loaded)
+		return JS_EXCEPTION;
 	if (JS_IsObject(loaded[index]))
 		return JS_DupValue(js, loaded[index]);
-	function = read_module(index);
+	function = index == MAIN && JS_IsObject(main_function) ? main_function : read_module(index);
 	if (JS_IsException(function))
 		return function;
 	exports = JS_NewObject(js);
@@ -96,6 +140,23 @@ JSValue load_module(unsigned int index)
 	return exports;
 }
 
+/* Loads the modules of the snapshot. Returns -1 after an exception. */
+int load_common_modules(void)
+{
+	const uint32_t *list = places + 2 * bytecode[0] + 2;
+
+	/* the globals come first */
+	for (uint32_t i = 0; i <= bytecode[1]; i++) {
+		JSValue exports = load_module(i ? list[i - 1] : 0);
+
+		if (JS_IsException(exports))
+			return -1;
+		JS_FreeValue(js, exports);
+	}
+	main_function = read_module(MAIN);
+	return JS_IsException(main_function) ? -1 : 0;
+}
+
 static JSValue js_late_exports(JSContext *c, JSValueConst self, int argc, JSValueConst *argv, int index)
 {
 	(void)self;
@@ -104,7 +165,9 @@ static JSValue js_late_exports(JSContext *c, JSValueConst self, int argc, JSValu
 	return loaded && JS_IsObject(loaded[index]) ? JS_DupValue(c, loaded[index]) : load_module((unsigned int)index);
 }
 
-/* late(index): returns a function that returns the module's exports, and loads it at the first call */
+static JSValue *late KEPT;
+
+/* late(index): returns a function that returns the module's exports, and loads it at the first call. All who import a module have one function */
 static JSValue js_late(JSContext *c, JSValueConst self, int argc, JSValueConst *argv)
 {
 	uint32_t index = 0;
@@ -113,7 +176,13 @@ static JSValue js_late(JSContext *c, JSValueConst self, int argc, JSValueConst *
 	(void)argc;
 	if (JS_ToUint32(c, &index, argv[0]))
 		return JS_EXCEPTION;
-	return JS_NewCFunctionMagic(c, js_late_exports, "", 0, JS_CFUNC_generic_magic, (int)index);
+	if (!late)
+		late = js_mallocz(c, bytecode[0] * sizeof *late);
+	if (!late || index >= bytecode[0])
+		return JS_ThrowOutOfMemory(c);
+	if (!JS_IsObject(late[index]))
+		late[index] = JS_NewCFunctionMagic(c, js_late_exports, "", 0, JS_CFUNC_generic_magic, (int)index);
+	return JS_DupValue(c, late[index]);
 }
 
 static JSValue js_load(JSContext *c, JSValueConst self, int argc, JSValueConst *argv)

@@ -248,12 +248,19 @@ static const JSCFunctionListEntry list[] = {
 	JS_CFUNC_DEF("inotify", 0, js_inotify), JS_CFUNC_DEF("inotifyAdd", 2, js_inotify_add), JS_CFUNC_DEF("lacksMemory", 0, js_lacks_memory), JS_CFUNC_DEF("core", 0, js_core),
 };
 
-void host_process(JSValue host, int argc, char **argv)
+/* Sets host.argv. */
+void host_arguments(int argc, char **argv)
 {
-	JSValue words = JS_NewArray(js);
+	JSValue global = JS_GetGlobalObject(js), host = JS_GetPropertyStr(js, global, "hutchHost"), words = JS_NewArray(js);
 
 	for (int i = 0; i < argc; i++)
 		JS_SetPropertyUint32(js, words, (uint32_t)i, new_utf8((const uint8_t *)argv[i], strlen(argv[i])));
 	JS_SetPropertyStr(js, host, "argv", words);
+	JS_FreeValue(js, host);
+	JS_FreeValue(js, global);
+}
+
+void host_process(JSValue host)
+{
 	JS_SetPropertyFunctionList(js, host, list, sizeof list / sizeof *list);
 }

@@ -6,7 +6,7 @@
 
 #include "engine.h"
 
-static JSValue buffer_prototype;
+static JSValue buffer_prototype KEPT;
 
 /* Returns a result of a system call to JavaScript: the value, or -errno if it is negative. */
 JSValue result(long value)

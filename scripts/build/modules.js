@@ -120,6 +120,7 @@ export async function makeModules({ version, arch, entry = 'cli/main.ts' }) {
     if (/["']node:/.test(plain)) throw new Error(`${file}: a module for the binary without Node imports from Node`)
     const absent = /Math\.(a?(cos|sin|tan)h?|atan2|cbrt|expm1|log1p)\b/.exec(plain)
     if (absent) throw new Error(`${file}: ${absent[0]} is not in the binary without Node (native/standalone/no-trigonometry.c)`)
+    if (/Math\.random\b/.test(plain)) throw new Error(`${file}: Math.random would return the same in each start (native/standalone/snapshot.c)`)
     const { code: withOwn, names } = withExports(withoutHelpers(plain), file)
     const { code, uses } = withImports(withOwn, file, numberOf)
     exported.set(file, names)

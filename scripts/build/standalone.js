@@ -21,9 +21,14 @@ const { platform } = values
 const { core: built, standalone: out } = directoriesOf(platform)
 const hostCc = process.env.HOSTCC ?? 'gcc'
 const cc = process.env.CC ?? (platform === ownPlatform ? hostCc : platforms[platform].compiler)
+/** musl, if it is installed: it is smaller than glibc, and its start asks the processor nothing, which a hypervisor would answer slowly. */
+const musl = !sanitized && platform === ownPlatform && process.env.CC === undefined && existsSync('/usr/bin/musl-gcc')
+const ownCc = musl ? 'musl-gcc' : cc
+/** The kernel's headers, which musl's compiler does not look for. */
+const kernelHeaders = musl ? ['/usr/include', `/usr/include/${execFileSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).trim()}`].flatMap((path) => ['-idirafter', path]) : []
 const debug = process.env.HUTCH_STANDALONE_DEBUG !== undefined
 const sections = ['-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-fno-pic']
-const speed = sanitized ? ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address'] : ['-O2']
+const speed = sanitized ? ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address'] : ['-Os']
 const engineFlags = [...speed, ...sections]
 const warnings = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wstrict-prototypes']
 
@@ -37,7 +42,7 @@ const filesIn = (...folders) => folders.flatMap((folder) => readdirSync(`native/
 
 /** Compiles sources unless objects of these sources, flags and compiler exist. Another build may do the same at the same time. */
 function compile(files, flags, name) {
-  const digest = createHash('sha256').update(flags.join(' ')).update(compilerVersion(cc))
+  const digest = createHash('sha256').update(flags.join(' ')).update(compilerVersion(ownCc))
   for (const folder of readdirSync('native').sort()) {
     if (!statSync(`native/${folder}`).isDirectory()) digest.update(readFileSync(`native/${folder}`))
     else for (const file of readdirSync(`native/${folder}`).filter((file) => /\.[ch]$/.test(file)).sort()) digest.update(readFileSync(`native/${folder}/${file}`))
@@ -45,7 +50,7 @@ function compile(files, flags, name) {
   const directory = `${out}/objects/${name}-${digest.digest('hex').slice(0, 16)}`
   if (!existsSync(directory)) {
     const objects = mkdtempSync(`${work}/${name}-`)
-    const lines = files.map((file) => `${[cc, ...warnings, ...flags].join(' ')} -c ${file} -o ${objects}/${file.replaceAll('/', '-')}.o`)
+    const lines = files.map((file) => `${[ownCc, ...warnings, ...flags].join(' ')} -c ${file} -o ${objects}/${file.replaceAll('/', '-')}.o`)
     execFileSync('xargs', ['-P', '2', '-d', '\n', '-I{}', 'sh', '-c', '{}'], { input: lines.join('\n'), stdio: ['pipe', 'inherit', 'inherit'] })
     try {
       renameSync(objects, directory)
@@ -57,26 +62,30 @@ function compile(files, flags, name) {
   return files.map((file) => `${directory}/${file.replaceAll('/', '-')}.o`)
 }
 
-/** Modules that the end of a job needs: they are read while it runs. */
-const readAhead = /^(verdict\/(usage|collect-end|conclude|facts|decide|make-cause|held|limits|limit-words|words|remedies|exhausted|outcome)|run\/(op-errors|stdio))\.ts$/
+/** Modules of the snapshot: those that common commands load. */
+const common = new Set(readFileSync('scripts/build/common-modules.txt', 'utf8').split('\n').filter((line) => line.endsWith('.ts')))
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 mkdirSync(`${out}/objects`, { recursive: true })
 const work = mkdtempSync(`${out}/work.`)
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 execFileSync('sh', ['native/build.sh', '--into', built], { stdio: 'inherit', env: { ...process.env, CC: cc } })
-const engine = buildQuickjs(cc, engineFlags)
+const engine = buildQuickjs(ownCc, engineFlags)
 // bytecode is the same for every processor of 64 bits that stores the low byte first
 const hostEngine = buildQuickjs(hostCc, ['-O2', ...sections])
 
 const modules = await makeModules({ version, arch: platform.replace('linux-', ''), entry })
 const compiler = `${work}/compile-modules`
 execFileSync(hostCc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...hostEngine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
-const input = Buffer.concat(modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${name === 'run/follow.ts' ? 2 : readAhead.test(name) ? 1 : 0} ${name}\n${code}`)))
-const bytecode = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
-writeFileSync(`${work}/modules.bc`, bytecode)
 
-const flags = [...speed, ...(sanitized ? ['-fsanitize=undefined', '-fno-sanitize-recover=all', '-DBUSY_SECONDS=120'] : []), ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include]
+/** Compiles all modules. `mark` is 1 for the common ones if they have bytecode, 2 if the snapshot has them. */
+function compileModules(mark) {
+  const sources = modules.map(({ name, code }) => Buffer.from(`${Buffer.byteLength(code)} ${common.has(name) ? mark : 0} ${name}\n${code}`))
+  const input = Buffer.concat([...sources, Buffer.from('0 0 -\n'), readFileSync(`${built}/hutch-compiled`)])
+  return execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
+const flags = [...speed, ...(sanitized ? ['-fsanitize=undefined', '-fno-sanitize-recover=all', '-DBUSY_SECONDS=120'] : []), ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include, ...kernelHeaders]
 // the loop of native/standalone takes the place of the reactor's thread
 const core = compile(
   filesIn('lib', 'wire', 'caller', 'node').filter((file) => file !== 'native/node/thread.c'),
@@ -85,20 +94,43 @@ const core = compile(
   'core',
 )
 const own = compile(
-  filesIn('standalone').filter((file) => !/(modules|images)\.c$/.test(file)),
+  filesIn('standalone').filter((file) => !/(modules|images|snapshot)\.c$/.test(file)),
   flags,
   'own',
 )
 for (const [file, more] of [
-  ['native/standalone/modules.c', `-DHUTCH_BYTECODE="${work}/modules.bc"`],
   ['native/standalone/images.c', `-DHUTCH_BUILD="${built}"`],
   ['native/image.c', `-DHUTCH_INIT_IMAGE="${built}/hutch-init"`],
-]) {
+])
+  own.push(compileWith(file, more))
+
+/** Compiles a file that includes another. Returns the object. */
+function compileWith(file, more) {
   const object = `${work}/${file.replaceAll('/', '-')}.o`
-  execFileSync(cc, [...warnings, ...flags, more, '-c', file, '-o', object], { stdio: 'inherit' })
-  own.push(object)
+  execFileSync(ownCc, [...warnings, ...flags, more, '-c', file, '-o', object], { stdio: 'inherit' })
+  return object
 }
-const link = [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), '-Wl,--gc-sections,--build-id=none,-z,noseparate-code']
-execFileSync(cc, [...link, '-o', `${work}/${name}`, ...own, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
+
+/** Links the program with this bytecode and snapshot. Both are behind everything else, so that the rest has the same addresses in each link. */
+function link(file, bytecode, snapshot) {
+  writeFileSync(`${work}/modules.bc`, bytecode)
+  writeFileSync(`${work}/snapshot`, snapshot)
+  const last = [compileWith('native/standalone/modules.c', `-DHUTCH_BYTECODE="${work}/modules.bc"`), compileWith('native/standalone/snapshot.c', `-DHUTCH_SNAPSHOT="${work}/snapshot"`)]
+  const options = '-Wl,--gc-sections,--build-id=none,-z,noseparate-code,--section-start=hutch_bytecode=0x10000000,--section-start=hutch_snapshot=0x20000000'
+  execFileSync(ownCc, [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), options, '-o', file, ...own, ...last, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
+}
+
+/** Returns the snapshot, which a first program makes; an empty one with sanitizers, and for another platform. */
+function makeSnapshot() {
+  if (sanitized || platform !== ownPlatform) return Buffer.alloc(4096)
+  const area = Buffer.alloc(8 << 20)
+  area[0] = 1
+  link(`${work}/maker`, compileModules(1), area)
+  return execFileSync(`${work}/maker`, [], { maxBuffer: 64 << 20, stdio: ['ignore', 'pipe', 'inherit'], env: { HUTCH_DEBUG: '1' } })
+}
+
+const snapshot = makeSnapshot()
+const rest = compileModules(snapshot.length > 4096 ? 2 : 1)
+link(`${work}/${name}`, rest, snapshot)
 renameSync(`${work}/${name}`, `${out}/${name}`)
-console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${bytecode.length} of them bytecode of ${modules.length} modules`)
+console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${snapshot.length} of them the snapshot of ${common.size} modules, ${rest.length} bytecode of the others of ${modules.length}`)

@@ -24,4 +24,9 @@ export function findInsideProgram(): string {
 }
 
 /** Where contained commands find `hutch`: this program's directory, if this program has that name (plan/plan.ts). */
-export const toolPath = process.execPath.endsWith('/hutch') ? { last: process.execPath.slice(0, -'/hutch'.length) } : {}
+export const toolPath = {
+  get last(): string | undefined {
+    const path = process.execPath
+    return path.endsWith('/hutch') ? path.slice(0, -'/hutch'.length) : undefined
+  },
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The snapshot: the engine's memory after hutch's common modules were loaded, as the build wrote it.
+ * A start maps it, so that nothing is read or executed again; the kernel copies a page when it changes.
+ * The build links this program with an empty area that says MAKE, and runs it: it loads the modules and
+ * writes the area. A second link has that area at the same address. Without one, each start loads its modules.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+__asm__(".section hutch_snapshot,\"aw\",@progbits\n.balign 4096\n.globl snapshot, snapshot_end\n.hidden snapshot, snapshot_end\n"
+	"snapshot:\n	.incbin \"" HUTCH_SNAPSHOT "\"\nsnapshot_end:\n.text\n");
+
+#define ABSENT 0
+#define MAKE 1
+#define MADE 2
+
+/* variables of C that the engine's memory belongs to: those with KEPT */
+extern char __start_kept[], __stop_kept[];
+
+extern struct {
+	uint64_t state;
+	char kept[1008];
+	_Alignas(16) char memory[];
+} snapshot;
+extern const char snapshot_end[];
+
+int snapshot_wanted(void)
+{
+	return snapshot.state == MAKE;
+}
+
+int in_snapshot(const void *memory)
+{
+	return (uintptr_t)memory - (uintptr_t)&snapshot < (uintptr_t)snapshot_end - (uintptr_t)&snapshot;
+}
+
+/* Returns the area's memory, which begins as zeros. */
+char *snapshot_area(char **area_end)
+{
+	*area_end = (char *)(uintptr_t)snapshot_end;
+	return snapshot.memory;
+}
+
+/* Returns whether there is a snapshot. The engine is then as it was when the build made it. */
+int snapshot_open(void)
+{
+	if (snapshot.state != MADE)
+		return 0;
+	memcpy(__start_kept, snapshot.kept, (size_t)(__stop_kept - __start_kept));
+	JS_UpdateStackTop(JS_GetRuntime(js));
+	return 1;
+}
+
+/* Writes the area to stdout, as the second link wants it. */
+_Noreturn void snapshot_write(void)
+{
+	size_t size = (size_t)(__stop_kept - __start_kept), done = 0;
+	const char *memory;
+
+	if (size > sizeof snapshot.kept || JS_IsJobPending(JS_GetRuntime(js)))
+		_exit(1);
+	snapshot.state = MADE;
+	memory = memory_end();
+	memcpy(snapshot.kept, __start_kept, size);
+	size = (size_t)(memory - (char *)&snapshot);
+	while (done < size) {
+		ssize_t count = write(1, (char *)&snapshot + done, size - done);
+
+		if (count <= 0)
+			_exit(1);
+		done += (size_t)count;
+	}
+	_exit(0);
+}
