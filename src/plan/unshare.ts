@@ -66,9 +66,22 @@ export function compileUnshare(request: UnshareRequest, launch: Launch): Program
   return { outer: compileOuter(request, launch), inner: compileInner(request, launch) }
 }
 
+/**
+ * Returns true if the command can begin in its namespaces. This takes one process less than a fork after unshare(2), and a group may have few
+ * left. It is not possible if a step between unshare and fork needs the new namespaces.
+ */
+function isCloned({ fork, kinds, users, groups, setgroups, owner, files, killChild }: UnshareRequest): boolean {
+  const isMapped = users !== undefined || groups !== undefined || setgroups !== undefined || owner !== undefined
+  const isPlain = !isMapped && files.length === 0 && killChild === 0
+  return fork && isPlain && !kinds.includes('user') && !kinds.includes('time')
+}
+
+const nameKinds = (kinds: readonly NamespaceKind[]) => kinds.map((kind) => `--${kind}`).join(' ')
+
 /** Returns the outer operations with which unshare and nsenter begin. */
-export function startOps(launch: Launch): Op[] {
-  const spawn: Op = { op: 'spawn', flags: 0, group: '', session: sessions.kept, origin: 'the command' }
+export function startOps(launch: Launch, kinds: readonly NamespaceKind[] = []): Op[] {
+  const origin = kinds.length > 0 ? nameKinds(kinds) : 'the command'
+  const spawn: Op = { op: 'spawn', flags: cloneFlags(kinds), group: '', session: sessions.kept, origin }
   if (launch.descriptors.length === 0) return [spawn]
   return [{ op: 'keepDescriptors', descriptors: launch.descriptors, origin: 'the command' }, spawn]
 }
@@ -102,8 +115,9 @@ export function execOp({ words, shell, env }: Launch): Op {
   return { op: 'exec', argv: words, env, path, reap: 0, origin: 'the command' }
 }
 
-function compileOuter({ users, groups, setgroups, files }: UnshareRequest, launch: Launch): Op[] {
-  const outer = startOps(launch)
+function compileOuter(request: UnshareRequest, launch: Launch): Op[] {
+  const { users, groups, setgroups, files } = request
+  const outer = startOps(launch, isCloned(request) ? request.kinds : [])
   const wordsBy = (map: IdMap | undefined) => (map?.by === 'hutch' ? mapWords(map.extents) : [])
   if (users?.by === 'hutch' || groups?.by === 'hutch')
     outer.push({
@@ -133,8 +147,8 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
   const own = (path: string, value: string, origin: string) =>
     inner.push({ op: 'writeOwnFile', path: `/proc/self/${path}`, value, origin })
   if (request.owner) inner.push({ op: 'takeIds', ...request.owner, groups: 1, origin: '--owner' })
-  if (kinds.length > 0)
-    inner.push({ op: 'unshare', flags: cloneFlags(kinds), origin: kinds.map((kind) => `--${kind}`).join(' ') })
+  const cloned = isCloned(request)
+  if (kinds.length > 0 && !cloned) inner.push({ op: 'unshare', flags: cloneFlags(kinds), origin: nameKinds(kinds) })
   if (users?.by === 'hutch' || groups?.by === 'hutch')
     inner.push({ op: 'awaitMaps', origin: '--map-users, --map-groups' })
   for (const clock of ['boottime', 'monotonic'] as const)
@@ -146,7 +160,7 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
     own('gid_map', `${groups.inside} ${groups.outside} 1`, '--map-group')
   }
   if (setgroups && !(groups?.by === 'hutch' && setgroups === 'deny')) own('setgroups', setgroups, '--setgroups')
-  if (fork) inner.push({ op: 'fork', signal: request.killChild, origin: '--fork' })
+  if (fork && !cloned) inner.push({ op: 'fork', signal: request.killChild, origin: '--fork' })
   if (files.length > 0) inner.push({ op: 'awaitMaps', origin: files.map(({ kind }) => `--${kind}`).join(' ') })
   inner.push(...compileMounts(request))
   const { uid, gid, keepCapabilities } = request

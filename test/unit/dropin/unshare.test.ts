@@ -45,7 +45,8 @@ const ops = ({ outer, inner }: Program) => [...outer, ...inner].map(({ op }) => 
 test.for([
   ['', 'spawn wait dieWithParent exec'],
   ['-p', 'spawn wait unshare dieWithParent exec'],
-  ['-pf --mount-proc', 'spawn wait unshare fork mount mount exec'],
+  ['-pf --mount-proc', 'spawn wait mount mount exec'],
+  ['-pf --kill-child', 'spawn wait unshare fork exec'],
   ['-r', 'spawn wait unshare writeOwnFile writeOwnFile writeOwnFile dieWithParent exec'],
   ['-r --map-auto', 'spawn mapIds wait unshare awaitMaps dieWithParent exec'],
   ['-m --propagation unchanged -R / -w tmp', 'spawn wait unshare changeRoot changeDirectory dieWithParent exec'],
