@@ -6,6 +6,7 @@
  * writes the area. A second link has that area at the same address. Without one, each start loads its modules.
  */
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -54,6 +55,29 @@ int snapshot_open(void)
 	return 1;
 }
 
+/* The engine takes its seeds from the clock. Two builds make the same snapshot. */
+int __real_gettimeofday(struct timeval *now, void *zone);
+int __wrap_gettimeofday(struct timeval *now, void *zone);
+
+int __wrap_gettimeofday(struct timeval *now, void *zone)
+{
+	int status = __real_gettimeofday(now, zone);
+
+	if (snapshot_wanted())
+		*now = (struct timeval){ 1, 0 };
+	return status;
+}
+
+/* Removes addresses of the stack, whose place is another in each process. JS_UpdateStackTop sets them at a start. */
+static void forget_stack(uintptr_t *from, const uintptr_t *to)
+{
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0), room = 16u << 20;
+
+	for (; from < to; from++)
+		if (*from > here - room && *from < here + room)
+			*from = 0;
+}
+
 /* Writes the area to stdout, as the second link wants it. */
 _Noreturn void snapshot_write(void)
 {
@@ -65,6 +89,7 @@ _Noreturn void snapshot_write(void)
 	snapshot.state = MADE;
 	memory = memory_end();
 	memcpy(snapshot.kept, __start_kept, size);
+	forget_stack((uintptr_t *)&snapshot, (const uintptr_t *)memory);
 	size = (size_t)(memory - (char *)&snapshot);
 	while (done < size) {
 		ssize_t count = write(1, (char *)&snapshot + done, size - done);

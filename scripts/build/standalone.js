@@ -116,7 +116,7 @@ function link(file, bytecode, snapshot) {
   writeFileSync(`${work}/modules.bc`, bytecode)
   writeFileSync(`${work}/snapshot`, snapshot)
   const last = [compileWith('native/standalone/modules.c', `-DHUTCH_BYTECODE="${work}/modules.bc"`), compileWith('native/standalone/snapshot.c', `-DHUTCH_SNAPSHOT="${work}/snapshot"`)]
-  const options = '-Wl,--gc-sections,--build-id=none,-z,noseparate-code,--section-start=hutch_bytecode=0x10000000,--section-start=hutch_snapshot=0x20000000'
+  const options = '-Wl,--wrap=gettimeofday,--gc-sections,--build-id=none,-z,noseparate-code,--section-start=hutch_bytecode=0x10000000,--section-start=hutch_snapshot=0x20000000'
   execFileSync(ownCc, [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), options, '-o', file, ...own, ...last, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
 }
 
