@@ -286,11 +286,12 @@ const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...
 
 if (kernels) {
   await bundleTests()
+  await provideTools()
+  await check('the binary without Node', 'npm', ['run', 'build:standalone'])
   await fuzz(300, 2)
   const log = ['test/unit/host/kernel-log-fuzz.test.ts']
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
-  await provideTools()
   await suite(
     'a thousand kills, ends of known cause, command lines beside the real tools, seccomp profiles of every shape, both hosts',
     [
@@ -347,9 +348,12 @@ if (kernels) {
   ]
   await Promise.all([vmLane(waiting), vmLane(waiting)])
 } else {
+  const tools = provideTools()
   const checks = async () => {
     await check('lint', 'node_modules/.bin/biome', ['check', '.'])
     await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+    // musl-gcc is one of the tools
+    await tools
     await check('the binary without Node', 'npm', ['run', 'build:standalone'])
     await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
     await check('the C core under sanitizers', 'sh', ['native/test/run'])
@@ -357,7 +361,7 @@ if (kernels) {
   }
   const units = async () => {
     await bundleTests()
-    await provideTools()
+    await tools
     await suite('tests of functions, on this host', ['--project', 'unit'])
   }
   await Promise.all([checks(), units()])
