@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a container needs of a plan: a group that stays, a command that outlives who started it, the rest in another process, and entering.
+// Runs alone: the hutches of other tests remove groups that it leaves for a while.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
