@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a container needs of a plan: a group that stays, a command that outlives who started it, the rest in another process, and entering.
-// Runs alone: the hutches of other tests remove groups that it leaves for a while.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { walkGroups } from '../../../src/cgroup/files.ts'
 import { parseOptions, type RunOptions } from '../../../src/options/options.ts'
 import type { GroupPlace } from '../../../src/options/spec.ts'
@@ -117,6 +116,8 @@ test('the rest without removal leaves the group; a process that has ended, or an
   process.kill(container.pid, 'SIGKILL')
   await adopted.end
   expect(present(container)).toBe(directories(container).length)
+  // its parent, which made it, may not have waited for it yet
+  await vi.waitFor(() => expect(lives(container.pid)).toBe(false), 10_000)
   expect(() => runRest(rest)).toThrow(/take over the process.*ESRCH/s)
 })
 
@@ -142,8 +143,9 @@ test('a command enters the groups, namespaces and root of a running container, a
     isolate: ['pid', 'mount', 'uts', 'ipc', 'cgroup'],
     mounts: [{ tmpfs: '/mnt' }],
   })
-  const inside = readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, 'utf8').trim()
-  expect(inside).not.toBe('')
+  const children = () => readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, 'utf8').trim()
+  await vi.waitFor(() => expect(children()).not.toBe(''), 10_000)
+  const inside = children()
   const enter = container.plan.groups.map(({ controller, directory }): GroupPlace => ({ controller, directory }))
   const join = Object.fromEntries(['pid', 'mount', 'uts', 'ipc', 'cgroup'].map((kind) => [kind, Number(inside)]))
   const show = `cat /proc/self/cgroup; readlink ${kinds.map((kind) => `/proc/self/ns/${kind}`).join(' ')}; grep -c ' /mnt tmpfs' /proc/self/mounts; grep CapBnd /proc/self/status`
