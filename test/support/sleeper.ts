@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes that do nothing, to be moved, frozen and killed; all of them end with their test.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 
 const started: ChildProcess[] = []
 
@@ -35,10 +36,20 @@ export async function killAfter(child: ChildProcess, after: number): Promise<boo
   return said
 }
 
-/** Kills what is left, and waits for it. */
+function endChildren(parent: number): void {
+  try {
+    const listed = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean)
+    for (const pid of listed) process.kill(Number(pid), 'SIGKILL')
+  } catch {
+    // has ended
+  }
+}
+
+/** Kills what is left, with its children, and waits for it. */
 export async function endSleepers(): Promise<void> {
   for (const child of started.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue
+    endChildren(child.pid!)
     const ended = new Promise((resolve) => child.once('exit', resolve))
     if (child.kill('SIGKILL')) await ended
   }

@@ -39,6 +39,7 @@ test.each(kinds)('control: a signal to the command alone does not reach %s', asy
   expect(running('trap "n=')).not.toEqual([])
   expect(job.said()).toBe('up\n')
   end(running('trap "n='))
+  endGroup(job.pid)
 })
 
 test.each(Object.entries(doors))('%s: the timeout of a user’s job', async (_, options) => {
@@ -85,6 +86,7 @@ test('SIGKILL follows for an orphan that ignores SIGTERM, with and without a pid
   for (; isRunning(control.pid); await pause(20));
   expect(running('47183'), 'control').not.toEqual([])
   end(running('47183'))
+  endGroup(control.pid)
   const options = ['--limit', 'none', '--timeout', timeout, '--kill-after', '300ms']
   for (const isolate of ['none', 'all']) {
     const args = [...options, '--isolate', isolate, '--', 'sh', '-c', job('47184')]
@@ -130,4 +132,13 @@ function isRunning(pid: number): boolean {
 
 function end(pids: number[]): void {
   for (const pid of pids) process.kill(pid, 'SIGKILL')
+}
+
+/** Ends what is left of the process group of a control. */
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // no process is left
+  }
 }
