@@ -38,13 +38,14 @@ function check<T>(result: T, syscall: string, path?: unknown, dest?: unknown): E
   return result as Exclude<T, undefined>
 }
 
+const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = fileConstants
 const openFlags: { [flags: string]: number } = {
-  r: 0,
-  'r+': 2,
-  w: 1 | 0o100 | 0o1000,
-  wx: 1 | 0o100 | 0o1000 | 0o200,
-  a: 1 | 0o100 | 0o2000,
-  ax: 1 | 0o100 | 0o2000 | 0o200,
+  r: O_RDONLY,
+  'r+': O_RDWR,
+  w: O_WRONLY | O_CREAT | O_TRUNC,
+  wx: O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
+  a: O_WRONLY | O_CREAT | O_APPEND,
+  ax: O_WRONLY | O_CREAT | O_APPEND | O_EXCL,
 }
 
 export function openSync(path: Path, flags: string | number = 'r', mode = 0o666): number {
@@ -99,7 +100,8 @@ export function write(
   const id = host.watch(fd, pollOut, () => {
     host.unwatch(id)
     const stat = host.stat(fd, true)
-    const atOnce = typeof stat === 'object' && (stat[0]! & 0o170000) === 0o100000 ? length : 4096
+    const atOnce =
+      typeof stat === 'object' && (stat[0]! & fileConstants.S_IFMT) === fileConstants.S_IFREG ? length : 4096
     const bytesWritten = host.write(fd, bytes, offset, Math.min(length, atOnce), -1)
     if (bytesWritten === -11) write(fd, bytes, offset, length, position, done)
     else if (bytesWritten < 0) done(fileError(bytesWritten, 'write'))
@@ -183,9 +185,7 @@ export function readdirSync(
     | number
   )[]
   if (!types) return sorted(read as (string | Buffer)[])
-  const entries: Dirent[] = []
-  for (let i = 0; i < read.length; i += 2) entries.push(new Dirent(read[i] as string, read[i + 1] as number))
-  return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  return entriesOf(read as (string | number)[]).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
 /** Sorts names by their bytes, as libuv does. */
@@ -195,9 +195,14 @@ function sorted(names: (string | Buffer)[]): (string | Buffer)[] {
 
 export function opendirSync(path: Path): Dir {
   const names = check(host.readdir(path, 1, true), 'opendir', path) as (string | number)[]
+  return new Dir(entriesOf(names))
+}
+
+/** Returns the entries of a list in which each name is followed by its type. */
+function entriesOf(list: (string | number)[]): Dirent[] {
   const entries: Dirent[] = []
-  for (let i = 0; i < names.length; i += 2) entries.push(new Dirent(names[i] as string, names[i + 1] as number))
-  return new Dir(entries)
+  for (let i = 0; i < list.length; i += 2) entries.push(new Dirent(list[i] as string, list[i + 1] as number))
+  return entries
 }
 
 export function mkdirSync(
