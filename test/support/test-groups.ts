@@ -48,7 +48,8 @@ export function removeOwnGroups(): void {
   own.forEach(remove)
 }
 
-function tryKill(pid: number): void {
+/** Sends SIGKILL to a process, or to a process group by its negative number, if it still exists. */
+export function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {

@@ -8,6 +8,7 @@ import { begin, collect, heard } from '../../cli/hutch.ts'
 import { beginAs, hutchAs, nodeAs, runAs } from '../../support/anyone.ts'
 import { workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
+import { tryKill } from '../../support/test-groups.ts'
 
 const place = workplace()
 const user = 65534
@@ -39,7 +40,7 @@ test.each(kinds)('control: a signal to the command alone does not reach %s', asy
   expect(running('trap "n=')).not.toEqual([])
   expect(job.said()).toBe('up\n')
   end(running('trap "n='))
-  endGroup(job.pid)
+  tryKill(-job.pid)
 })
 
 test.each(Object.entries(doors))('%s: the timeout of a user’s job', async (_, options) => {
@@ -86,7 +87,7 @@ test('SIGKILL follows for an orphan that ignores SIGTERM, with and without a pid
   for (; isRunning(control.pid); await pause(20));
   expect(running('47183'), 'control').not.toEqual([])
   end(running('47183'))
-  endGroup(control.pid)
+  tryKill(-control.pid)
   const options = ['--limit', 'none', '--timeout', timeout, '--kill-after', '300ms']
   for (const isolate of ['none', 'all']) {
     const args = [...options, '--isolate', isolate, '--', 'sh', '-c', job('47184')]
@@ -132,13 +133,4 @@ function isRunning(pid: number): boolean {
 
 function end(pids: number[]): void {
   for (const pid of pids) process.kill(pid, 'SIGKILL')
-}
-
-/** Ends what is left of the process group of a control. */
-function endGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL')
-  } catch {
-    // no process is left
-  }
 }
