@@ -2,6 +2,7 @@
 // Compiles the mounts of a job's own root directory to operations. The order of the operations matters for security, so
 // comments give the reason for each position. Pure.
 
+import type { Extent } from '../namespaces/id-map.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import { mountAttributes, mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
@@ -57,6 +58,30 @@ export interface Mount {
    */
   closed?: 'owner' | 'filter'
   owner?: number
+  /** True if `flags` and `clears` apply only to the mount itself, not to the mounts below it. */
+  top?: true
+  /** Attributes that the mount must not have. */
+  clears?: number
+  /** Attributes to set and to clear on the mount and on all mounts below it, after `flags`: options such as rro. */
+  below?: { sets: number; clears: number }
+  /** For `tmpfs`: true if the files that it covers are copied into it first. */
+  copiesUp?: true
+  /** For `bind`: id maps of the mount. `below` maps the ids of the mounts below it too. Undefined uses those of the user namespace. */
+  maps?: { users: Extent[]; groups: Extent[]; below?: true }
+  /** True if an existing mount at the target only gets these flags and this propagation. */
+  remounts?: true
+}
+
+/** A device file to create in the job's root. */
+interface DeviceNode {
+  /** Absolute path in the job. */
+  path: string
+  type: 'c' | 'b' | 'p'
+  major: number
+  minor: number
+  mode: number
+  uid: number
+  gid: number
 }
 
 /** An absolute path in the job, and the option that masks it; the option of its mount by default. */
@@ -83,6 +108,14 @@ export interface Root {
    */
   maskedPaths?: readonly MaskedPath[]
   readonlyPaths?: readonly MaskedPath[]
+  /** Device files to create after the mounts. In a user namespace, the device of the host is mounted instead. */
+  nodes?: readonly DeviceNode[]
+  /** Symbolic links to create after the mounts, unless something exists there. */
+  links?: readonly { path: string; to: string }[]
+  /** Exchange of later mounts between the root and the host. `rprivate` by default. */
+  propagation?: Propagation
+  /** True if `/` becomes read-only after everything else, also below mounts that were made on it. */
+  readOnlyLast?: true
   /** Devices that are mounted, each with the requested access. */
   devices: { path: string; access: string; origin: string }[]
 }

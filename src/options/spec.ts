@@ -6,6 +6,7 @@ import type { Root } from '../mounts/root.ts'
 import type { Network } from '../network/network.ts'
 import type { FilterSource } from '../seccomp/load-profile.ts'
 import type { BudgetSpec } from './budgets.ts'
+import type { ContainerSpec } from './container-spec.ts'
 import type { PathRule } from './landlock-option.ts'
 import type { Names } from './name-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
@@ -81,6 +82,8 @@ export interface Spec extends NamespaceSpec, BudgetSpec {
    * compileRest returns. By default this process runs them.
    */
   rest?: 'nobody'
+  /** Inputs that replace the planner's choices, for a container that an OCI runtime creates. */
+  container?: ContainerSpec
   /** Control group below which the job's group is created, relative to the cgroup mount. */
   parent?: string
   /** True if hutch may move processes out of the parent group into a new leaf group below it. */

@@ -4,10 +4,10 @@
 import { endFiles, reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
 import { pidsLevelFile } from '../cgroup/pids.ts'
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { Op, Program } from '../ops/ops.ts'
 import type { Spec } from '../options/spec.ts'
-import type { PlannedGroup } from './groups.ts'
 import type { Plan } from './plan.ts'
 import { clonedKinds, countsForksByLevel, reaps, staysOutside } from './processes.ts'
 

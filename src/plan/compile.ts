@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
 import { receivesMounts, rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
@@ -13,7 +14,6 @@ import { groupMounts } from './compile-groups.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import { endOps, keepsGroup, levelReads, waitOps, watchOps } from './compile-rest.ts'
 import { originOf } from './devices.ts'
-import type { PlannedGroup } from './groups.ts'
 import { networkLine, runsAs } from './network.ts'
 import type { Plan } from './plan.ts'
 import { clonedKinds, joinsLate, reaps, staysOutside } from './processes.ts'

@@ -2,6 +2,7 @@
 // Plans the control groups of a run in each hierarchy, from the Spec and the facts about the parent groups. Called by
 // plan.ts; pure.
 
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { isJobGroup } from '../cgroup/stale-groups.ts'
 import {
   controllerOf,
@@ -23,24 +24,6 @@ import { limitsDevices, originOf } from './devices.ts'
 import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
 import type { PlanFacts } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
-
-/** A control group to create for the job. */
-export interface PlannedGroup {
-  /** The controller of a v1 hierarchy, or '' for the v2 tree. */
-  controller: string
-  directory: string
-  /**
-   * Levels of --parent that do not exist in this hierarchy, outermost first. hutch creates them, and removes them when
-   * they are empty.
-   */
-  madeParents: string[]
-  /** v2: the controllers to enable in each level before the group is created, topmost level first. */
-  enable: { directory: string; controllers: string[] }[]
-  parent: string
-  writes: LimitWrite[]
-  /** v1 cpuset: values of the parent group that must be copied, because a new group does not inherit them. */
-  inherit?: { [file: string]: string }
-}
 
 /**
  * The control groups of a run: groups to create, existing groups to enter, and limits of groups that contain the caller

@@ -2,6 +2,7 @@
 // Turns a Spec and the facts of the host into a Plan: groups, files, namespaces and credentials. Refuses everything
 // that can be refused without asking the kernel. Called by run/launch.ts; pure.
 
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import type { Share } from '../cgroup/v1/cpu-quota.ts'
 import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../credentials/capability.ts'
 import type { DeviceRule } from '../devices/device-filter.ts'
@@ -28,7 +29,7 @@ import {
   type UserNamespace,
 } from './credentials.ts'
 import { planDevices } from './devices.ts'
-import { groupName, memoryLevels, type PlannedGroup, planGroups } from './groups.ts'
+import { groupName, memoryLevels, planGroups } from './groups.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'

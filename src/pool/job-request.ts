@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handles a single job of a pool: parses its options into a Spec within the pool's limits, and encodes the request to a
 // prestarted sandbox. Pure.
+
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { type LimitWrite, translateLimits } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -9,7 +11,6 @@ import { parseEnvironment } from '../options/environment-option.ts'
 import { type Limits, refuseNul, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { limitRowOf } from '../options/table.ts'
-import type { PlannedGroup } from '../plan/groups.ts'
 import { addTools, defaultSearchPath, type Plan, type ToolPath } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 

@@ -6,9 +6,9 @@ import type { ReportCounts } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { readValue } from '../cgroup/figure-value.ts'
 import { parseMemory } from '../cgroup/memory.ts'
+import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { type FileTexts, parsePressure } from '../cgroup/stats.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
-import type { PlannedGroup } from '../plan/groups.ts'
 import type { Plan } from '../plan/plan.ts'
 
 /**
