@@ -43,15 +43,21 @@ static napi_value export_group_holder(napi_env env, napi_callback_info info)
 	return to_number(env, holder);
 }
 
-/* lockDirectory(path): locks a group; returns the descriptor that holds the lock, or -errno */
+/*
+ * lockDirectory(path, how): locks a directory; `how` has the bits of flock(2). Returns the
+ * descriptor that holds the lock, or -errno.
+ */
 static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 {
 	char *path = NULL;
+	int32_t how = 0;
 	int fd = -1, err = EINVAL;
 
-	if (!read_arguments(env, info, "w", &path)) {
+	if (!read_arguments(env, info, "wi", &path, &how)) {
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		err = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) ? errno : 0;
+		do
+			err = fd < 0 || flock(fd, how) ? errno : 0;
+		while (err == EINTR);
 		if (err && fd >= 0)
 			close(fd);
 	}

@@ -122,6 +122,11 @@ function list(directory: string, directories: boolean): string[] {
   }
 }
 
+/** Returns true if somebody froze this group itself, in whichever hierarchy it is. A freeze of a group above does not count. */
+export function isPaused(directory: string): boolean {
+  return readGroupFile(directory, 'cgroup.freeze') === '1' || readGroupFile(directory, 'freezer.self_freezing') === '1'
+}
+
 /** Returns the names of a directory's child groups. */
 export function readChildren(directory: string): string[] {
   return list(directory, true)

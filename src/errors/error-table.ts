@@ -4,6 +4,7 @@
 import { plain, quote } from '../text/quote.ts'
 import { cgroupErrors, type ErrorWords, type Kernel } from './cgroup-errors.ts'
 import type { Code } from './codes.generated.ts'
+import { containerErrors } from './container-errors.ts'
 import { asRoot, oneOf, optionOfRun, type RemedyText, text, withOption } from './remedy-text.ts'
 
 export type { ErrorWords as Words }
@@ -105,6 +106,7 @@ export const table = {
     value: f.name,
   }),
   ...cgroupErrors,
+  ...containerErrors,
   USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what} a user namespace: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],

@@ -2,7 +2,7 @@
 // Locks directories that belong to a running process. A lock ends with its process and is valid across PID and time namespaces.
 // Used for temporary directories and for records of what a clean-up must undo.
 import { statSync } from '../system/files.ts'
-import { native } from '../system/native.ts'
+import { lockModes, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
 /** Maximum time in milliseconds between the creation of a directory and its lock by the same process. */
@@ -10,7 +10,7 @@ const settleMs = 60_000
 
 /** Locks a directory until this process ends or closes the descriptor. Returns the descriptor, or -errno. */
 export function claimDirectory(path: string): number {
-  return native().lockDirectory(encodePath(path))
+  return native().lockDirectory(encodePath(path), lockModes.exclusive | lockModes.atOnce)
 }
 
 /**

@@ -27,6 +27,9 @@ export const eventKinds = {
  */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
+/** Bits of flock(2). `atOnce`: return -EAGAIN instead of waiting for the lock. */
+export const lockModes = { shared: 1, exclusive: 2, atOnce: 4 } as const
+
 /** Receives an event of a job. The meaning of the arguments after the job's number depends on the kind: see native/node/job.h. */
 export type Listener = (
   job: number,
@@ -105,8 +108,8 @@ export interface Native {
    * -EACCES if this user may not find out.
    */
   groupHolder(directory: string | Uint8Array): number
-  /** Locks a directory with flock(2). Returns the descriptor that holds the lock; or -errno. */
-  lockDirectory(path: string | Uint8Array): number
+  /** Locks a directory with flock(2). `how` is the sum of `lockModes`. Returns the descriptor that holds the lock; or -errno. */
+  lockDirectory(path: string | Uint8Array, how: number): number
   /**
    * Sends a signal to all processes that a cgroup.procs file lists, except the process `except`. Returns the number of
    * listed processes, or -errno if a signal could not be sent.

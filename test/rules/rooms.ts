@@ -25,6 +25,8 @@ export const rooms = [
   'why',
   'pool',
   'compile',
+  'container',
+  'oci',
   'monitor',
   'ui',
   'dropin',

@@ -9,6 +9,7 @@ export {
   existsSync,
   fchmodSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   linkSync,
   lstatSync,

@@ -276,6 +276,10 @@ export function chownSync(path: Path, uid: number, gid: number): void {
   check(host.chown(path, uid, gid), 'chown', path)
 }
 
+export function fsyncSync(fd: number): void {
+  check(host.fsync(fd), 'fsync')
+}
+
 export function ftruncateSync(fd: number, length = 0): void {
   check(host.ftruncate(fd, length), 'ftruncate')
 }

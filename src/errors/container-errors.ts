@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors of containers: their ids, directories and status. A part of the table of errors; pure.
+
+import { quote } from '../text/quote.ts'
+import type { ErrorWords } from './cgroup-errors.ts'
+
+/** Errors by code. Each row turns the facts of an error into its text. */
+export const containerErrors = {
+  CONTAINER_ID_INVALID: (f: { id: string; why: string }): ErrorWords => ({
+    message: `invalid container ID ${quote(f.id)}: ${f.why}`,
+    remedy: 'give letters, digits and the characters _ + - . only; not . or ..',
+    value: f.id,
+  }),
+  CONTAINER_EXISTS: (f: { id: string; directory: string }): ErrorWords => ({
+    message: `cannot create the container ${quote(f.id)}: ${f.directory} exists`,
+    remedy: 'delete the container of this ID, or choose another ID',
+    path: f.directory,
+    value: f.id,
+    errno: 'EEXIST',
+  }),
+  CONTAINER_NOT_FOUND: (f: { id: string; root: string }): ErrorWords => ({
+    message: `cannot find the container ${quote(f.id)} in ${f.root}`,
+    remedy: 'list the containers of this root, or name the root in which the container was created',
+    path: f.root,
+    value: f.id,
+    errno: 'ENOENT',
+  }),
+  /** Another process holds the container's lock, and the caller did not want to wait. */
+  CONTAINER_BUSY: (f: { id: string }): ErrorWords => ({
+    message: `cannot use the container ${quote(f.id)}: another process is changing it`,
+    remedy: 'try again when that process has ended',
+    value: f.id,
+    errno: 'EAGAIN',
+  }),
+  CONTAINER_STATE_INVALID: (f: { path: string; why: string }): ErrorWords => ({
+    message: `cannot use ${f.path}: ${f.why}`,
+    remedy: 'delete the container by force, and create it again',
+    path: f.path,
+  }),
+  /** The container's status forbids an action. `operation` is the action, and `value` the status. */
+  CONTAINER_STATUS: (f: { id: string; action: string; status: string }): ErrorWords => ({
+    message: `cannot ${f.action} the container ${quote(f.id)}: its status is ${f.status}`,
+    remedy: 'wait until the container has the needed status',
+    operation: f.action,
+    value: f.status,
+  }),
+}
