@@ -24,8 +24,22 @@ export type Op = {
 
 /** A compiled plan: two lists of operations. `outer` runs in the process that starts the child; `inner` runs in the child. */
 export interface Program {
-  outer: Op[]
-  inner: Op[]
+  readonly outer: Op[]
+  readonly inner: Op[]
+  /** Where the figures belong that `outer` reads; known in advance for a program that is compiled only if it is needed. */
+  readonly places?: readonly FigurePlace[]
+}
+
+/** A file that an operation of `outer` reads. */
+export interface FigurePlace {
+  /** Index of the operation in `outer`. */
+  step: number
+  /** True if the operation comes after the wait. */
+  isAfter: boolean
+  /** Index of the job's group that contains the file; -1 if `directory` is another group. */
+  group: number
+  directory: string
+  file: string
 }
 
 /** Returns an operation's row in the table. */

@@ -132,6 +132,26 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
+/**
+ * Encodes a program from the bytes of another one, which end before its last inner operations. Writes `digits` at each of `places`, and
+ * appends `rest`. The bytes are valid until the next call.
+ */
+export function continueProgram(
+  bytes: Uint8Array,
+  places: readonly number[],
+  digits: string,
+  rest: readonly Op[],
+): Uint8Array {
+  at = 0
+  reserve(bytes.length)
+  scratch.set(bytes)
+  for (const place of places) for (let i = 0; i < digits.length; i++) scratch[place + i] = digits.charCodeAt(i)
+  at = bytes.length
+  const inner = scratch.readUInt32LE(8) + putOps(rest)
+  scratch.writeUInt32LE(inner, 8)
+  return scratch.subarray(0, at)
+}
+
 /** Maximum bytes of the operations in a request to a prestarted sandbox; equal to the value in native/wire/program.h. */
 export const orderBytesAtMost = 131_072 - 4
 

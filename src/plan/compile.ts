@@ -210,13 +210,12 @@ function compileInner(plan: Plan): Op[] {
   // a directory among the job's open streams would allow access to files outside of the root directory
   if (spec.root?.directory !== undefined)
     inner.push({ op: 'checkStreams', protect: Number(spec.sandbox === true), origin: 'stdio' })
-  inner.push({
-    op: 'exec',
-    argv: plan.argv,
-    env: plan.env,
-    path: plan.searchPath,
-    reap: reaps(plan),
-    origin: 'command',
-  })
+  inner.push(compileExec(plan))
   return inner
+}
+
+/** Returns the last operation, the only one that depends on the command. */
+export function compileExec(plan: Plan): Op {
+  const { argv, env, searchPath: path } = plan
+  return { op: 'exec', argv, env, path, reap: reaps(plan), origin: 'command' }
 }

@@ -9,6 +9,14 @@ const longestKey = 4096
 
 const known = new Map<string, Spec>()
 
+/** The kept Spec from which a Spec was made. */
+const origins = new WeakMap<Spec, Spec>()
+
+/** Returns the kept Spec from which `spec` differs only by its command. Returns undefined if its options were not used before. */
+export function keptSpec(spec: Spec): Spec | undefined {
+  return origins.get(spec)
+}
+
 /**
  * Returns the Spec of options that were parsed before, with another command. Otherwise calls `parse`, and keeps its
  * result unless the options are not plain data.
@@ -22,7 +30,11 @@ export function knownSpec(
   const key = keyOf(options)
   if (key === undefined || key.length > longestKey || !isPlainCommand(file, args)) return parse(options)
   const spec = known.get(key)
-  if (spec) return { ...spec, command: file, args: specFrontends.library.readArguments(args) }
+  if (spec) {
+    const repeated = { ...spec, command: file, args: specFrontends.library.readArguments(args) }
+    origins.set(repeated, spec)
+    return repeated
+  }
   // the caller may change its own objects later
   const parsed = parse(copyOf(options))
   if (known.size === knownAtMost) known.clear()

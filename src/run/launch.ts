@@ -38,6 +38,16 @@ import { isBelow } from '../text/paths.ts'
 import { readEnvironment } from './environment.ts'
 import { nameFailedCall } from './failed-call.ts'
 import type { Connecting } from './job-network.ts'
+import {
+  type ChangingFact,
+  isCurrent,
+  isRepeatable,
+  type KnownPlan,
+  makeKnownPlan,
+  type PreparedStart,
+  repeatPlan,
+} from './known-plan.ts'
+import { keptSpec } from './known-spec.ts'
 import { explainRefusal } from './op-errors.ts'
 
 export interface Launched {
@@ -57,12 +67,14 @@ export interface Launched {
  * host's groups. A launch then fails, and is tried again with fresh facts.
  */
 const knownParents = new Map<string, Parent>()
+/** Plans of Specs that were used before. They depend on the known parents. */
+let knownPlans = new WeakMap<Spec, KnownPlan>()
 let serial = 0
 let sweep: (() => Promise<void> | undefined) | undefined
 let swept = false
 
 /** Returns the plan and the program for a Spec, without starting anything. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(requested: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+export function prepare(requested: Spec, filter?: FilterMaker): PreparedStart {
   const spec = withEvacuation(requested)
   if ((spec.seccomp || spec.learn) && !filter)
     throw fail('STEP_REFUSED', {
@@ -73,7 +85,20 @@ export function prepare(requested: Spec, filter?: FilterMaker): { plan: Plan; pr
       remedy: 'give the result of loadFilter for the same options',
     })
   const plan = makePlan(spec, readPlanFacts(spec, filter))
-  return { plan, program: compilePlan(plan) }
+  const program = compilePlan(plan)
+  return { plan, program, encode: () => encodeProgram(program) }
+}
+
+/** Does the same as `prepare`. Makes a plan only once if the options were used before. */
+function prepareAgain(spec: Spec, filter: FilterMaker | undefined): PreparedStart {
+  const kept = keptSpec(spec)
+  if (!kept || !isRepeatable(kept)) return prepare(spec, filter)
+  let known = knownPlans.get(kept)
+  if (!known || !isCurrent(known, readChangingFacts(kept, known.facts.parents), serial + 1)) {
+    known = makeKnownPlan(kept, { ...readPlanFacts(kept, filter), serial: serial + 1 })
+    knownPlans.set(kept, known)
+  }
+  return repeatPlan(known, spec, ++serial)
 }
 
 /** Reads the facts about the machine that the planner needs for a Spec. @throws CGROUP_MISSING, USER_UNKNOWN */
@@ -84,10 +109,9 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
   const parents = findParents(host, spec)
-  const cpu = spec.sandbox && parents.get('cpu')
   return {
-    host,
     parents,
+    ...readChangingFacts(spec, parents),
     user: findUser(spec, privileges),
     privileges,
     devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
@@ -96,12 +120,21 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     ...(spec.network && { network: findNetwork(spec.network) }),
     ...(spec.names && { names: readNameFacts() }),
-    env: readEnvironment(),
     toolPath,
-    ...(spec.sandbox && { absent: findAbsent(spec) }),
-    ...(spec.sandbox && privileges.uid === 0 && { sources: findSources(spec) }),
-    ...(cpu && { share: shareAt(cpu.directory, host.v1.cpu?.mount) }),
     serial: ++serial,
+  }
+}
+
+/** Reads those facts that can change between two starts with the same options. */
+function readChangingFacts(spec: Spec, parents: PlanFacts['parents']): Pick<PlanFacts, ChangingFact> {
+  const host = readHost()
+  const cpu = spec.sandbox && parents.get('cpu')
+  return {
+    host,
+    env: readEnvironment(),
+    ...(spec.sandbox && { absent: findAbsent(spec) }),
+    ...(spec.sandbox && host.uid === 0 && { sources: findSources(spec) }),
+    ...(cpu && { share: shareAt(cpu.directory, host.v1.cpu?.mount) }),
   }
 }
 
@@ -110,6 +143,12 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
  * mounts in the plan's groups.
  */
 type Recompile = (plan: Plan, program: Program) => Program
+
+function prepareOther(spec: Spec, filter: FilterMaker | undefined, recompile: Recompile): PreparedStart {
+  const { plan, program: own } = prepare(spec, filter)
+  const program = recompile(plan, own)
+  return { plan, program, encode: () => encodeProgram(program) }
+}
 
 /** The inputs of a launch besides the Spec. */
 export interface LaunchHooks {
@@ -126,15 +165,14 @@ export function launch(requested: Spec, stdio: readonly number[], { recompile, f
   const spec = withEvacuation(requested)
   if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program: compiled } = prepare(spec, filter)
-    const program = recompile?.(plan, compiled) ?? compiled
-    const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), Int32Array.from(stdio))
+    const { plan, program, encode } = recompile ? prepareOther(spec, filter, recompile) : prepareAgain(spec, filter)
+    const [job, pid, errno = 0, call = 0] = addon.launch(encode(), Int32Array.from(stdio))
     if (job > 0) {
       rememberEnabled(plan)
       sweepOnce(plan)
       return { job, pid, plan, program }
     }
-    knownParents.clear()
+    forgetParents()
     const op = program.outer[pid]
     const { errno: name, part } = decodeRefusal(errno)
     if (!op)
@@ -261,7 +299,12 @@ function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   const { groups } = prepare(spec, filter).plan
   if (!groups.some((group) => group.enable.some(({ directory }) => directory === parent.directory))) return
   evacuate(parent.directory)
+  forgetParents()
+}
+
+function forgetParents(): void {
   knownParents.clear()
+  knownPlans = new WeakMap()
 }
 
 /**
@@ -280,9 +323,12 @@ function legacyNames(host: Host, spec: Spec): string[] {
 }
 
 function rememberEnabled(plan: Plan): void {
-  for (const { directory, controllers } of plan.groups[0]?.enable ?? [])
+  const enabled = plan.groups[0]?.enable ?? []
+  if (enabled.length === 0) return
+  for (const { directory, controllers } of enabled)
     for (const parent of knownParents.values())
       parent.levels.find((level) => level.directory === directory)?.enabled.push(...controllers)
+  knownPlans = new WeakMap()
 }
 
 /**

@@ -4,7 +4,7 @@
 import { isFull, memoryKillFile } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type FileTexts, parseFlat } from '../cgroup/stats.ts'
-import type { Program } from '../ops/ops.ts'
+import type { FigurePlace, Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
 import { systemConstants } from '../system/constants.ts'
 import { parseSize } from '../text/units.ts'
@@ -46,7 +46,7 @@ const killedStatus = 128 + SIGKILL
  * be attributed.
  */
 export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ended {
-  const { before, after } = splitFigures(program, outcome.figures)
+  const { before, after } = splitFigures(plan, program, outcome.figures)
   // without a v2 tree, these are the figures of the cloned process and of all children that it waited for
   const usage: Usage = {
     ...omitUndefined({
@@ -98,18 +98,33 @@ function asksForGroupKill(plan: Plan): boolean {
   return plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
 }
 
+/** Returns which files the readFile operations of a program read. */
+export function figurePlaces({ groups }: Plan, { outer }: Program): FigurePlace[] {
+  const wait = outer.findIndex((op) => op.op === 'wait')
+  return outer.flatMap((op, step): FigurePlace[] => {
+    if (op.op !== 'readFile' && op.op !== 'readIfFailed') return []
+    const slash = op.path.lastIndexOf('/')
+    const [directory, file] = [op.path.slice(0, slash), op.path.slice(slash + 1)]
+    const group = groups.findIndex((one) => one.directory === directory)
+    return [{ step, isAfter: step > wait, group, directory, file }]
+  })
+}
+
 /** Splits the texts that readFile operations read into those from before and from after the wait. A path can be in both. */
-function splitFigures(program: Program, figures: Map<number, string>): { before: GroupTexts; after: GroupTexts } {
+function splitFigures(
+  plan: Plan,
+  program: Program,
+  figures: Map<number, string>,
+): { before: GroupTexts; after: GroupTexts } {
   const before = new Map<string, { [file: string]: string }>()
   const after = new Map<string, { [file: string]: string }>()
-  const wait = program.outer.findIndex((op) => op.op === 'wait')
-  for (const [step, text] of figures) {
-    const op = program.outer[step]
-    if (op?.op !== 'readFile' && op?.op !== 'readIfFailed') continue
-    const [texts, slash] = [step < wait ? before : after, op.path.lastIndexOf('/')]
-    const directory = op.path.slice(0, slash)
+  for (const place of program.places ?? figurePlaces(plan, program)) {
+    const text = figures.get(place.step)
+    if (text === undefined) continue
+    const texts = place.isAfter ? after : before
+    const directory = plan.groups[place.group]?.directory ?? place.directory
     const group = texts.get(directory) ?? {}
-    group[op.path.slice(slash + 1)] = text
+    group[place.file] = text
     texts.set(directory, group)
   }
   return {

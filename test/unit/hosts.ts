@@ -43,21 +43,15 @@ export function parent(directory: string, changes: Partial<Parent> = {}): Parent
   }
 }
 
-/** A plan for these options on this host. */
-export function plan(
-  host: Host,
-  options: RunOptions = {},
-  changes: Partial<Parent> = {},
-  around: Partial<PlanFacts> = {},
-) {
+/** The facts of a healthy host, from which a plan is made. */
+export function factsOf(host: Host, changes: Partial<Parent> = {}): PlanFacts {
   const mounts: [string, string][] = [
     ...(host.unified ? [['', host.unified.mount] as [string, string]] : []),
     ...Object.entries(host.v1).map(([name, { mount }]) => [name, mount] as [string, string]),
   ]
-  const parents = new Map(mounts.map(([name, mount]) => [name, parent(mount, changes)]))
-  return makePlan(parseOptions('job', ['a b'], options, 'library', formatFile), {
+  return {
     host,
-    parents,
+    parents: new Map(mounts.map(([name, mount]) => [name, parent(mount, changes)])),
     user: undefined,
     devices: [],
     mayFilter: false,
@@ -65,6 +59,16 @@ export function plan(
     env: ['PATH=/bin', 'A=1'],
     toolPath: { first: '/tools' },
     serial: 1,
-    ...around,
-  })
+  }
+}
+
+/** A plan for these options on this host. */
+export function plan(
+  host: Host,
+  options: RunOptions = {},
+  changes: Partial<Parent> = {},
+  around: Partial<PlanFacts> = {},
+) {
+  const spec = parseOptions('job', ['a b'], options, 'library', formatFile)
+  return makePlan(spec, { ...factsOf(host, changes), ...around })
 }
