@@ -24,7 +24,9 @@ const setup = {
 const alone = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.ts') && readFileSync(`test/${name}`, 'utf8').includes('\n// Runs alone: '))
   .map((name) => `${place}/${name.replace(/ts$/, extension)}`)
-const others = { include: [`${place}/**/*.test.${extension}`], exclude: [...setup.exclude, ...alone] }
+/** Callers of OCI runtimes, in a root of their own that is made once: `npm run test:engines`. */
+const engines = [`${place}/engines/**/*.test.${extension}`]
+const others = { include: [`${place}/**/*.test.${extension}`], exclude: [...setup.exclude, ...alone, ...engines] }
 
 export default defineConfig({
   test: {
@@ -42,6 +44,7 @@ export default defineConfig({
         },
       },
       { test: { ...shared, ...setup, name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { test: { ...shared, ...setup, name: 'engines', include: engines, maxWorkers: 2, sequence: { groupOrder: 3 } } },
     ],
   },
 })

@@ -20,6 +20,10 @@ const needs = {
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
   'a VM': () => process.env.VM !== undefined,
+  CAP_SYS_RESOURCE: () => {
+    const [, effective] = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))!
+    return (BigInt(`0x${effective}`) & (1n << 24n)) !== 0n
+  },
   'process connector': () => {
     const error = native().watchProcesses(() => {})
     native().stopProcesses()

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// containerd in a session, with the CRI plugin on its socket.
+import { pauseImage, writeImages } from './images.ts'
+import type { Runtime } from './runtimes.ts'
+import { type Caller, openSession, type Session } from './session.ts'
+
+/** Without CAP_SYS_RESOURCE no score below this process's own can be set. */
+const configuration = (program: string) => `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+restrict_oom_score_adj = true
+sandbox_image = "${pauseImage}"
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "/etc/cni/net.d"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "tested"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
+BinaryName = "${program}"
+`
+
+const network = {
+  cniVersion: '0.4.0',
+  name: 'pods',
+  plugins: [
+    { type: 'bridge', bridge: 'cni0', isGateway: true, ipam: { type: 'host-local', subnet: '10.90.0.0/16' } },
+    { type: 'loopback' },
+  ],
+}
+
+export const socket = '/run/containerd/containerd.sock'
+
+/** Opens a session with both images, and starts containerd in it. */
+export async function openContainerd(caller: Caller, runtime: Runtime): Promise<Session> {
+  const session = await openSession(caller, runtime)
+  writeImages(session)
+  session.write('/etc/containerd/config.toml', configuration(session.program))
+  session.write('/etc/cni/net.d/10-pods.conflist', JSON.stringify(network))
+  await session.daemon(['containerd'], ['ctr', 'version'])
+  return session
+}

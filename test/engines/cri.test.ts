@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kubernetes' view of each runtime: pods and containers through containerd's CRI, with the limits as the kernel has them.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Cri, hostNetwork, openCri, type Pod, type Quality } from './cri.ts'
+import { runtimes } from './runtimes.ts'
+
+const loop = 'trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
+const MiB = 1024 * 1024
+
+/** Resources as kubelet computes them for requests and limits of each class. */
+const classes: [Quality, object, object][] = [
+  [
+    'guaranteed',
+    { cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512, memory_limit_in_bytes: 64 * MiB, oom_score_adj: 999 },
+    { quota: '50000', shares: '512', memory: String(64 * MiB), score: '999' },
+  ],
+  [
+    'burstable',
+    { cpu_period: 100_000, cpu_quota: 0, cpu_shares: 256, memory_limit_in_bytes: 0, oom_score_adj: 999 },
+    { quota: '-1', shares: '256', memory: '9223372036854771712', score: '999' },
+  ],
+  [
+    'besteffort',
+    { cpu_period: 100_000, cpu_shares: 2, oom_score_adj: 1000 },
+    { quota: '-1', shares: '2', memory: '9223372036854771712', score: '1000' },
+  ],
+]
+
+describe.each(runtimes)('CRI over $name', (runtime) => {
+  let cri: Cri
+  const info = async (container: string) =>
+    JSON.parse((await cri.call('ContainerStatus', { container_id: container, verbose: true })).info.info)
+  /** Reads a file of the group that a container's first process is in. */
+  const limit = async (container: string, controller: string, file: string) => {
+    const { pid } = await info(container)
+    return cri.session.groupFile(controller, await cri.session.groupOf(String(pid), controller), file)
+  }
+  const log = (pod: string, container: string) => cri.session.read(`/session/logs/${pod}/${container}.log`)
+  beforeAll(async () => {
+    cri = await openCri(runtime)
+  }, 300_000)
+  afterAll(() => cri.session.close())
+
+  test.each(classes)('a pod of class %s', async (quality, resources, wanted) => {
+    const pod = await cri.runPod(quality, quality)
+    const container = await cri.runContainer(pod, 'main', loop, { resources })
+    const { pid } = await info(container)
+    for (const controller of ['memory', 'cpu', 'pids', 'cpuset'])
+      expect(await cri.session.groupOf(String(pid), controller)).toBe(`${pod.group}/${container}`)
+    expect({
+      quota: await limit(container, 'cpu', 'cpu.cfs_quota_us'),
+      shares: await limit(container, 'cpu', 'cpu.shares'),
+      memory: await limit(container, 'memory', 'memory.limit_in_bytes'),
+      score: cri.session.read(`/proc/${pid}/oom_score_adj`).trim(),
+    }).toEqual(wanted)
+    await cri.stop(pod)
+    expect(await cri.session.output(['find', '/sys/fs/cgroup', '-name', container])).toBe('')
+  })
+
+  describe('in one pod', () => {
+    let pod: Pod
+    beforeAll(async () => {
+      pod = await cri.runPod('shared', 'burstable', { sysctls: { 'net.ipv4.ip_default_ttl': '99' } })
+    })
+    afterAll(() => cri.stop(pod))
+
+    test('ExecSync: output, status, a missing program, a timeout', async () => {
+      const container = await cri.runContainer(pod, 'exec', loop)
+      expect(await cri.exec(container, 'echo out; echo err >&2; exit 9')).toEqual({
+        stdout: 'out\n',
+        stderr: 'err\n',
+        status: 9,
+      })
+      const missing = cri.call('ExecSync', { container_id: container, cmd: ['/missing'] })
+      await expect(missing).rejects.toThrow(/no such file or directory/)
+      const slow = cri.call('ExecSync', { container_id: container, cmd: ['sleep', '60'], timeout: 1 })
+      await expect(slow).rejects.toThrow(/timeout 1s exceeded/)
+      expect(await cri.session.until(async () => (await cri.exec(container, 'pidof sleep | wc -w')).stdout, /1/)).toBe(
+        '1\n',
+      )
+      const probes = await Promise.all(Array.from({ length: 8 }, (_, i) => cri.exec(container, `exit ${i}`)))
+      expect(probes.map(({ status }) => status)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    })
+
+    test('namespaces and sysctls are the pod’s, the host name too', async () => {
+      const one = await cri.runContainer(pod, 'one', loop)
+      const two = await cri.runContainer(pod, 'two', loop)
+      const script =
+        'for kind in net ipc uts; do readlink /proc/self/ns/$kind; done; hostname; cat /proc/sys/net/ipv4/ip_default_ttl'
+      const { stdout } = await cri.exec(one, script)
+      expect(stdout).toMatch(/shared\n99\n$/)
+      expect((await cri.exec(two, script)).stdout).toBe(stdout)
+      const pid = 'readlink /proc/self/ns/pid'
+      expect((await cri.exec(two, pid)).stdout).not.toBe((await cri.exec(one, pid)).stdout)
+    })
+
+    test('StopContainer: SIGTERM, and SIGKILL after the timeout', async () => {
+      const kind = await cri.runContainer(pod, 'kind', loop)
+      await cri.session.until(() => log('shared', 'kind'), /ready/)
+      await cri.call('StopContainer', { container_id: kind, timeout: 20 })
+      expect(await cri.ended(kind)).toMatchObject({ exit_code: 5, reason: 'Error' })
+      const deaf = await cri.runContainer(pod, 'deaf', 'trap "" TERM; while :; do sleep 1; done')
+      await cri.call('StopContainer', { container_id: deaf, timeout: 1 })
+      expect(await cri.ended(deaf)).toMatchObject({ exit_code: 137 })
+      await cri.call('RemoveContainer', { container_id: deaf })
+      await expect(cri.call('ContainerStatus', { container_id: deaf })).rejects.toThrow(/not found/)
+    })
+
+    test('the end of a container, and its log', async () => {
+      const done = await cri.runContainer(pod, 'done', 'echo out; echo err >&2')
+      expect(await cri.ended(done)).toMatchObject({ exit_code: 0, reason: 'Completed' })
+      expect(log('shared', 'done')).toMatch(/ stdout F out$/m)
+      expect(log('shared', 'done')).toMatch(/ stderr F err$/m)
+      await expect(cri.runContainer(pod, 'missing', '', {}, { command: ['/missing'] })).rejects.toThrow(
+        /no such file or directory/,
+      )
+    })
+
+    test('UpdateContainerResources', async () => {
+      const resources = { cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512, memory_limit_in_bytes: 64 * MiB }
+      const container = await cri.runContainer(pod, 'resized', loop, { resources })
+      expect(await limit(container, 'memory', 'memory.limit_in_bytes')).toBe(String(64 * MiB))
+      const linux = {
+        ...resources,
+        cpu_quota: 150_000,
+        cpu_shares: 1024,
+        memory_limit_in_bytes: 128 * MiB,
+        cpuset_cpus: '0',
+      }
+      await cri.call('UpdateContainerResources', { container_id: container, linux })
+      expect(await limit(container, 'memory', 'memory.limit_in_bytes')).toBe(String(128 * MiB))
+      expect(await limit(container, 'cpu', 'cpu.cfs_quota_us')).toBe('150000')
+      expect(await limit(container, 'cpu', 'cpu.shares')).toBe('1024')
+      expect(await limit(container, 'cpuset', 'cpuset.cpus')).toBe('0')
+    })
+
+    test('stats', async () => {
+      const container = await cri.runContainer(pod, 'busy', 'while :; do :; done')
+      const read = async () => (await cri.call('ContainerStats', { container_id: container })).stats
+      const usage = async () => String((await read()).cpu.usage_core_nano_seconds.value)
+      expect(Number(await cri.session.until(usage, /^\d{9,}$/))).toBeGreaterThan(99_999_999)
+      expect((await read()).memory.working_set_bytes.value).toBeGreaterThan(0)
+      await cri.call('StopContainer', { container_id: container, timeout: 0 })
+    })
+
+    test('OOMKilled: the first process, and a child', async () => {
+      const resources = { memory_limit_in_bytes: 32 * MiB }
+      const hog = 'dd if=/dev/zero of=/dev/null bs=128M count=1'
+      const init = await cri.runContainer(pod, 'oom-init', `exec ${hog}`, { resources })
+      expect(await cri.ended(init, 'OOMKilled')).toMatchObject({ exit_code: 137, reason: 'OOMKilled' })
+      const child = await cri.runContainer(pod, 'oom-child', `${hog}; exit 3`, { resources })
+      expect(await cri.ended(child, 'OOMKilled')).toMatchObject({ exit_code: 3, reason: 'OOMKilled' })
+    })
+
+    test('the security context', async () => {
+      const security_context = {
+        run_as_user: { value: 1000 },
+        run_as_group: { value: 1000 },
+        supplemental_groups: [2000],
+        readonly_rootfs: true,
+        no_new_privs: true,
+        capabilities: { drop_capabilities: ['ALL'] },
+        seccomp: { profile_type: 'RuntimeDefault' },
+      }
+      const strict = await cri.runContainer(pod, 'strict', loop, { security_context })
+      const script = 'id -u; id -G; touch /data/x 2>&1; grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status'
+      expect((await cri.exec(strict, script)).stdout).toBe(
+        '1000\n1000 2000\ntouch: /data/x: Read-only file system\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n',
+      )
+      const open = await cri.runContainer(pod, 'open', loop, { security_context: { privileged: false } })
+      expect((await cri.exec(open, 'grep -E "^(CapEff|Seccomp):" /proc/self/status')).stdout).toBe(
+        'CapEff:\t00000000a80425fb\nSeccomp:\t0\n',
+      )
+    })
+
+    test('mounts, devices, environment, directory', async () => {
+      cri.session.write('/session/shared/file', 'shared\n')
+      const container = await cri.runContainer(
+        pod,
+        'mounted',
+        loop,
+        {},
+        {
+          mounts: [{ container_path: '/shared', host_path: '/session/shared', readonly: true }],
+          devices: [{ container_path: '/dev/other', host_path: '/dev/fuse', permissions: 'r' }],
+          envs: [{ key: 'NAME', value: 'value' }],
+          working_dir: '/data',
+        },
+      )
+      const script =
+        'cat /shared/file; touch /shared/x 2>&1; stat -c %t:%T /dev/other; (: >/dev/other); echo $NAME; pwd'
+      expect((await cri.exec(container, script)).stdout).toBe(
+        'shared\ntouch: /shared/x: Read-only file system\na:e5\nvalue\n/data\n',
+      )
+    })
+  })
+
+  test('a pod with a shared pid namespace, on the host’s network', async () => {
+    const pod = await cri.runPod('hostnet', 'besteffort', hostNetwork)
+    const container = await cri.runContainer(pod, 'main', loop, hostNetwork)
+    expect((await cri.exec(container, 'cat /proc/1/comm')).stdout).toBe('pause\n')
+    expect((await cri.exec(container, 'readlink /proc/self/ns/net')).stdout).toBe(
+      `${await cri.session.output(['readlink', '/proc/self/ns/net'])}\n`,
+    )
+    await cri.stop(pod)
+  })
+})

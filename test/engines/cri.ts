@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client of Kubernetes' container runtime interface: calls containerd as kubelet does, and makes the pods' control groups as kubelet does.
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { openContainerd, socket } from './containerd.ts'
+import { busybox, busyboxArchive, pauseArchive } from './images.ts'
+import type { Runtime } from './runtimes.ts'
+import type { Session } from './session.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: answers have the fields of cri.proto
+type Answer = any
+type Method = (request: object, answer: (error: Error | null, value: Answer) => void) => void
+
+export type Quality = 'guaranteed' | 'burstable' | 'besteffort'
+
+export interface Pod {
+  id: string
+  config: object
+  /** Its group, as kubelet names it. */
+  group: string
+}
+
+export interface Cri {
+  session: Session
+  call: (method: string, request?: object) => Promise<Answer>
+  runPod: (name: string, quality: Quality, linux?: object) => Promise<Pod>
+  /** Creates and starts a container of the busybox image. */
+  runContainer: (pod: Pod, name: string, script: string, linux?: Linux, more?: object) => Promise<string>
+  /** Runs a script in a container. */
+  exec: (container: string, script: string) => Promise<{ stdout: string; stderr: string; status: number }>
+  /** Waits until a container has ended, with this text in its status, and returns its status. */
+  ended: (container: string, text?: string) => Promise<Answer>
+  stop: (pod: Pod) => Promise<void>
+}
+
+/** Each container has a pid namespace: what kubelet asks for by default. */
+const ownProcesses = { namespace_options: { pid: 'CONTAINER' } }
+
+/** A pod on the host's network, whose containers share a pid namespace. */
+export const hostNetwork = { security_context: { namespace_options: { network: 'NODE', pid: 'POD' } } }
+
+/** Of a container, in CRI's terms. */
+interface Linux {
+  resources?: object
+  security_context?: object
+}
+
+const controllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'systemd', 'blkio', 'devices', 'freezer']
+
+/** Makes a group in each hierarchy of the session, with the processors of the group above it. */
+function makeGroup(session: Session, group: string): void {
+  for (const controller of controllers) {
+    let at = session.path(`/sys/fs/cgroup/${controller}`)
+    for (const name of group.split('/').filter(Boolean)) {
+      const above = at
+      at = `${at}/${name}`
+      if (existsSync(at)) continue
+      mkdirSync(at)
+      if (controller !== 'cpuset') continue
+      for (const file of ['cpuset.cpus', 'cpuset.mems'])
+        writeFileSync(`${at}/${file}`, readFileSync(`${above}/${file}`))
+    }
+  }
+}
+
+export async function openCri(runtime: Runtime): Promise<Cri> {
+  const session = await openContainerd('cri', runtime)
+  for (const archive of [busyboxArchive, pauseArchive])
+    await session.output(['ctr', '-n', 'k8s.io', 'images', 'import', archive])
+  const definition = loadSync('test/engines/cri.proto', {
+    keepCase: true,
+    enums: String,
+    longs: Number,
+    defaults: true,
+  })
+  const { RuntimeService, ImageService } = (loadPackageDefinition(definition).runtime as Answer).v1
+  // a path of a socket has at most 107 bytes, and the session's root is only in /proc
+  const link = `${session.directory}/root/socket`
+  symlinkSync(session.path(socket), link)
+  const open = (Service: ServiceClientConstructor) => new Service(`unix:${link}`, credentials.createInsecure())
+  const clients = [open(RuntimeService), open(ImageService)] as unknown as Record<string, Method>[]
+  const call = (method: string, request: object = {}) =>
+    new Promise<Answer>((resolve, reject) => {
+      const client = clients.find((one) => typeof one[method] === 'function')!
+      client[method]!(request, (error, value) => (error ? reject(error) : resolve(value)))
+    })
+  // images are listed as soon as the plugin has seen the imports
+  const listed = async () => JSON.stringify(await call('ListImages'))
+  await session.until(listed, /busybox.*pause|pause.*busybox/)
+  const close = session.close.bind(session)
+  session.close = () => {
+    for (const client of clients) (client as unknown as { close: () => void }).close()
+    return close()
+  }
+
+  const runPod: Cri['runPod'] = async (name, quality, linux = {}) => {
+    const group = `/kubepods${quality === 'guaranteed' ? '' : `/${quality}`}/pod${name}`
+    makeGroup(session, group)
+    const config = {
+      metadata: { name, uid: `uid-${name}`, namespace: 'tests', attempt: 0 },
+      log_directory: `/session/logs/${name}`,
+      // a pod on the host's network has the host's name
+      ...(linux === hostNetwork ? {} : { hostname: name }),
+      linux: { cgroup_parent: group, security_context: ownProcesses, ...linux },
+    }
+    const { pod_sandbox_id: id } = await call('RunPodSandbox', { config })
+    return { id, config, group }
+  }
+  const runContainer: Cri['runContainer'] = async (pod, name, script, linux = {}, more = {}) => {
+    const config = {
+      metadata: { name, attempt: 0 },
+      image: { image: busybox },
+      command: ['sh', '-c', script],
+      log_path: `${name}.log`,
+      linux: { ...linux, security_context: { ...ownProcesses, ...linux.security_context } },
+      ...more,
+    }
+    const request = { pod_sandbox_id: pod.id, config, sandbox_config: pod.config }
+    const { container_id: id } = await call('CreateContainer', request)
+    await call('StartContainer', { container_id: id })
+    return id
+  }
+  return {
+    session,
+    call,
+    runPod,
+    runContainer,
+    exec: async (container, script) => {
+      const request = { container_id: container, cmd: ['sh', '-c', script], timeout: 20 }
+      const { stdout, stderr, exit_code } = await call('ExecSync', request)
+      return { stdout: String(stdout), stderr: String(stderr), status: exit_code }
+    },
+    ended: async (container, text = '') => {
+      const read = async () => JSON.stringify((await call('ContainerStatus', { container_id: container })).status)
+      return JSON.parse(await session.until(read, new RegExp(`"EXITED".*${text}`)))
+    },
+    stop: async ({ id }) => {
+      await call('StopPodSandbox', { pod_sandbox_id: id })
+      await call('RemovePodSandbox', { pod_sandbox_id: id })
+    },
+  }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Docker over each runtime: run, exec, update, stats, stop, a build, and a service of a one-node swarm.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { requires } from '../support/requires.ts'
+import { busyboxLayer, writeImages } from './images.ts'
+import { runtimes } from './runtimes.ts'
+import { openSession, type RunOptions, type Session } from './session.ts'
+
+const image = 'busybox'
+const loop = 'trap "echo usr1" USR1; trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
+const limits =
+  '--memory 64m --memory-swap 64m --memory-reservation 32m --pids-limit 50 --cpus 0.5 --cpu-shares 512 --cpuset-cpus 0'
+
+/** Flags of `docker run`, a script, and what it prints. */
+const rows: [flags: string, script: string, stdout: string][] = [
+  ['-e NAME=value --hostname inner --workdir /data', 'echo $NAME; hostname; pwd', 'value\ninner\n/data\n'],
+  ['--user worker', 'id', 'uid=1000(worker) gid=1000(worker) groups=1000(worker),2000(extra)\n'],
+  [
+    '--cap-drop all --cap-add net_admin',
+    'grep -E "Cap(Prm|Eff|Bnd)" /proc/self/status | cut -f 2 | uniq',
+    '0000000000001000\n',
+  ],
+  [
+    '--security-opt no-new-privileges',
+    'grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status',
+    'NoNewPrivs:\t1\nSeccomp:\t2\n',
+  ],
+  ['--security-opt seccomp=unconfined', 'grep ^Seccomp: /proc/self/status', 'Seccomp:\t0\n'],
+  [
+    '--read-only --tmpfs /mem:size=1m',
+    'touch /data/x 2>&1; df -k /mem | tail -n 1 | awk "{print \\$2}"',
+    'touch: /data/x: Read-only file system\n1024\n',
+  ],
+  [
+    '-v /session/shared:/shared:ro',
+    'cat /shared/file; touch /shared/x 2>&1',
+    'shared\ntouch: /shared/x: Read-only file system\n',
+  ],
+  ['--ulimit nofile=1000:2000', 'ulimit -Sn; ulimit -Hn', '1000\n2000\n'],
+  ['--oom-score-adj 500', 'cat /proc/self/oom_score_adj', '500\n'],
+  ['--sysctl net.ipv4.ip_default_ttl=99', 'cat /proc/sys/net/ipv4/ip_default_ttl', '99\n'],
+  [
+    '--device /dev/fuse:/dev/other:r',
+    'stat -c %t:%T /dev/other; : </dev/other && echo read; : >/dev/other',
+    'a:e5\nread\n',
+  ],
+  ['--init', 'cat /proc/1/comm', 'docker-init\n'],
+  ['--pid host --uts host --ipc host', 'head -n 1 /proc/1/comm', 'enter\n'],
+  ['--cgroupns private', 'grep :pids: /proc/self/cgroup | cut -d : -f 3', '/\n'],
+]
+
+describe.each(runtimes)('docker over $name', (runtime) => {
+  let session: Session
+  const docker = (words: string, more: string[] = [], options: RunOptions = {}) =>
+    session.run(['docker', ...words.split(' '), ...more], options)
+  const output = (words: string, ...more: string[]) => session.output(['docker', ...words.split(' '), ...more])
+  const inspect = (name: string, property: string) => output(`inspect --format {{.${property}}} ${name}`)
+  const shell = (flags: string, script: string, options?: RunOptions) =>
+    docker(`run --rm --net none ${flags} ${image} sh -c`.replace('  ', ' '), [script], options)
+  const start = async (name: string, flags = '') => {
+    await output(`run -d --net none --name ${name} ${flags} ${image} sh -c`.replace('  ', ' '), loop)
+    expect(await session.until(() => output(`logs ${name}`), /ready/)).toBe('ready')
+  }
+  const remove = (name: string) => output(`rm -f ${name}`)
+  const limit = async (name: string, controller: string, file: string) =>
+    session.groupFile(controller, await session.groupOf(await inspect(name, 'State.Pid'), controller), file)
+  beforeAll(async () => {
+    session = await openSession('docker', runtime)
+    writeImages(session)
+    session.write('/session/shared/file', 'shared\n')
+    const settings = {
+      runtimes: { tested: { path: session.program } },
+      'default-runtime': 'tested',
+      iptables: false,
+      ip6tables: false,
+      bridge: 'none',
+    }
+    session.write('/etc/docker/daemon.json', JSON.stringify(settings))
+    await session.daemon(['dockerd'], ['docker', 'version'])
+    await output(`import -c`, 'CMD ["sh"]', '-c', 'ENV PATH=/usr/bin:/bin', busyboxLayer, image)
+  }, 300_000)
+  afterAll(() => session.close())
+
+  test.each(rows)('docker run %s: %s', async (flags, script, stdout) => {
+    expect(await shell(flags, script)).toMatchObject({ stdout })
+  })
+
+  test('docker run --privileged', async (context) => {
+    // dockerd asks for all capabilities, also those that it has not itself
+    requires(context, 'CAP_SYS_RESOURCE')
+    const { status, stdout } = await shell('--privileged', 'mount -t tmpfs x /tmp && echo mounted')
+    expect([status, stdout]).toEqual([0, 'mounted\n'])
+  })
+
+  test('output, status, stdin, terminal', async () => {
+    expect(await shell('-i', 'cat; echo err >&2; exit 7', { input: 'in' })).toEqual({
+      status: 7,
+      stdout: 'in',
+      stderr: 'err\n',
+    })
+    const terminal = await shell('-it', 'tty; exit 3', { terminal: true })
+    expect([terminal.status, terminal.stdout]).toEqual([3, '/dev/pts/0\r\n'])
+  })
+
+  test('a missing program is 127, a file that is not a program 126', async () => {
+    const missing = await docker(`run --rm --net none ${image} /missing`)
+    expect([missing.status, missing.stderr]).toEqual([127, expect.stringContaining('no such file or directory')])
+    const other = await docker(`run --rm --net none ${image} absent-from-path`)
+    expect([other.status, other.stderr]).toEqual([127, expect.stringContaining('executable file not found in $PATH')])
+    const plain = await docker(`run --rm --net none ${image} /data/plain`)
+    expect([plain.status, plain.stderr]).toEqual([126, expect.stringContaining('permission denied')])
+  })
+
+  test('create, start, kill, stop, wait, restart, rm', async () => {
+    await output(`create --net none --name life ${image} sh -c`, loop)
+    expect(await inspect('life', 'State.Status')).toBe('created')
+    await output('start life')
+    expect(await session.until(() => output('logs life'), /ready/)).toBe('ready')
+    await output('kill -s USR1 life')
+    expect(await session.until(() => output('logs life'), /usr1/)).toBe('ready\nusr1')
+    await output('stop life')
+    expect(await output('wait life')).toBe('5')
+    expect(await inspect('life', 'State.Status')).toBe('exited')
+    await output('start life')
+    await output('restart life')
+    expect(await inspect('life', 'State.Status')).toBe('running')
+    await output('kill life')
+    expect(await output('wait life')).toBe('137')
+    await output('rm life')
+    expect(await output('ps -aq')).toBe('')
+  })
+
+  test('exec', async () => {
+    await start('target')
+    const exec = (flags: string, ...words: string[]) => docker(`exec ${flags} target`.replace('  ', ' '), words)
+    expect(await exec('', 'sh', '-c', 'echo out; echo err >&2; exit 9')).toEqual({
+      status: 9,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    })
+    const words = await exec('-u worker -w /tmp -e A=b', 'sh', '-c', 'id -un; pwd; echo $A')
+    expect(words.stdout).toBe('worker\n/tmp\nb\n')
+    expect((await docker('exec -i target cat', [], { input: 'to cat' })).stdout).toBe('to cat')
+    const terminal = await docker('exec -it target sh -c', ['tty; exit 4'], { terminal: true })
+    expect([terminal.status, terminal.stdout]).toEqual([4, '/dev/pts/0\r\n'])
+    expect((await exec('', '/missing')).status).toBe(126)
+    expect((await exec('', '/data/plain')).status).toBe(126)
+    await remove('target')
+  })
+
+  test('pause, top and stats', async () => {
+    await start('frozen', '--memory 64m')
+    await output('pause frozen')
+    expect(await inspect('frozen', 'State.Status')).toBe('paused')
+    expect(await limit('frozen', 'freezer', 'freezer.state')).toBe('FROZEN')
+    await output('unpause frozen')
+    expect(await limit('frozen', 'freezer', 'freezer.state')).toBe('THAWED')
+    expect(await output('top frozen -o pid,comm')).toMatch(/^PID +COMMAND\n\d+ +sh\n\d+ +sleep$/)
+    const stats = await output('stats --no-stream --format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 'frozen')
+    expect(stats).toMatch(/^frozen [\d.]+[KM]iB \/ 64MiB 2$/)
+    await remove('frozen')
+  })
+
+  test('limits are in the kernel’s files, and update changes them', async () => {
+    await start('limited', limits)
+    const read = async () => ({
+      memory: await limit('limited', 'memory', 'memory.limit_in_bytes'),
+      swap: await limit('limited', 'memory', 'memory.memsw.limit_in_bytes'),
+      soft: await limit('limited', 'memory', 'memory.soft_limit_in_bytes'),
+      pids: await limit('limited', 'pids', 'pids.max'),
+      quota: await limit('limited', 'cpu', 'cpu.cfs_quota_us'),
+      shares: await limit('limited', 'cpu', 'cpu.shares'),
+      cpus: await limit('limited', 'cpuset', 'cpuset.cpus'),
+    })
+    const first = {
+      memory: '67108864',
+      swap: '67108864',
+      soft: '33554432',
+      pids: '50',
+      quota: '50000',
+      shares: '512',
+      cpus: '0',
+    }
+    expect(await read()).toEqual(first)
+    await output(
+      'update --memory 128m --memory-swap 256m --cpus 1.5 --cpu-shares 256 --cpuset-cpus 0-1 --pids-limit 60 limited',
+    )
+    const second = { memory: '134217728', swap: '268435456', pids: '60', quota: '150000', shares: '256', cpus: '0-1' }
+    expect(await read()).toEqual({ ...first, ...second })
+    await remove('limited')
+    expect(await session.output(['find', '/sys/fs/cgroup/pids/docker', '-mindepth', '1', '-type', 'd'])).toBe('')
+  })
+
+  test('lack of memory', async () => {
+    const hog = 'dd if=/dev/zero of=/dev/null bs=64M count=1'
+    const flags = '--net none --memory 16m --memory-swap 16m'
+    expect((await docker(`run --rm ${flags} ${image} ${hog}`)).status).toBe(137)
+    // dockerd must have seen the lack of memory before the end
+    await output(`run -d --name greedy ${flags} ${image} sh -c`, `${hog}; sleep 60`)
+    const events = () =>
+      output('events --since 0 --until 0s --filter container=greedy --filter event=oom --format {{.Status}}')
+    expect(await session.until(events, /oom/)).toMatch(/^oom$/m)
+    await output('kill greedy')
+    expect(await inspect('greedy', 'State.OOMKilled')).toBe('true')
+    await remove('greedy')
+  })
+
+  test('a restart policy', async () => {
+    await docker(`run -d --name again --net none --restart on-failure:2 ${image} sh -c`, ['exit 3'])
+    expect(await session.until(() => inspect('again', 'RestartCount'), /2/)).toBe('2')
+    await remove('again')
+  })
+
+  test('a build', async () => {
+    const file = `FROM ${image}\nRUN echo built >/data/built && id -u >>/data/built\nUSER worker\nRUN id -un >/tmp/who\nCMD ["cat", "/data/built", "/tmp/who"]\n`
+    session.write('/session/build/Dockerfile', file)
+    await output('build --network none -t built /session/build')
+    expect(await output('run --rm --net none built')).toBe('built\n0\nworker')
+    await session.output([
+      'env',
+      'DOCKER_BUILDKIT=1',
+      'docker',
+      'build',
+      '--no-cache',
+      '--network',
+      'none',
+      '-t',
+      'again',
+      '/session/build',
+    ])
+    expect(await output('run --rm --net none again')).toBe('built\n0\nworker')
+    session.write('/session/build/Dockerfile', `FROM ${image}\nRUN exit 6\n`)
+    expect((await docker('build --network none /session/build')).status).toBe(6)
+  })
+
+  test('a service of a swarm: two replicas with limits', async () => {
+    await output('swarm init --advertise-addr 127.0.0.1')
+    const resources = '--limit-memory 64m --limit-cpu 0.5 --limit-pids 50'
+    const flags = `--replicas 2 --network host --detach --no-resolve-image ${resources}`
+    await output(`service create --name service ${flags} ${image} sh -c`, loop)
+    const ids = () => output('ps -q --filter label=com.docker.swarm.service.name=service --filter status=running')
+    expect(await session.until(ids, /\S+\n\S+/)).toMatch(/^\w+\n\w+$/)
+    for (const id of (await ids()).split('\n')) {
+      expect(await limit(id, 'memory', 'memory.limit_in_bytes')).toBe('67108864')
+      expect(await limit(id, 'cpu', 'cpu.cfs_quota_us')).toBe('50000')
+      expect(await limit(id, 'pids', 'pids.max')).toBe('50')
+    }
+    await output('service scale --detach service=1')
+    expect(await session.until(ids, /^\w+$/)).toMatch(/^\w+$/)
+    await output('service rm service')
+    expect(await session.until(ids, /^$/)).toBe('')
+    await output('swarm leave --force')
+  })
+
+  test('many at once', async () => {
+    const names = Array.from({ length: 8 }, (_, i) => `many-${i}`)
+    const outcomes = await Promise.all(names.map((name) => shell(`--name ${name}`, `echo ${name}`)))
+    expect(outcomes.map(({ stdout }) => stdout.trim())).toEqual(names)
+  })
+})

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session: the root with the callers (make-root), entered by `hutch unshare` in namespaces and control groups of its own (enter),
+// with one runtime in it as /session/bin/NAME. Nothing of a session is left on the host after close().
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { removeDirectory, walkGroups } from '../../src/cgroup/files.ts'
+import { parseNamedHierarchies } from '../../src/host/hierarchy.ts'
+import { readHost } from '../../src/host/host.ts'
+import { hutchCommand } from '../support/command.ts'
+import { compile } from '../support/compile.ts'
+import { collectRecords } from './records.ts'
+import type { Runtime } from './runtimes.ts'
+
+export interface Outcome {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  /** Standard input; /dev/null otherwise. */
+  input?: string
+  /** With a terminal as stdin, stdout and stderr. */
+  terminal?: boolean
+  env?: Record<string, string>
+  /** Milliseconds; 60000 by default. */
+  timeout?: number
+}
+
+const environment = {
+  PATH: '/session/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+}
+
+/** Calls of the runtime are recorded, and made fixtures of by records.ts. */
+const recording = process.env.RECORD === '1'
+let sessions = 0
+
+/** The callers, and the commands that print their versions. */
+const versions = {
+  podman: ['podman', '--version'],
+  ctr: ['containerd', '--version'],
+  cri: ['containerd', '--version'],
+  docker: ['dockerd', '--version'],
+  buildah: ['buildah', '--version'],
+}
+export type Caller = keyof typeof versions
+
+export class Session {
+  /** On the host; /session inside. */
+  readonly directory: string
+  readonly runtime: Runtime
+  readonly #caller: Caller
+  readonly #keeper: ChildProcess
+  readonly #pid: string
+  readonly #groups: string[]
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(
+    caller: Caller,
+    runtime: Runtime,
+    directory: string,
+    keeper: ChildProcess,
+    pid: string,
+    groups: string[],
+  ) {
+    this.#caller = caller
+    this.runtime = runtime
+    this.directory = directory
+    this.#keeper = keeper
+    this.#pid = pid
+    this.#groups = groups
+  }
+
+  /** The runtime as the callers' configuration names it. */
+  get program(): string {
+    return `/session/bin/${this.runtime.name}`
+  }
+
+  /** A file of the root, as the host sees it. */
+  path(inside: string): string {
+    return `/proc/${this.#pid}/root${inside}`
+  }
+
+  read(inside: string): string {
+    return readFileSync(this.path(inside), 'utf8')
+  }
+
+  write(inside: string, text: string): void {
+    mkdirSync(this.path(inside.slice(0, inside.lastIndexOf('/'))), { recursive: true })
+    writeFileSync(this.path(inside), text)
+  }
+
+  /** Starts a command in the root. */
+  spawn(words: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const enter = ['nsenter', '-t', this.#pid, '-a', '-r', '-w']
+    const child = spawn('sh', joining(this.#groups, [...enter, ...words]), {
+      ...options,
+      env: { ...environment, ...options.env },
+    })
+    this.#running.add(once(child, 'close').catch(() => {}))
+    return child
+  }
+
+  /** Runs a command in the root to its end. */
+  async run(
+    words: readonly string[],
+    { input, terminal, env = {}, timeout = 60_000 }: RunOptions = {},
+  ): Promise<Outcome> {
+    const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+    const command = terminal ? ['script', '-qefc', quoted, '/dev/null'] : words
+    // at the end of its input script(1) writes an end of file to the terminal
+    const stdin = input === undefined && !terminal ? 'ignore' : 'pipe'
+    const child = this.spawn(command, { stdio: [stdin, 'pipe', 'pipe'], env })
+    child.stdin?.on('error', () => {})
+    if (input !== undefined) child.stdin!.end(input)
+    const texts = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name]!.setEncoding('utf8').on('data', (text: string) => {
+        texts[name] += text
+      })
+    const late = setTimeout(() => {
+      texts.stderr += `(killed after ${timeout} ms)`
+      child.kill('SIGKILL')
+      child.stdout!.destroy()
+      child.stderr!.destroy()
+    }, timeout)
+    const [status] = await once(child, 'close')
+    clearTimeout(late)
+    return { status: status ?? 128, ...texts }
+  }
+
+  /** Runs a command that must end with 0, and returns its output without the last line's end. */
+  async output(words: readonly string[], options?: RunOptions): Promise<string> {
+    const { status, stdout, stderr } = await this.run(words, options)
+    if (status !== 0) throw new Error(`${words.join(' ')}: status ${status}\n${stdout}${stderr}`)
+    return stdout.trimEnd()
+  }
+
+  /** Starts a daemon, and waits until `ready` is a command that ends with 0. Its output goes to /session/NAME.log. */
+  async daemon(words: readonly string[], ready: readonly string[]): Promise<void> {
+    const log = `/session/${words[0]}.log`
+    const child = this.spawn(['sh', '-c', `exec "$@" >${log} 2>&1`, 'sh', ...words], { stdio: 'ignore' })
+    for (const end = Date.now() + 60_000; ; await pause(50)) {
+      if ((await this.run(ready)).status === 0) return
+      if (child.exitCode !== null || Date.now() > end) throw new Error(`${words[0]} is not ready:\n${this.read(log)}`)
+    }
+  }
+
+  /** Reads until the text is as wanted, for at most 20 s, and returns what was read last. */
+  async until(read: () => Promise<string> | string, wanted: RegExp): Promise<string> {
+    for (const end = Date.now() + 20_000; ; await pause(20)) {
+      const text = await read()
+      if (wanted.test(text) || Date.now() > end) return text
+    }
+  }
+
+  /** A v1 group's file by the group's path in the session, or a v2 group's. */
+  groupFile(controller: string, group: string, file: string): string {
+    return this.read(`/sys/fs/cgroup/${controller}${group}/${file}`).trimEnd()
+  }
+
+  /** Returns the group of a process in a v1 hierarchy, or in the v2 tree by the empty name. */
+  async groupOf(pid: string, controller: string): Promise<string> {
+    const groups = await this.output(['cat', `/proc/${pid}/cgroup`])
+    const [, group] = new RegExp(`^\\d+:(?:[^:]*,)?${controller}(?:,[^:]*)?:(.*)$`, 'm').exec(groups) ?? []
+    if (group === undefined) throw new Error(`process ${pid} has no group of ${controller}:\n${groups}`)
+    return group
+  }
+
+  async close(): Promise<void> {
+    const version = recording ? await this.output(versions[this.#caller]) : ''
+    const ended = once(this.#keeper, 'close')
+    this.#keeper.stdin!.end()
+    await ended
+    await Promise.all(this.#running)
+    if (recording) collectRecords(this.#caller, version, `${this.directory}/records`)
+    for (const group of this.#groups) for (const one of walkGroups(group).reverse()) removeDirectory(one)
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** Arguments of sh for a command that runs in these groups. */
+function joining(groups: readonly string[], words: readonly string[]): string[] {
+  const script = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+  return ['-c', script, 'sh', ...groups, '--', ...words]
+}
+
+/** Makes a group for the session in each hierarchy. */
+function makeGroups(): string[] {
+  const { unified, v1 } = readHost()
+  const named = [...parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).values()]
+  const parents = [...Object.values(v1).map(({ own }) => own), ...(unified ? [unified.own] : []), ...named]
+  return [...new Set(parents)].map((parent) => {
+    const group = `${parent}/hutch-test-${process.pid}-engines-${sessions}`
+    mkdirSync(group)
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      if (existsSync(`${group}/${file}`) && !existsSync(`${group}/cgroup.controllers`))
+        writeFileSync(`${group}/${file}`, readFileSync(`${parent}/${file}`))
+    return group
+  })
+}
+
+function provideRuntime({ name, program, inRoot }: Runtime, directory: string): void {
+  mkdirSync(`${directory}/bin`)
+  let real = program
+  if (!inRoot) {
+    mkdirSync(`${directory}/lib`)
+    copyFileSync(program, `${directory}/lib/${name}`)
+    real = `/session/lib/${name}`
+  }
+  if (!recording) {
+    symlinkSync(real, `${directory}/bin/${name}`)
+    return
+  }
+  mkdirSync(`${directory}/records`)
+  const defines = [`-DRUNTIME="${real}"`, '-DLOG="/session/records"']
+  compile(`${directory}/bin/${name}`, ['test/engines/programs/record.c'], ['-static', ...defines])
+}
+
+/** Enters the callers' root. The first call on a machine makes the root, which takes a minute. */
+export async function openSession(caller: Caller, runtime: Runtime): Promise<Session> {
+  const root = execFileSync('test/engines/make-root', { encoding: 'utf8' }).trim()
+  const directory = mkdtempSync(`${tmpdir()}/hutch-engines-`)
+  sessions++
+  provideRuntime(runtime, directory)
+  const groups = makeGroups()
+  const unshare = [...hutchCommand, 'unshare', '-m', '-p', '-f', '-n', '-C', '-u', '-i', '--kill-child']
+  const keeper = spawn('sh', joining(groups, [...unshare, 'test/engines/enter', root, directory]), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const [pid] = await Promise.race([once(keeper.stdout!, 'data'), once(keeper, 'close')])
+  if (typeof pid === 'number') throw new Error(`the callers' root cannot be entered: status ${pid}`)
+  return new Session(caller, runtime, directory, keeper, String(pid).trim(), groups)
+}
