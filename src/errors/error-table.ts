@@ -63,6 +63,13 @@ export const table = {
     path: f.origin,
     value: f.found,
   }),
+  /** `at` is the path of a property in config.json. `value` is undefined if the property is missing. */
+  OCI_CONFIG_INVALID: (f: { at: string; value: unknown; why: string; accepted: string }): ErrorWords => ({
+    message: `${f.at}${f.value === undefined ? '' : ` is ${quote(f.value)}`}: ${f.why}`,
+    remedy: `give ${f.accepted}`,
+    path: f.at,
+    ...(f.value !== undefined && { value: plain(f.value) }),
+  }),
   SECCOMP_PROFILE_INVALID: (f: {
     origin: string
     at: string

@@ -14,4 +14,13 @@ export const mountFlags = {
 } as const
 
 /** Attributes of a mount, with the kernel's values (MOUNT_ATTR_* of mount_setattr(2)). */
-export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const
+export const mountAttributes = {
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  noatime: 0x10,
+  strictatime: 0x20,
+  nodiratime: 0x80,
+  nosymfollow: 0x20_0000,
+} as const

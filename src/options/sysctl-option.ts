@@ -20,6 +20,14 @@ const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
   ['ipc', /^fs\/mqueue\/./],
 ]
 
+/** Returns the file of a kernel setting, and the kind of namespace that it belongs to. Host name and domain name are included. */
+export function classifySysctl(name: string): { path: string; kind?: NamespaceKind } | undefined {
+  const path = pathOf(name)
+  if (path === undefined) return undefined
+  const kind = Object.hasOwn(ownOptions, path) ? 'uts' : namespaced.find(([, shape]) => shape.test(path))?.[0]
+  return kind === undefined ? { path } : { path, kind }
+}
+
 /** Kernel settings for which hutch has a separate option. */
 const ownOptions = { 'kernel/hostname': 'hostname', 'kernel/domainname': 'domainname' } as const
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Converts a process of config.json to parts of a Spec: ids, environment, capabilities, limits, labels. Pure.
+import { capabilityMask, capabilityName, missingSince, parseCapability } from '../../credentials/capability.ts'
+import { parseResourceLimit, type ResourceLimit } from '../../credentials/rlimit.ts'
+import type { ContainerSpec } from '../../options/container-spec.ts'
+import type { Spec } from '../../options/spec.ts'
+import { capabilitySetNames, ioClasses, type OciProcess } from './process-table.ts'
+import { toScheduler } from './scheduling.ts'
+import { refuseProperty } from './shape.ts'
+
+/** The facts about this host on which a process depends. */
+export interface HostSecurity {
+  kernel: readonly [number, number]
+  /** Whether the Linux security modules are active. */
+  hasAppArmor: boolean
+  hasSelinux: boolean
+}
+
+type ProcessPart = Pick<Spec, 'command' | 'args' | 'privileges' | 'env' | 'extendEnv'> & {
+  workdir: string
+  container: Pick<ContainerSpec, 'ids' | 'capabilities' | 'umask' | 'labels' | 'schedulerAttributes'>
+}
+
+/** The umask of a process that requests none. */
+const defaultUmask = 0o022
+const unlimited = 2n ** 64n - 1n
+
+/** Converts a process. `at` is its path, `process` in config.json. @throws OCI_CONFIG_INVALID */
+export function toProcess(
+  process: OciProcess,
+  at: string,
+  facts: HostSecurity,
+  warn: (message: string) => void,
+): ProcessPart {
+  const { args, cwd, user, ioPriority, oomScoreAdj } = process
+  const [command, ...rest] = args
+  if (command === undefined || command === '')
+    throw refuseProperty(propertyOf(at, 'args'), undefined, 'args must not be empty', 'the program and its arguments')
+  const schedulerAttributes = process.scheduler && toScheduler(process.scheduler, propertyOf(at, 'scheduler'))
+  const labels = toLabels(process, at, facts)
+  return {
+    command,
+    args: rest,
+    workdir: cwd,
+    env: toEnvironment(process.env ?? [], propertyOf(at, 'env')),
+    extendEnv: false,
+    privileges: {
+      capAdd: [],
+      capDrop: [],
+      newPrivileges: process.noNewPrivileges !== true,
+      ulimits: toLimits(process.rlimits ?? [], propertyOf(at, 'rlimits')),
+      ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+      ...(ioPriority && { ioPriority: ioClasses[ioPriority.class] * 2 ** 13 + (ioPriority.priority ?? 0) }),
+    },
+    container: {
+      ids: { uid: user?.uid ?? 0, gid: user?.gid ?? 0, groups: user?.additionalGids ?? [] },
+      umask: user?.umask ?? defaultUmask,
+      capabilities: toCapabilities(process.capabilities ?? {}, propertyOf(at, 'capabilities'), facts.kernel, warn),
+      ...(labels.length > 0 && { labels }),
+      ...(schedulerAttributes && { schedulerAttributes }),
+    },
+  }
+}
+
+/** Returns the path of a property in a process, which can be a document of its own. */
+function propertyOf(at: string, key: string): string {
+  return at === '' ? key : `${at}.${key}`
+}
+
+/** Converts `NAME=VALUE`. Of several values for a name, the last one counts. */
+function toEnvironment(list: readonly string[], at: string): { [name: string]: string } {
+  return Object.fromEntries(
+    list.map((entry, i): [string, string] => {
+      const equals = entry.indexOf('=')
+      if (equals < 1) throw refuseProperty(`${at}[${i}]`, entry, 'invalid environment variable', 'NAME=VALUE')
+      return [entry.slice(0, equals), entry.slice(equals + 1)]
+    }),
+  )
+}
+
+function toLimits(rlimits: NonNullable<OciProcess['rlimits']>, at: string): ResourceLimit[] {
+  const seen = new Set<string>()
+  return rlimits.map(({ type, soft, hard }, i) => {
+    if (seen.has(type)) throw refuseProperty(`${at}[${i}].type`, type, 'duplicated rlimit', 'each type once')
+    seen.add(type)
+    const [low, high] = [soft, hard].map((amount) => (amount === unlimited ? 'unlimited' : String(amount)))
+    const limit = parseResourceLimit(type.slice('RLIMIT_'.length).toLowerCase(), `${low}:${high}`)
+    if ('resource' in limit) return limit
+    throw refuseProperty(`${at}[${i}]`, `${low}:${high}`, limit.why, limit.accepted)
+  })
+}
+
+function toCapabilities(
+  sets: NonNullable<OciProcess['capabilities']>,
+  at: string,
+  kernel: readonly [number, number],
+  warn: (message: string) => void,
+): NonNullable<ContainerSpec['capabilities']> {
+  const missing = new Set<string>()
+  const mask = (name: (typeof capabilitySetNames)[number]) => {
+    const numbers = (sets[name] ?? []).map((word) => parseCapability(word) as number)
+    const [known, unknown] = [
+      numbers.filter((number) => missingSince(number, kernel) === undefined),
+      numbers.filter((number) => missingSince(number, kernel) !== undefined),
+    ]
+    for (const number of unknown) missing.add(capabilityName(number))
+    return capabilityMask([...new Set(known)])
+  }
+  const masks = Object.fromEntries(capabilitySetNames.map((name) => [name, mask(name)])) as {
+    [K in (typeof capabilitySetNames)[number]]: number
+  }
+  if (missing.size > 0) warn(`${at}: ignoring unknown or unavailable capabilities: ${[...missing].join(', ')}`)
+  return masks
+}
+
+/** Returns the labels of Linux security modules. A label for a module that is not active is an error. */
+function toLabels(
+  { apparmorProfile = '', selinuxLabel = '' }: OciProcess,
+  at: string,
+  facts: HostSecurity,
+): { file: string; value: string }[] {
+  if (apparmorProfile !== '' && !facts.hasAppArmor)
+    throw refuseProperty(
+      propertyOf(at, 'apparmorProfile'),
+      apparmorProfile,
+      'apparmor failed to apply profile: AppArmor is not enabled on this host',
+      'a configuration without it',
+    )
+  if (selinuxLabel !== '') checkSelinux(propertyOf(at, 'selinuxLabel'), selinuxLabel, facts)
+  return [
+    ...(apparmorProfile === '' ? [] : [{ file: 'apparmor/exec', value: `exec ${apparmorProfile}` }]),
+    ...(selinuxLabel === '' ? [] : [{ file: 'exec', value: selinuxLabel }]),
+  ]
+}
+
+/** Checks that SELinux is active. @throws OCI_CONFIG_INVALID */
+export function checkSelinux(at: string, label: string, facts: Pick<HostSecurity, 'hasSelinux'>): void {
+  if (!facts.hasSelinux)
+    throw refuseProperty(
+      at,
+      label,
+      'selinux label is specified in config, but selinux is disabled or not supported',
+      'a configuration without it',
+    )
+}
