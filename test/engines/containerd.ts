@@ -2,7 +2,7 @@
 // containerd in a session, with the CRI plugin on its socket.
 import { pauseImage, writeImages } from './images.ts'
 import type { Runtime } from './runtimes.ts'
-import { type Caller, openSession, type Session } from './session.ts'
+import { type Caller, openSession, prepared, type Session } from './session.ts'
 
 /** Without CAP_SYS_RESOURCE no score below this process's own can be set. */
 const configuration = (program: string) => `version = 2
@@ -37,6 +37,6 @@ export async function openContainerd(caller: Caller, runtime: Runtime): Promise<
   writeImages(session)
   session.write('/etc/containerd/config.toml', configuration(session.program))
   session.write('/etc/cni/net.d/10-pods.conflist', JSON.stringify(network))
-  await session.daemon(['containerd'], ['ctr', 'version'])
+  await prepared(session, () => session.daemon(['containerd'], ['ctr', 'version']))
   return session
 }

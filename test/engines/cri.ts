@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of Kubernetes' container runtime interface: calls containerd as kubelet does, and makes the pods' control groups as kubelet does.
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { openContainerd, socket } from './containerd.ts'
+import { type Message, openClient } from './grpc.ts'
 import { busybox, busyboxArchive, pauseArchive } from './images.ts'
 import type { Runtime } from './runtimes.ts'
-import type { Session } from './session.ts'
+import { prepared, type Session } from './session.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers have the fields of cri.proto
 type Answer = any
-type Method = (request: object, answer: (error: Error | null, value: Answer) => void) => void
 
 export type Quality = 'guaranteed' | 'burstable' | 'besteffort'
 
@@ -67,30 +65,15 @@ function makeGroup(session: Session, group: string): void {
 export async function openCri(runtime: Runtime): Promise<Cri> {
   const session = await openContainerd('cri', runtime)
   for (const archive of [busyboxArchive, pauseArchive])
-    await session.output(['ctr', '-n', 'k8s.io', 'images', 'import', archive])
-  const definition = loadSync('test/engines/cri.proto', {
-    keepCase: true,
-    enums: String,
-    longs: Number,
-    defaults: true,
-  })
-  const { RuntimeService, ImageService } = (loadPackageDefinition(definition).runtime as Answer).v1
-  // a path of a socket has at most 107 bytes, and the session's root is only in /proc
-  const link = `${session.directory}/root/socket`
-  symlinkSync(session.path(socket), link)
-  const open = (Service: ServiceClientConstructor) => new Service(`unix:${link}`, credentials.createInsecure())
-  const clients = [open(RuntimeService), open(ImageService)] as unknown as Record<string, Method>[]
-  const call = (method: string, request: object = {}) =>
-    new Promise<Answer>((resolve, reject) => {
-      const client = clients.find((one) => typeof one[method] === 'function')!
-      client[method]!(request, (error, value) => (error ? reject(error) : resolve(value)))
-    })
+    await prepared(session, () => session.output(['ctr', '-n', 'k8s.io', 'images', 'import', archive]))
+  const client = openClient('test/engines/cri.proto', session.path(socket))
+  const call = (method: string, request: object = {}): Promise<Answer> => client.call(method, request as Message)
   // images are listed as soon as the plugin has seen the imports
   const listed = async () => JSON.stringify(await call('ListImages'))
   await session.until(listed, /busybox.*pause|pause.*busybox/)
   const close = session.close.bind(session)
   session.close = () => {
-    for (const client of clients) (client as unknown as { close: () => void }).close()
+    client.close()
     return close()
   }
 

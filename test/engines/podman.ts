@@ -2,7 +2,7 @@
 // Podman in a session: its configuration, images, and what its tests read.
 import { busybox, busyboxArchive, pauseArchive, pauseImage, writeImages } from './images.ts'
 import type { Runtime } from './runtimes.ts'
-import { type Outcome, openSession, type RunOptions, type Session } from './session.ts'
+import { type Outcome, openSession, prepared, type RunOptions, type Session } from './session.ts'
 
 export interface Podman {
   session: Session
@@ -37,8 +37,8 @@ export async function openPodman(runtime: Runtime): Promise<Podman> {
   const podman: Podman['podman'] = (words, { more = [], ...options } = {}) =>
     session.run(['podman', ...words.split(' '), ...more], options)
   const output: Podman['output'] = (words, ...more) => session.output(['podman', ...words.split(' '), ...more])
-  await output(`pull -q oci-archive:${busyboxArchive}`)
-  await output(`pull -q oci-archive:${pauseArchive}`)
+  for (const archive of [busyboxArchive, pauseArchive])
+    await prepared(session, () => output(`pull -q oci-archive:${archive}`))
   return {
     session,
     podman,

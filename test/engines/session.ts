@@ -231,6 +231,16 @@ function provideRuntime({ name, program, inRoot }: Runtime, directory: string): 
   compile(`${directory}/bin/${name}`, ['test/engines/programs/record.c'], ['-static', ...defines])
 }
 
+/** Prepares a session, which is closed if that fails. */
+export async function prepared<T>(session: Session, prepare: () => Promise<T>): Promise<T> {
+  try {
+    return await prepare()
+  } catch (error) {
+    await session.close()
+    throw error
+  }
+}
+
 /** Enters the callers' root. The first call on a machine makes the root, which takes a minute. */
 export async function openSession(caller: Caller, runtime: Runtime): Promise<Session> {
   const root = execFileSync('test/engines/make-root', { encoding: 'utf8' }).trim()
