@@ -231,6 +231,10 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 	const char *source = take_string(c);
 	u64 attributes = take_u64(c), absent = take_u64(c);
 	u32 recursive = take_u32(c) ? AT_RECURSIVE : 0;
+	struct numbers changes = take_numbers(c);
+	struct strings users = take_strings(c), groups = take_strings(c);
+	u32 maps = take_u32(c);
+	const char *namespace = take_string(c);
 	struct mount_attr attr = { .attr_set = attributes | MOUNT_ATTR_IDMAP };
 	struct descriptor_message message;
 	char path[64];
@@ -253,6 +257,9 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 	if (err >= 0)
 		err = in_part(PART_ATTRIBUTES,
 			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
+	(void)users, (void)groups, (void)maps, (void)namespace;
+	if (err >= 0)
+		err = in_part(PART_ATTRIBUTES, change_mount((int)tree, &changes));
 	if (err >= 0) {
 		make_message(&message, (int)tree);
 		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, K_MSG_NOSIGNAL));

@@ -89,7 +89,7 @@ int op_make_directory(struct cursor *c)
  * Opens the parent directory of a path, and creates it if it is missing. Sets *name to the last
  * component of the path.
  */
-int open_parent(const char *path, const char **name)
+int open_parent(const char *path, const char **name, u64 resolve)
 {
 	char directory[4096];
 	size_t slash = 0, length = text_length(path);
@@ -104,7 +104,7 @@ int open_parent(const char *path, const char **name)
 	memcpy(directory, path, slash);
 	memcpy(directory + slash, ".", 2);
 	/* the component "." lets "/" and "" be handled like other paths; "." is never created */
-	return make_target(base_of(path), directory, 1, 0);
+	return make_target(base_of(path), directory, 1, resolve);
 }
 
 /* Returns true if a symbolic link with the same target already exists. */
@@ -123,11 +123,13 @@ static int is_same_link(int parent, const char *name, const char *to)
 
 /*
  * Creates a symbolic link. If `path` is relative, it is a name in the top directory of the file
- * system attached last, so no other link can redirect it.
+ * system attached last, so no other link can redirect it. keeps: whatever exists at the path is
+ * kept, and no link of the image may lead there.
  */
 int op_make_link(struct cursor *c)
 {
 	const char *name = take_string(c), *to = take_string(c);
+	u32 keeps = take_u32(c);
 	int parent, inside, err = finished(c);
 
 	if (err)
@@ -135,13 +137,13 @@ int op_make_link(struct cursor *c)
 	err = link_new_name(name, to);
 	if (err <= 0)
 		return err;
-	parent = open_parent(name, &name);
+	parent = open_parent(name, &name, keeps ? RESOLVE_NO_SYMLINKS : 0);
 	if (parent < 0)
 		return in_part(PART_TARGET, parent);
 	inside = begin_inside();
 	err = (int)sys(__NR_symlinkat, to, parent, name);
 	end_inside(inside);
-	if (err == -EEXIST && is_same_link(parent, name, to))
+	if (err == -EEXIST && (keeps || is_same_link(parent, name, to)))
 		err = 0;
 	sys(__NR_close, parent);
 	return err;
@@ -176,7 +178,7 @@ static long open_file(const char *path, u32 mode)
 		.mode = mode,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd, mask, parent = open_parent(path, &path);
+	long fd, mask, parent = open_parent(path, &path, 0);
 
 	if (parent < 0)
 		return parent;

@@ -75,8 +75,10 @@ int op_supervise_filter(struct cursor *c);
 int is_supervised(void);
 long install_supervised(void);
 
-/* init/root.c: the job's own root, and paths inside it */
+/* init/inside-path.c: paths inside the root */
 
+struct statx;
+long stat_in(int fd, const char *path, struct statx *found);
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int is_outside(void);
@@ -86,6 +88,10 @@ int follow_dangling(int parent, char *path, size_t start, size_t end);	/* dangli
 int make_target(int base, const char *path, int directory, u64 resolve);
 long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);
+void make_everywhere(void);
+
+/* init/root.c: the job's own root */
+
 int base_of(const char *path);
 int attach_new_name(int mount_fd, const char *name, int directory);
 int link_new_name(const char *name, const char *to);
@@ -112,11 +118,20 @@ int op_set_propagation(struct cursor *c);
 int copy_tree(const char *source, u32 recursive);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
 int new_mount(const char *type, const struct strings *options, u64 attributes);
+int configured_mount(int fs, const struct strings *options, u64 attributes);
 int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
 int op_attach_groups(struct cursor *c);
 int op_attach_new(struct cursor *c);
+int op_change_mount(struct cursor *c);
+
+/* init/overlay.c: overlays */
+
 int op_attach_overlay(struct cursor *c);
+
+/* init/device-node.c: device files */
+
+int op_make_node(struct cursor *c);
 
 /* init/tmpfs-usage.c: file systems in memory that may become full */
 
@@ -137,6 +152,7 @@ int op_attach_text(struct cursor *c);
 /* init/empty-root.c: creates an empty root, and fills it with directories, files and links */
 
 int write_held_proc(const char *path, const char *text);
+int open_parent(const char *path, const char **name, u64 resolve);
 int op_empty_root(struct cursor *c);
 int op_make_missing(struct cursor *c);
 int op_make_directory(struct cursor *c);

@@ -49,6 +49,8 @@ struct mount_facts {
 extern int report_socket;
 
 /* lib/mount-flags.c */
+struct numbers;
+int change_mount(int fd, const struct numbers *changes);
 int refuse_attributes(int fd, u64 absent);
 
 /* init/program-look.c: reports a program that could not be executed */

@@ -41,7 +41,7 @@
 	X(16, adopt, op_adopt, "pid:u32 started:u64") \
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
-	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32 changes:numbers users:strings groups:strings maps:u32 namespace:string") \
 	X(28, sendGo, op_send_go, "") \
 	X(30, reserveIds, op_reserve_ids, "") \
 	X(31, readIfFailed, op_read_if_failed, "path:string")
@@ -57,10 +57,10 @@
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
 	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
 	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
-	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 absent:u64 recursive:u32") \
-	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
+	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 absent:u64 recursive:u32 changes:numbers links:u32") \
+	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32 source:string beneath:u32") \
 	X(44, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
-	X(45, makeLink, op_make_link, "name:string to:string") \
+	X(45, makeLink, op_make_link, "name:string to:string keeps:u32") \
 	X(46, coverPath, op_cover_path, "path:string readOnly:u32") \
 	X(47, pivotRoot, op_pivot_root, "stays:u32") \
 	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
@@ -106,7 +106,7 @@
 	X(113, attachText, op_attach_text, "target:string text:string own:u32 required:u32") \
 	X(114, awaitOrder, op_await_order, "") \
 	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
-	X(118, attachSent, op_attach_sent, "source:string target:string") \
+	X(118, attachSent, op_attach_sent, "source:string target:string links:u32") \
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
 	X(121, setDomainname, op_set_domainname, "name:string") \
@@ -116,7 +116,9 @@
 	X(140, awaitGroups, op_await_groups, "") \
 	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \
 	X(142, checkStreams, op_check_streams, "protect:u32") \
-	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings")
+	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings attributes:u64 required:u32") \
+	X(152, changeMount, op_change_mount, "target:string changes:numbers") \
+	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32")
 
 /* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,
@@ -253,6 +255,12 @@ struct program_look {
 	char loader[256];		/* interpreter of a script, or loader of an ELF file */
 	unsigned char head[256];
 };
+
+/* Where openRoot lets missing mount points be created. */
+enum makes { MAKES_NOTHING = 0, MAKES_IN_ROOT = 1, MAKES_EVERYWHERE = 2 };
+
+/* What attachNew takes over from the directory that it covers: nothing, its mode, or also its files. */
+enum beneath { BENEATH_NOTHING = 0, BENEATH_MODE = 1, BENEATH_FILES = 2 };
 
 /* Access to files that allowPath allows, as a sum. */
 #define ACCESS_READ 1

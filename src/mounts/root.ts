@@ -4,14 +4,16 @@
 
 import type { Extent } from '../namespaces/id-map.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
-import { mountAttributes, mountFlags } from '../ops/mount-flags.ts'
+import { makesPoints, mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { shareOp } from '../ops/wire.ts'
-import { isBelow } from '../text/paths.ts'
-import { defaultMaskedPaths, defaultReadonlyPaths, deviceLinks, devices } from './masked-paths.ts'
+import { masksIn, otherMasks } from './cover-ops.ts'
+import { isOwnDirectory, listedRootOps } from './listed-root.ts'
+import { deviceLinks, devices } from './masked-paths.ts'
+import { fileSystem, isKernelPath, propagated, receivesMounts, setPropagation } from './mount-ops.ts'
 
-type PropagationType = 'private' | 'slave' | 'shared' | 'unbindable'
-type Propagation = PropagationType | `r${PropagationType}`
+export type PropagationType = 'private' | 'slave' | 'shared' | 'unbindable'
+export type MountPropagation = PropagationType | `r${PropagationType}`
 
 /** A mount in the job's root. Mounts are made in the order of their list; options for mounts are parsed to this form. */
 export interface Mount {
@@ -35,7 +37,7 @@ export interface Mount {
    * Exchange of later mounts with the host, see mount_namespaces(7); `r` includes the mounts below. `private` by
    * default. A `shared` mount gets a peer group of its own.
    */
-  propagation?: Propagation
+  propagation?: MountPropagation
   origin: string
   /** The option's value as the user typed it. */
   typed?: string
@@ -73,7 +75,7 @@ export interface Mount {
 }
 
 /** A device file to create in the job's root. */
-interface DeviceNode {
+export interface DeviceNode {
   /** Absolute path in the job. */
   path: string
   type: 'c' | 'b' | 'p'
@@ -113,7 +115,7 @@ export interface Root {
   /** Symbolic links to create after the mounts, unless something exists there. */
   links?: readonly { path: string; to: string }[]
   /** Exchange of later mounts between the root and the host. `rprivate` by default. */
-  propagation?: Propagation
+  propagation?: MountPropagation
   /** True if `/` becomes read-only after everything else, also below mounts that were made on it. */
   readOnlyLast?: true
   /** Devices that are mounted, each with the requested access. */
@@ -140,6 +142,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
 const knownRoots = new WeakMap<Root, { key: string; ops: readonly Op[] }>()
 
 function makeRootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid: boolean): Op[] {
+  if (root.standard === false) return listedRootOps(root, isolate)
   const own = root.directory !== undefined
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   // true if the root starts as an empty tmpfs that only this job uses
@@ -168,34 +171,15 @@ function openRoot(root: Root, origin: string): Op {
     // the root becomes read-only first, so that volumes mounted later keep their own mode
     attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
     // mount points are created only in a root of the job's own, because in the host's files they would stay
-    makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
+    makes: isOwnDirectory(root) ? makesPoints.inRoot : makesPoints.nowhere,
     origin,
   }
 }
 
-/** Returns true if mounts that the host makes later can appear in the job. */
-export function receivesMounts(root: Root | undefined): boolean {
-  return root?.mounts.some(({ propagation = '' }) => propagation.endsWith('slave')) ?? false
-}
-
-function setPropagation(propagation: Propagation, origin: string): Op {
-  const recursive = Number(/^r/.test(propagation))
-  const type = mountFlags[propagation.slice(recursive) as PropagationType]
-  return { op: 'setPropagation', type, recursive, origin }
-}
-
-/** Returns the operations of a mount. The next mounts are private again. */
-function propagated(mount: Mount): Op[] {
-  const { propagation, origin } = mount
-  if (!propagation) return [mountOp(mount)]
-  return [setPropagation(propagation, origin), mountOp(mount), setPropagation('rprivate', origin)]
-}
-
 /** Returns the mounts in their order, with the operations between them. */
 function arrangeSteps(root: Root, isolate: readonly NamespaceKind[], joinsPid: boolean): (Mount | Op)[] {
-  if (root.standard === false) return [...root.mounts, ...otherMasks(root, (path) => !isMountedBy(root, path))]
   const own = root.directory !== undefined
-  const late = root.mounts.filter((mount) => isLate(mount.target))
+  const late = root.mounts.filter((mount) => isKernelPath(mount.target))
   return [
     ...root.mounts.filter((mount) => !late.includes(mount)),
     // masks below /proc and /sys come with the mounts of proc and sysfs: now they would cover paths of the host's
@@ -209,86 +193,6 @@ function arrangeSteps(root: Root, isolate: readonly NamespaceKind[], joinsPid: b
     // mounts that the user requested inside /proc, /sys and /dev
     ...late,
   ]
-}
-
-function isLate(target: string): boolean {
-  return /^\/(proc|sys|dev)(\/|$)/.test(target)
-}
-
-/** Returns true for a mount of the kernel's files, in which the image has no links. */
-function isKernelMount({ type, target }: Mount): boolean {
-  return type === 'proc' || type === 'sysfs' || (type === 'bind' && target === '/sys')
-}
-
-function isMountedBy(root: Root, path: string): boolean {
-  return root.mounts.some((mount) => isKernelMount(mount) && isBelow(path, mount.target))
-}
-
-/** Returns the operations that mask paths in a mount. In a new file system the paths are relative to it, which is faster. */
-function masksIn(root: Root, mount: Mount): Op[] {
-  if (!isKernelMount(mount)) return []
-  const { target } = mount
-  const cover = (list: readonly MaskedPath[], readOnly: number) =>
-    list.filter(({ path }) => path !== target && isBelow(path, target)).map((entry) => coverOp(entry, mount, readOnly))
-  return [...cover(root.readonlyPaths ?? defaultReadonlyPaths, 1), ...cover(root.maskedPaths ?? defaultMaskedPaths, 0)]
-}
-
-/** The last operation for each masked path. Most roots mask the same default paths in the same way. */
-const coverOps = new WeakMap<MaskedPath, { from: string; op: Op }>()
-
-function coverOp(entry: MaskedPath, { type, target, origin: mounts }: Mount, readOnly: number): Op {
-  const { path, origin = mounts } = entry
-  const from = `${type} ${target} ${readOnly} ${origin}`
-  const known = coverOps.get(entry)
-  if (known?.from === from) return known.op
-  const inside = type === 'bind' ? path : path.slice(target.length + 1)
-  const op = shareOp({ op: 'coverPath', path: inside, readOnly, origin })
-  coverOps.set(entry, { from, op })
-  return op
-}
-
-/** Returns the operations that mask the paths for which `which` is true. */
-function otherMasks(root: Root, which: (path: string) => boolean): Op[] {
-  const cover = (list: readonly MaskedPath[] | undefined, readOnly: number) =>
-    (list ?? [])
-      .filter(({ path }) => which(path))
-      .map(({ path, origin = 'rootfs' }): Op => ({ op: 'coverPath', path, readOnly, origin }))
-  return [...cover(root.readonlyPaths, 1), ...cover(root.maskedPaths, 0)]
-}
-
-/** The operations of frozen mounts: those of the sandbox preset and of a minimal /dev. */
-const frozenOps = new WeakMap<Mount, Op>()
-
-function mountOp(mount: Mount): Op {
-  const known = frozenOps.get(mount)
-  if (known) return known
-  const op = makeMountOp(mount)
-  if (Object.isFrozen(mount)) frozenOps.set(mount, shareOp(op))
-  return op
-}
-
-function makeMountOp(mount: Mount): Op {
-  const { type, source, target, flags: attributes, data, origin } = mount
-  // a mount with mapped ids was made outside the namespace, because only there can ids be mapped
-  if (type === 'bind' && mount.idmap) return { op: 'attachSent', source, target, origin }
-  if (type === 'bind') {
-    const [absent, recursive] = [mount.absent ?? 0, mount.recursive ? 1 : 0]
-    return { op: 'attachTree', source, target, attributes, absent, recursive, origin }
-  }
-  if (type === 'overlay') return { op: 'attachOverlay', ...overlayLayers(data), target, attributes, origin }
-  return { op: 'attachNew', type, options: data, target, attributes, links: mount.links === false ? 0 : 1, origin }
-}
-
-function overlayLayers(data: readonly string[]) {
-  const values = (key: string) =>
-    data.filter((option) => option.startsWith(`${key}=`)).map((option) => option.slice(key.length + 1))
-  const [[upper = ''], [work = '']] = [values('upperdir'), values('workdir')]
-  return { lower: values('lowerdir'), upper, work, drops: data.includes('volatile') ? 1 : 0 }
-}
-
-/** Returns a new file system whose target must not lead through a link of the image. */
-function fileSystem(type: string, target: string, data: string[], flags: number, origin: string): Mount {
-  return { type, source: '', target, data, flags, origin, links: false }
 }
 
 function sysMount(isolate: readonly string[], origin: string): Mount {
@@ -313,7 +217,7 @@ function makeDeviceSteps(isolate: readonly NamespaceKind[], origin: string): (Mo
   const steps: (Mount | Op)[] = [
     fileSystem('tmpfs', '/dev', ['mode=0755', 'size=65536k'], flags, origin),
     ...devices.map((name): Mount => ({ type: 'bind', source: `/dev/${name}`, target: name, flags, data: [], origin })),
-    ...deviceLinks.map(([name, to]): Op => shareOp({ op: 'makeLink', name, to, origin })),
+    ...deviceLinks.map(([name, to]): Op => shareOp({ op: 'makeLink', name, to, keeps: 0, origin })),
     shareOp({ op: 'attachTerminal', target: 'console', attributes: flags, origin }),
     fileSystem('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], flags, origin),
     fileSystem('tmpfs', 'shm', ['mode=1777', 'size=64m'], flags + nodev, origin),

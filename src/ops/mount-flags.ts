@@ -24,3 +24,12 @@ export const mountAttributes = {
   nodiratime: 0x80,
   nosymfollow: 0x20_0000,
 } as const
+
+/** The attributes of which a mount has at most one: its kind of access times. relatime is the kind without a bit. */
+export const accessTimes = 0x70
+
+/** Where openRoot lets missing mount points be created; equal to the enum in native/wire/program.h. */
+export const makesPoints = { nowhere: 0, inRoot: 1, everywhere: 2 } as const
+
+/** What attachNew takes over from the directory that it covers; equal to the enum in native/wire/program.h. */
+export const takesOver = { nothing: 0, mode: 1, files: 2 } as const

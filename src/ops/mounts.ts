@@ -4,6 +4,7 @@ import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf } from '../errors/remedy-text.ts'
 import { shellWord } from '../text/quote.ts'
 import { mountAttributes, mountFlags } from './mount-flags.ts'
+import { inRoot } from './root-files.ts'
 import { type ErrnoWords, type RefusedOp, row } from './row.ts'
 
 export const mountOps = {
@@ -50,10 +51,18 @@ export const mountOps = {
   attachTree: row({
     code: 42,
     call: 'move_mount',
-    fields: { source: 'string', target: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
+    fields: {
+      source: 'string',
+      target: 'string',
+      attributes: 'u64',
+      absent: 'u64',
+      recursive: 'u32',
+      changes: 'numbers',
+      links: 'u32',
+    },
     what: (op) => `mount ${quote(op.source)} at ${quote(op.target)}`,
     explain: (op) => ({
-      words: `put ${op.source} at ${op.target}${attributeList(op.attributes)}`,
+      words: `put ${op.source} at ${op.target}${attributeList(op.attributes)}${changeList(op.changes)}`,
       shell: `mount --${op.recursive ? 'rbind' : 'bind'} ${shellWord(op.source)} ${inRoot(op.target)}${bindOptions(op.attributes, inRoot(op.target))}`,
     }),
     mount: { source: ({ source }) => quote(source), target: ({ target }) => target },
@@ -61,7 +70,15 @@ export const mountOps = {
   attachNew: row({
     code: 43,
     call: 'fsmount',
-    fields: { type: 'string', options: 'strings', target: 'string', attributes: 'u64', links: 'u32' },
+    fields: {
+      type: 'string',
+      options: 'strings',
+      target: 'string',
+      attributes: 'u64',
+      links: 'u32',
+      source: 'string',
+      beneath: 'u32',
+    },
     what: (op) => `mount a ${op.type} at ${quote(op.target)}`,
     explain: (op) => ({
       words: `put a ${op.type} of its own at ${op.target}${attributeList(op.attributes, op.options)}`,
@@ -97,7 +114,17 @@ export const mountOps = {
   sendMapped: row({
     code: 25,
     call: 'mount_setattr',
-    fields: { source: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
+    fields: {
+      source: 'string',
+      attributes: 'u64',
+      absent: 'u64',
+      recursive: 'u32',
+      changes: 'numbers',
+      users: 'strings',
+      groups: 'strings',
+      maps: 'u32',
+      namespace: 'string',
+    },
     what: (op) => `map the ids of ${quote(op.source)}`,
     explain: (op) => ({
       words: `map the ids of ${op.source} by the job's user namespace, and send the mount to the child${attributeList(op.attributes)}`,
@@ -110,7 +137,7 @@ export const mountOps = {
   attachSent: row({
     code: 118,
     call: 'move_mount',
-    fields: { source: 'string', target: 'string' },
+    fields: { source: 'string', target: 'string', links: 'u32' },
     what: (op) => `mount ${quote(op.source)} at ${quote(op.target)}`,
     explain: (op) => ({ words: `put ${op.source}, whose ids were mapped, at ${op.target}`, shell: '' }),
     mount: { source: ({ source }) => quote(source), target: ({ target }) => target },
@@ -118,7 +145,7 @@ export const mountOps = {
   attachGroups: row({
     code: 151,
     call: 'move_mount',
-    fields: { target: 'string', names: 'strings', sources: 'strings' },
+    fields: { target: 'string', names: 'strings', sources: 'strings', attributes: 'u64', required: 'u32' },
     what: (op) => `mount the job's groups at ${quote(op.target)}`,
     explain: explainGroups,
     mount: { target: ({ target }) => target },
@@ -133,49 +160,16 @@ export const mountOps = {
       shell: `mount --bind "$(tty)" $ROOT/dev/${op.target}`,
     }),
   }),
-  makeMissing: row({
-    code: 97,
-    call: 'umask',
-    fields: { parents: 'u32', directory: 'u32', file: 'u32' },
+  changeMount: row({
+    code: 152,
+    call: 'mount_setattr',
+    fields: { target: 'string', changes: 'numbers' },
+    what: (op) => `change the mount at ${quote(op.target)}`,
     explain: (op) => ({
-      words: `create what is missing on the path: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
-      shell: '',
+      words: `change the mount at ${op.target}${changeList(op.changes)}`,
+      shell: `mount -o remount,bind,${attributeNames(op.changes[0] ?? 0).join(',')} ${inRoot(op.target)}`,
     }),
-  }),
-  makeDirectory: row({
-    code: 98,
-    call: 'mkdirat',
-    fields: { path: 'string' },
-    what: (op) => `make the directory ${quote(op.path)}`,
-    explain: (op) => ({ words: `make the directory ${op.path}`, shell: `mkdir -p $ROOT${op.path}` }),
-    mount: { target: ({ path }) => path },
-  }),
-  makeLink: row({
-    code: 45,
-    call: 'symlinkat',
-    fields: { name: 'string', to: 'string' },
-    what: (op) => `make the link ${quote(op.name)}`,
-    explain: (op) => ({ words: `link ${op.name} to ${op.to}`, shell: `ln -s ${shellWord(op.to)} ${inRoot(op.name)}` }),
-    mount: { target: ({ name }) => name },
-  }),
-  writeData: row({
-    code: 99,
-    call: 'openat2',
-    fields: { descriptor: 'u32', path: 'string', mode: 'u32', attached: 'u32', attributes: 'u64' },
-    what: (op) => `write the data of descriptor ${op.descriptor} to ${quote(op.path)}`,
-    explain: (op) => ({
-      words: `copy from descriptor ${op.descriptor} to ${op.attached ? 'a file that is mounted at' : ''} ${op.path}`,
-      shell: `install -m ${octal(op.mode)} /dev/fd/${op.descriptor} $ROOT${op.path}`,
-    }),
-    mount: { source: ({ descriptor }) => `descriptor ${descriptor}`, target: ({ path }) => path },
-  }),
-  changeMode: row({
-    code: 100,
-    call: 'chmod',
-    fields: { path: 'string', mode: 'u32' },
-    what: (op) => `change the mode of ${quote(op.path)}`,
-    explain: (op) => ({ words: `change the mode of ${op.path}`, shell: `chmod ${octal(op.mode)} $ROOT${op.path}` }),
-    mount: { target: ({ path }) => path },
+    mount: { target: ({ target }) => target },
   }),
   makeReadOnly: row({
     code: 101,
@@ -266,17 +260,19 @@ function attributeList(attributes: number, options: readonly string[] = []): str
   return names.length > 0 ? ` (${names.join(', ')})` : ''
 }
 
+/** Returns the changes of a mount's flags in words, see changesOf in mounts/mount-ops.ts. */
+function changeList(changes: readonly number[]): string {
+  const words = (sets = 0, clears = 0) => [
+    ...attributeNames(sets),
+    ...attributeNames(clears).map((name) => `no ${name}`),
+  ]
+  const [top, whole] = [words(changes[0], changes[1]), words(changes[2], changes[3])]
+  return top.length + whole.length > 0 ? ` (${[...top, ...whole.map((name) => `${name} below`)].join(', ')})` : ''
+}
+
 function bindOptions(attributes: number, path: string): string {
   const names = attributeNames(attributes)
   return names.length > 0 ? `; mount -o remount,bind,${names.join(',')} ${path}` : ''
-}
-
-function inRoot(path: string): string {
-  return `$ROOT${shellWord(path)}`
-}
-
-function octal(mode: number): string {
-  return `0${mode.toString(8)}`
 }
 
 function explainGroups({

@@ -6,10 +6,11 @@ import { mountOps } from './mounts.ts'
 import { namespaceOps } from './namespaces.ts'
 import { processOps } from './process.ts'
 import { rightOps } from './rights.ts'
+import { rootFileOps } from './root-files.ts'
 import type { OpRow, Values } from './row.ts'
 
 /** All operations by name; row.ts describes the fields of a row. */
-export const ops = { ...groupOps, ...processOps, ...namespaceOps, ...mountOps, ...rightOps }
+export const ops = { ...groupOps, ...processOps, ...namespaceOps, ...mountOps, ...rootFileOps, ...rightOps }
 
 /** Which session a started process belongs to; native/wire/program.h defines the values. */
 export const sessions = { kept: 0, own: 1, library: 2 } as const

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts the job's own control groups at /sys/fs/cgroup, where language runtimes read their limits. Called by
 // compile.ts; pure.
+import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
@@ -35,6 +36,8 @@ export function groupMounts(plan: Plan): Op[] {
       target: directory,
       names: entries.map(([name]) => name!).filter(Boolean),
       sources: entries.map(([, source]) => source!),
+      attributes: mountAttributes.ro + mountAttributes.nosuid + mountAttributes.nodev + mountAttributes.noexec,
+      required: 0,
       origin: 'isolate',
     },
   ]

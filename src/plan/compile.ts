@@ -2,8 +2,9 @@
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
 import type { PlannedGroup } from '../cgroup/planned-group.ts'
+import { changesOf, receivesMounts } from '../mounts/mount-ops.ts'
 import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
-import { receivesMounts, rootOps } from '../mounts/root.ts'
+import { rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
 import { lifetimes } from '../ops/groups.ts'
@@ -140,8 +141,22 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
     if (op.op !== 'attachSent') return []
     const mount = spec.root!.mounts.find((one) => one.idmap && one.source === op.source && one.target === op.target)
     if (!mount) return []
-    const { source, flags: attributes, absent = 0, recursive, origin } = mount
-    return [{ op: 'sendMapped', source, attributes, absent, recursive: Number(recursive), origin }]
+    const { source, absent = 0, recursive, origin } = mount
+    return [
+      {
+        op: 'sendMapped',
+        source,
+        attributes: mount.top ? 0 : mount.flags,
+        absent,
+        recursive: Number(recursive),
+        changes: changesOf(mount),
+        users: [],
+        groups: [],
+        maps: 0,
+        namespace: '',
+        origin,
+      },
+    ]
   })
 }
 

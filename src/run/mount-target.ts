@@ -182,7 +182,8 @@ function ledTo({ link, leads, target }: TargetFacts): string {
 }
 
 function source({ op }: TargetFacts): string {
-  return 'source' in op ? quote(op.source) : op.op === 'attachNew' ? `a ${op.type}` : 'an overlay'
+  if (op.op === 'attachNew') return `a ${op.type}`
+  return 'source' in op ? quote(op.source) : 'an overlay'
 }
 
 function missingWords(facts: TargetFacts): string {

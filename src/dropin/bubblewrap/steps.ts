@@ -105,23 +105,23 @@ function stepOps(step: FileSystemStep, ownPid: boolean, terminal: string | undef
       return [{ op: 'writeData', descriptor, path: target, mode, attached: Number(attached), attributes, origin }]
     }
     case 'link':
-      return [{ op: 'makeLink', name: target, to: step.to, origin }]
+      return [{ op: 'makeLink', name: target, to: step.to, keeps: 0, origin }]
     case 'mode':
       return [{ op: 'changeMode', path: target, mode: step.mode ?? 0, origin }]
   }
 }
 
 function bind(source: string, target: string, attributes: number, origin: string): Op {
-  return { op: 'attachTree', source, target, attributes, absent: 0, recursive: 1, origin }
+  return { op: 'attachTree', source, target, attributes, absent: 0, recursive: 1, changes: [], links: 1, origin }
 }
 
 function attachNew(type: string, options: string[], target: string, attributes: number, origin: string): Op {
-  return { op: 'attachNew', type, options, target, attributes, links: 1, origin }
+  return { op: 'attachNew', type, options, target, attributes, links: 1, source: '', beneath: 0, origin }
 }
 
 /** Returns the operations for a minimal /dev. A path without "/" at its start is relative to the tmpfs that was just mounted. */
 function deviceOps(target: string, terminal: string | undefined, origin: string): Op[] {
-  const link = (name: string, to: string): Op => ({ op: 'makeLink', name, to, origin })
+  const link = (name: string, to: string): Op => ({ op: 'makeLink', name, to, keeps: 0, origin })
   return [
     attachNew('tmpfs', ['mode=0755'], target, nosuid + nodev, origin),
     { op: 'makeMissing', parents: 0o755, directory: 0o755, file: 0o444, origin },

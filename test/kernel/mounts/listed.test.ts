@@ -3,42 +3,15 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import type { Mount, Root } from '../../../src/mounts/root.ts'
 import { mountAttributes } from '../../../src/ops/mount-flags.ts'
-import { parseOptions } from '../../../src/options/options.ts'
-import { type Job, startSpec } from '../../../src/run/job.ts'
-import { loadFilter } from '../../../src/run/load-parsers.ts'
 import { makeImage, workplace } from '../../support/image.ts'
+import { at, startIn, textOf } from '../../support/listed.ts'
 import { requires } from '../../support/requires.ts'
 
 const { path: work, remove } = workplace()
 const image = makeImage(`${work}/image`)
-const { nosuid, nodev, noexec } = mountAttributes
-const at = (type: string, target: string, more: Partial<Mount> = {}): Mount => ({
-  type,
-  source: '',
-  target,
-  flags: nosuid + nodev + noexec,
-  data: [],
-  origin: 'mounts',
-  ...more,
-})
-
+const { nosuid } = mountAttributes
 afterAll(remove)
-
-/** Starts a command with this root in place of the root that the options ask for. */
-async function startIn(command: string[], directory: string | undefined, root: Partial<Root>): Promise<Job> {
-  const options = { isolate: ['pid', 'mount'], ...(directory && { rootfs: directory }), dev: true } as const
-  const spec = parseOptions(command[0]!, command.slice(1), options, 'library')
-  const filter = await loadFilter(spec)
-  return startSpec({ ...spec, root: { ...spec.root!, ...root } }, { filter, stdio: ['ignore', 'pipe', 'inherit'] })
-}
-
-async function textOf(job: Job): Promise<string> {
-  let text = ''
-  for await (const line of job) text += `${line}\n`
-  return text
-}
 
 test('a complete list is mounted in its order; any path can be masked or read-only', async (context) => {
   requires(context, 'root', 'busybox')

@@ -47,6 +47,8 @@ function stopAt(at: number): Promise<{ step: number; errno: string; part: number
     attributes: 2 ** 40,
     absent: 0,
     recursive: 0,
+    changes: [],
+    links: 1,
     origin: 'test',
   })
   const [job, pid] = watchedNative().launch(encodeProgram(program), Int32Array.of(-1, -1, -1))
