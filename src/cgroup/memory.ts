@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses files of the memory controller: admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst. Pure.
-import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
+import { type FileTexts, findFlat, parseNumber } from './stats.ts'
 
 /** v1 files with counts of memory and swap together, read if swap is limited too. */
 export const memorySwapFiles = ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'] as const
@@ -28,18 +28,26 @@ interface MemoryStats {
 
 /** Parses the texts of the memory files of v1 or v2. */
 export function parseMemory(figures: FileTexts): MemoryStats {
-  const events = parseFlat(figures('memory.events'))
-  const local = parseFlat(figures('memory.events.local'))
-  const control = parseFlat(figures('memory.oom_control'))
+  const kills = (file: string) => findFlat(figures(file), 'oom_kill')
   const stats: MemoryStats = {}
   const set = (key: keyof MemoryStats, value: number | undefined) => {
     if (value !== undefined) stats[key] = value
   }
   set('peak', parseNumber(figures('memory.peak') ?? figures('memory.max_usage_in_bytes')))
-  set('limitHits', local.max ?? events.max ?? legacyHits(figures))
-  set('oomKills', events.oom_kill ?? control.oom_kill)
-  set('ownOoms', local.oom)
+  set('limitHits', parseLimitHits(figures))
+  set('oomKills', kills('memory.events') ?? kills('memory.oom_control'))
+  set('ownOoms', parseOwnOoms(figures))
   return stats
+}
+
+/** Parses only `limitHits` of parseMemory. memory.events.local exists since Linux 5.2; v1 has two counts for it. */
+export function parseLimitHits(figures: FileTexts): number | undefined {
+  return findFlat(figures(memoryEventsFile), 'max') ?? findFlat(figures('memory.events'), 'max') ?? legacyHits(figures)
+}
+
+/** Parses only `ownOoms` of parseMemory. */
+export function parseOwnOoms(figures: FileTexts): number | undefined {
+  return findFlat(figures(memoryEventsFile), 'oom')
 }
 
 /**

@@ -145,6 +145,7 @@ function killsBeside(plan: Plan, { oomKills }: Usage, before: GroupTexts, after:
 
 /** v2 since Linux 6.11: returns the nearest ancestor whose own pids.max refused forks while the job ran, and how many. */
 function forksRefusedAbove(plan: Plan, before: GroupTexts, after: GroupTexts): Ended['refusedAbove'] | undefined {
+  if (plan.layout !== 'v2') return undefined
   for (const { directory } of plan.ancestors) {
     const [then, now] = [before, after].map((texts) => parseRefusedHere(texts(directory, pidsLevelFile)))
     if (now !== undefined && now > (then ?? now)) return { count: now - then!, directory }

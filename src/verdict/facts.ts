@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Computes, from a job's end, the figures that the rows in decide.ts test. Called by make-cause.ts; pure.
 
-import { daemonNote, parseMemory } from '../cgroup/memory.ts'
-import { parseFlat, parseNumber } from '../cgroup/stats.ts'
+import { daemonNote, parseOwnOoms } from '../cgroup/memory.ts'
+import { findFlat, parseNumber } from '../cgroup/stats.ts'
 import { systemConstants } from '../system/constants.ts'
 import { type Ended, ownIsFull } from './collect-end.ts'
 import { type Facts, noFacts } from './decide.ts'
@@ -96,11 +96,11 @@ function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
 /** Returns true if memory ran out at the job's own limit, but the kernel found no process that it could kill. */
 export function ranOut({ plan, after, usage }: Ended): boolean {
   const figures = figuresOf(plan, 'memory', after)
-  const { ownOoms } = parseMemory(figures)
+  const ownOoms = parseOwnOoms(figures)
   if ((usage.oomKills ?? 0) > 0) return false
   if (ownOoms !== undefined) return ownOoms > 0
   // v1 has no count for this; it happens if the group is full and its processes may not be killed
-  const killsNothing = parseFlat(figures('memory.oom_control')).oom_kill_disable === 1
+  const killsNothing = findFlat(figures('memory.oom_control'), 'oom_kill_disable') === 1
   return (killsNothing || plan.spec.privileges.oomScoreAdj === -1000) && ownIsFull(plan, after)
 }
 

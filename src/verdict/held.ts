@@ -2,7 +2,7 @@
 // Finds what slowed a job: the shares of its run time that decide.ts tests, and the limit with its figures. Called by
 // facts.ts and make-cause.ts; pure.
 import { memoryEventsFile } from '../cgroup/memory.ts'
-import { parseFlat } from '../cgroup/stats.ts'
+import { findFlat, parseFlat } from '../cgroup/stats.ts'
 import { parseCpuCount } from '../text/units.ts'
 import type { CauseCounts, CauseKind, CauseLimit, Figure } from './cause.ts'
 import { type Ended, lateFigures, ownIsFull } from './collect-end.ts'
@@ -53,12 +53,13 @@ export function heldFacts(ended: Ended): Partial<Facts> {
 
 /** v2: returns how often memory.high throttled the job. */
 function timesSlowed({ plan, after }: Ended): number {
-  return parseFlat(figuresOf(plan, 'memory', after)(memoryEventsFile)).high ?? 0
+  return findFlat(figuresOf(plan, 'memory', after)(memoryEventsFile), 'high') ?? 0
 }
 
-/** Returns the nearest ancestor whose memory.high throttled tasks while the job ran. */
+/** v2: returns the nearest ancestor whose memory.high throttled tasks while the job ran. */
 function slowedAbove({ plan, before, after }: Ended): { group: string; times: number } | undefined {
-  const high = (texts: GroupTexts, group: string) => parseFlat(texts(group, memoryEventsFile)).high ?? 0
+  if (plan.layout !== 'v2') return undefined
+  const high = (texts: GroupTexts, group: string) => findFlat(texts(group, memoryEventsFile), 'high') ?? 0
   return plan.ancestors
     .map(({ directory }) => ({ group: directory, times: high(after, directory) - high(before, directory) }))
     .find(({ times }) => times > 0)
@@ -69,7 +70,7 @@ function throttledAbove(ended: Ended): { group: string } | undefined {
   const { plan, usage, outcome } = ended
   const waited = (usage.pressure?.cpu?.someUsec ?? 0) >= outcome.durationMs * 500
   if (plan.layout !== 'v2' || !waited) return undefined
-  const throttles = (group: string) => (parseFlat(lateFigures(ended, group)('cpu.stat')).nr_throttled ?? 0) > 0
+  const throttles = (group: string) => (findFlat(lateFigures(ended, group)('cpu.stat'), 'nr_throttled') ?? 0) > 0
   return plan.ancestors
     .map(({ directory }) => ({ group: directory }))
     .find(({ group }) => limitAbove(ended, 'cpu.max', group).value !== undefined && throttles(group))
@@ -83,8 +84,9 @@ function refaultsOf({ plan, after }: Ended): number {
 }
 
 function refaultShare(ended: Ended): number {
-  const { value } = ownLimit(ended, 'memory.max')
-  return typeof value === 'number' && value > 0 ? Math.round((100 * refaultsOf(ended)) / value) : 0
+  const refaults = refaultsOf(ended)
+  const value = refaults > 0 ? ownLimit(ended, 'memory.max').value : undefined
+  return typeof value === 'number' && value > 0 ? Math.round((100 * refaults) / value) : 0
 }
 
 function requestedLimit({ plan }: Ended, ...starts: string[]): { file: string; value: string } | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds which group's limit ended a job, and the limit's value at the end. Called by make-cause.ts and held.ts.
 // docs/why.md has the rules, and the kernels they apply to.
-import { isFull, parseMemory } from '../cgroup/memory.ts'
+import { isFull, parseOwnOoms } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { v1Names } from '../cgroup/v1/translate.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
@@ -79,7 +79,7 @@ export function attributeMemory(ended: Ended): Attributed {
   if (named?.level === 'own') return own('certain')
   if (named?.level === 'ancestor') return { limit: limitAbove(ended, file, named.group!), confidence: 'certain' }
   if (named) return { limit: { file, ...named }, confidence: 'certain' }
-  const { ownOoms } = parseMemory(figures)
+  const ownOoms = parseOwnOoms(figures)
   const counted = ownOoms !== undefined
   // if the job's group has no memory controller on v2, use the figures of the ancestors
   const outOfMemory = plan.layout === 'v2' ? oomAbove(ended) : undefined

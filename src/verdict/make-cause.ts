@@ -2,7 +2,7 @@
 // Turns a job's end into its Cause: the kind that decide.ts chose, with limit, counts, victims, side events and
 // remedies. Called by conclude.ts; pure, except that ancestors' files and the log can be read.
 
-import { parseMemory } from '../cgroup/memory.ts'
+import { parseOwnOoms } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -93,7 +93,7 @@ function surety(
 const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
   oom: (ended) => {
     const { usage, log, plan, after } = ended
-    const { ownOoms } = parseMemory(figuresOf(plan, 'memory', after))
+    const ownOoms = parseOwnOoms(figuresOf(plan, 'memory', after))
     const level = attributeMemory(ended)
     return {
       ...level,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses what a job used from the texts of its groups' files. A figure that this host does not report is left out,
 // never 0. Pure.
-import type { ReportRow } from '../cgroup/controllers/figure.ts'
+import type { FigureSource } from '../cgroup/controllers/figure.ts'
 import type { ReportCounts } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { readValue } from '../cgroup/figure-value.ts'
-import { parseMemory } from '../cgroup/memory.ts'
+import { parseLimitHits } from '../cgroup/memory.ts'
 import type { PlannedGroup } from '../cgroup/planned-group.ts'
 import { type FileTexts, parsePressure } from '../cgroup/stats.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
@@ -45,35 +45,69 @@ export function groupOf(plan: Plan, controller: string): PlannedGroup | undefine
   return plan.groups.find((group) => group.controller === key)
 }
 
-const countRows = reportRows.filter(({ kind }) => kind === 'count')
-
 /** Parses what a job used. */
 export function parseUsage(plan: Plan, read: GroupTexts): Usage {
   const unified = figuresOf(plan, '', read)
-  const memory = figuresOf(plan, 'memory', read)
-  const counts = {} as { [name in keyof ReportCounts]-?: number | undefined }
-  for (const row of countRows) counts[row.name as keyof ReportCounts] = readCount(plan, row, unified, read)
-  return omitUndefined({
+  const counts: { [name in keyof ReportCounts]: number } = {}
+  for (const { name, sources } of countSources(plan)) {
+    const count =
+      name === 'memoryLimitHits' ? parseLimitHits(figuresOf(plan, 'memory', read)) : readCount(plan, sources, read)
+    if (count !== undefined) counts[name] = count
+  }
+  const [io, pressure] = [parseIo(unified('io.stat')), parseAllPressure(unified)]
+  return {
     ...counts,
-    // `limitHits` needs memory.events.local, which exists since Linux 5.2; v1 has two counts for it
-    memoryLimitHits: parseMemory(memory).limitHits,
-    memoryPeakExact: counts.memoryPeak === undefined ? undefined : true,
-    io: parseIo(unified('io.stat')),
-    pressure: parseAllPressure(unified),
-  })
+    ...(counts.memoryPeak !== undefined && { memoryPeakExact: true }),
+    ...(io && { io }),
+    ...(pressure && { pressure }),
+  }
 }
 
-/** Reads a count from the v2 tree if it has the controller. Otherwise reads it from the v1 hierarchy of the controller. */
-function readCount(
-  plan: Plan,
-  { kind, controller, v2, v1 }: ReportRow,
-  unified: FileTexts,
-  read: GroupTexts,
-): number | undefined {
-  const isUnified = plan.layout === 'v2' || controller === ''
-  const known = isUnified ? readValue(kind, v2, false, unified(v2.file)) : undefined
-  if (known !== undefined || v1 === undefined || plan.layout === 'v2') return known as number | undefined
-  return readValue(kind, v1, false, figuresOf(plan, controllerOf(v1.file), read)(v1.file)) as number | undefined
+/** A file that can contain a count: the index of its group in the plan, and its place in the file. */
+interface CountSource {
+  group: number
+  source: FigureSource
+}
+
+interface CountRow {
+  name: keyof ReportCounts
+  sources: readonly CountSource[]
+}
+
+/** The rows of plans that were seen before, by layout and controllers. */
+const knownRows = new Map<string, readonly CountRow[]>()
+
+/**
+ * Returns which files of a plan's groups contain each count. The v2 tree comes first if it has the controller, then the
+ * controller's v1 hierarchy.
+ */
+function countSources({ layout, groups }: Plan): readonly CountRow[] {
+  const key = groups.reduce((text, { controller }) => `${text} ${controller}`, layout as string)
+  const known = knownRows.get(key)
+  if (known) return known
+  const source = (controller: string, figure: FigureSource | undefined) => {
+    const group = groups.findIndex((one) => one.controller === controller)
+    return figure && group >= 0 ? [{ group, source: figure }] : []
+  }
+  const rows = reportRows
+    .filter(({ kind }) => kind === 'count')
+    .map(({ name, controller, v2, v1 }) => ({
+      name: name as keyof ReportCounts,
+      sources: [
+        ...(layout === 'v2' || controller === '' ? source('', v2) : []),
+        ...(layout !== 'v2' && v1 ? source(controllerOf(v1.file), v1) : []),
+      ],
+    }))
+  knownRows.set(key, rows)
+  return rows
+}
+
+function readCount({ groups }: Plan, sources: readonly CountSource[], read: GroupTexts): number | undefined {
+  for (const { group, source } of sources) {
+    const count = readValue('count', source, false, read(groups[group]!.directory, source.file)) as number | undefined
+    if (count !== undefined) return count
+  }
+  return undefined
 }
 
 /** Sums read and written bytes over all block devices (io.stat in cgroup-v2.rst, "IO Interface Files"). */
