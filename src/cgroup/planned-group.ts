@@ -18,4 +18,6 @@ export interface PlannedGroup {
   writes: LimitWrite[]
   /** v1 cpuset: values of the parent group that must be copied, because a new group does not inherit them. */
   inherit?: { [file: string]: string }
+  /** True if the group may already exist, and is then used. It must be empty. */
+  exists?: true
 }

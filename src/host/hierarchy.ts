@@ -57,12 +57,15 @@ export function parseHierarchies(mountinfo: string, membership: string, find?: F
   return unified ? { layout, unified, v1 } : { layout, v1 }
 }
 
-/** Returns the first mount of each named v1 hierarchy (`name=systemd`) in /proc/self/mountinfo. */
-export function parseNamedHierarchies(mountinfo: string): Map<string, string> {
-  const named = new Map<string, string>()
-  for (const { mount, type, options } of visibleMounts(mountinfo)) {
+/** Returns the first mount of each named v1 hierarchy (`name=systemd`) with this process's group in it. */
+export function parseNamedHierarchies(mountinfo: string, membership: string): Map<string, Hierarchy> {
+  const named = new Map<string, Hierarchy>()
+  for (const { root, mount, type, options } of visibleMounts(mountinfo)) {
     const name = type === 'cgroup' ? options.find((option) => option.startsWith('name=')) : undefined
-    if (name !== undefined && !named.has(name)) named.set(name, mount)
+    if (name === undefined || named.has(name)) continue
+    const group = membership.split('\n').find((line) => line.split(':')[1]?.split(',').includes(name))
+    const own = directoryOf(mount, root, group?.replace(/^\d+:[^:]*:/, '') ?? '/', undefined)
+    named.set(name, { mount, own })
   }
   return named
 }

@@ -99,7 +99,12 @@ function makeGroup(group: PlannedGroup, lifetime: number): Op[] {
       value: controllers.map((name) => `+${name}`).join(' '),
       origin: 'run',
     })
-  made.push({ op: 'makeGroup', path: group.directory, lifetime, origin: 'run' })
+  made.push({
+    op: 'makeGroup',
+    path: group.directory,
+    lifetime: group.exists ? lifetimes.shared : lifetime,
+    origin: 'run',
+  })
   if (group.controller === 'cpuset') made.push(...fillCpuset(group.directory, group))
   return made
 }

@@ -63,14 +63,19 @@ export function sharesFromWeight(weight: number): number {
   return Math.min(262_144, Math.max(2, Math.round(shares)))
 }
 
-/** Converts cpu.shares to cpu.weight, as container runtimes do since 2025: 1024 becomes 100. */
-export function weightFromShares(shares: number): number {
+/** Converts cpu.shares to cpu.weight by the formula of container runtimes since 2025: 1024 becomes 100. */
+export function containerWeight(shares: number): number {
   if (shares <= 2) return 1
   if (shares >= 262_144) return 10_000
   const l = Math.log2(shares)
-  const weight = Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+  return Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+}
+
+/** Converts cpu.shares to cpu.weight. Returns exactly the weight that sharesFromWeight() converted. */
+export function weightFromShares(shares: number): number {
+  const weight = containerWeight(shares)
   // several weights convert to the same whole number of shares: choose the smaller one if it does
-  return sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
+  return shares > 2 && sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
 }
 
 /** Converts cpu.weight to cpu.shares by libcgroup's proportion, which the drop-ins use: 100 becomes 1024. */

@@ -66,7 +66,7 @@ export function mountedHierarchies(host: Host): Mounted[] {
 
 /** Returns a named v1 hierarchy (`name=x`). As in libcgroup, such a hierarchy is used only if the user names it. */
 export function findNamedHierarchy(name: string): Mounted | undefined {
-  const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
+  const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), '').get(name)?.mount
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
 }
 

@@ -145,7 +145,7 @@ export function procText(random: Random) {
   const file = random.pick(catalog)
   const tries: { [name: string]: () => unknown } = {
     hierarchies: () => parseHierarchies(text, text),
-    named: () => [...parseNamedHierarchies(text)],
+    named: () => [...parseNamedHierarchies(text, text)],
     writable: () => parseWritable(text),
     nsfs: () => parseNsfsMounts(text).map((found) => ({ ...found, path: found.path.toString('hex') })),
     stat: () => parseStat(Buffer.from(text)),

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the facts for the plan of a container's groups: the mounted hierarchies, the files of their groups, and the sizes of
+// huge pages.
+import { readChildren, readWords } from '../../cgroup/files.ts'
+import { type Hierarchy, parseNamedHierarchies } from '../../host/hierarchy.ts'
+import { type Host, isKernelFrom, readMembership } from '../../host/host.ts'
+import { existsSync, readFileSync } from '../../system/files.ts'
+import type { ResourceFacts } from './resource-values.ts'
+
+/** A mounted hierarchy, with all of its controllers. The list is [''] for the v2 tree, and has a name=… for a named hierarchy. */
+export interface MountedTree extends Hierarchy {
+  controllers: string[]
+}
+
+/** Returns all mounted hierarchies, that of v2 first. */
+export function mountedTrees({ unified, v1 }: Host): MountedTree[] {
+  const trees: MountedTree[] = unified ? [{ ...unified, controllers: [''] }] : []
+  for (const [controller, hierarchy] of Object.entries(v1)) {
+    const shared = trees.find(({ mount }) => mount === hierarchy.mount)
+    if (shared) shared.controllers.push(controller)
+    else trees.push({ ...hierarchy, controllers: [controller] })
+  }
+  const named = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'))
+  for (const [name, hierarchy] of named)
+    if (!trees.some(({ mount }) => mount === hierarchy.mount)) trees.push({ ...hierarchy, controllers: [name] })
+  return trees
+}
+
+/** Lists the groups from a mount down to a directory, without the directory. */
+export function levelsAbove(mount: string, directory: string): string[] {
+  const levels = [mount]
+  const parts = directory.slice(mount.length).split('/').filter(Boolean)
+  for (const part of parts.slice(0, -1)) levels.push(`${levels.at(-1)}/${part}`)
+  return levels
+}
+
+/**
+ * Returns the facts for the tables of writes. The container's group does not exist yet, so its files are those of
+ * another group of the same hierarchy with the same controller.
+ */
+export function readResourceFacts(host: Host, trees: readonly MountedTree[]): ResourceFacts {
+  const seen = new Map<string, boolean>()
+  const hasFile = (controller: string, file: string) => {
+    const tree = trees.find(({ controllers }) => controllers.includes(controller))
+    if (!tree) return false
+    const children = readChildren(tree.mount).map((name) => `${tree.mount}/${name}`)
+    const samples =
+      controller === '' ? children.filter((group) => hasController(group, file)) : [tree.mount, ...children]
+    if (samples.some((group) => existsSync(`${group}/${file}`))) return true
+    return controller === '' && samples.length === 0 && defaults(host, file)
+  }
+  return {
+    pageSizes: readPageSizes(),
+    hasFile: (controller, file) => {
+      const key = `${controller}/${file}`
+      if (!seen.has(key)) seen.set(key, hasFile(controller, file))
+      return seen.get(key)!
+    },
+  }
+}
+
+function hasController(group: string, file: string): boolean {
+  return readWords(group, 'cgroup.controllers').includes(file.slice(0, file.indexOf('.')))
+}
+
+/** Returns whether a file of v2 can be expected if no group exists that has the controller. */
+function defaults({ kernel }: Host, file: string): boolean {
+  if (file === 'memory.swap.max') return existsSync('/proc/swaps')
+  return file.startsWith('hugetlb.') && isKernelFrom(kernel, [5, 7])
+}
+
+/** Returns the sizes of huge pages as the names of kernel files have them, such as `2MB` and `1GB`. */
+function readPageSizes(): string[] {
+  return readChildren('/sys/kernel/mm/hugepages').flatMap((name) => {
+    const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1])
+    if (!(kilobytes > 0)) return []
+    const [unit, power] = kilobytes >= 2 ** 20 ? ['GB', 2 ** 20] : kilobytes >= 2 ** 10 ? ['MB', 2 ** 10] : ['KB', 1]
+    return [`${kilobytes / power}${unit}`]
+  })
+}
