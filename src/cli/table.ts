@@ -24,6 +24,7 @@ export const commands: CommandTable = {
   },
   record: { summary: 'Record the figures of all groups in a file', load: () => import('./node/record.ts') },
   replay: { summary: 'Show a recording, or one moment of it', load: () => import('./node/replay.ts') },
+  oci: { summary: 'Run OCI bundles with the command line of runc', load: () => import('./oci.ts') },
   hog: { summary: 'Allocate and touch memory, to see a limit work', load: () => import('./hog.ts') },
   why: {
     summary: 'Explain what stopped or slowed a process, a group or a run',
@@ -42,5 +43,5 @@ export const commands: CommandTable = {
 /** hutch itself, for its own help. */
 export const hutch: CommandGroup = {
   verbs: commands,
-  details: `Drop-in commands, with the options of cgroup-tools, util-linux and bubblewrap:\n  ${Object.keys(dropins).join(' ')}`,
+  details: `Drop-in commands, with the options of cgroup-tools, util-linux, bubblewrap and runc:\n  ${Object.keys(dropins).join(' ')}`,
 }

@@ -19,4 +19,5 @@ export const dropins: { readonly [name: string]: () => Promise<{ main(args: stri
   nsenter: () => import('./util-linux/nsenter.ts'),
   lsns: () => import('./util-linux/lsns/lsns.ts'),
   bwrap: () => import('./bubblewrap/bwrap.ts'),
+  'hutch-oci': () => import('../oci/main.ts'),
 }

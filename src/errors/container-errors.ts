@@ -37,11 +37,17 @@ export const containerErrors = {
     remedy: 'delete the container by force, and create it again',
     path: f.path,
   }),
+  OCI_COMMAND_UNSUPPORTED: (f: { command: string }): ErrorWords => ({
+    message: `cannot ${f.command} containers: hutch does not use CRIU`,
+    remedy: 'stop the container and create it again, or use runc or crun with CRIU for this container',
+    value: f.command,
+  }),
   /** The container's status forbids an action. `operation` is the action, and `value` the status. */
   CONTAINER_STATUS: (f: { id: string; action: string; status: string }): ErrorWords => ({
     message: `cannot ${f.action} the container ${quote(f.id)}: its status is ${f.status}`,
     remedy: 'wait until the container has the needed status',
     operation: f.action,
+    path: f.id,
     value: f.status,
   }),
 }

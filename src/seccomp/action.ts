@@ -4,7 +4,8 @@ import { systemConstants } from '../system/constants.ts'
 import { inside, type JsonCursor, readNumber, readWord, refuse } from './json-cursor.ts'
 import { actions, errnos } from './profile.ts'
 
-const names: { [name: string]: number } = {
+/** Actions by their names in profiles. */
+const actionNames: { [name: string]: number } = {
   SCMP_ACT_KILL: actions.killThread,
   SCMP_ACT_KILL_THREAD: actions.killThread,
   SCMP_ACT_KILL_PROCESS: actions.killProcess,
@@ -16,6 +17,9 @@ const names: { [name: string]: number } = {
   SCMP_ACT_NOTIFY: actions.notify,
 }
 
+/** Actions that a profile can have. */
+export const supportedActions = Object.keys(actionNames).filter((name) => actionNames[name] !== actions.notify)
+
 /** Names of the keys, in the profile's JSON object, that contain the action. */
 interface Keys {
   action: string
@@ -26,7 +30,7 @@ interface Keys {
 /** Returns the value that a seccomp filter returns for this action. @throws SECCOMP_PROFILE_INVALID */
 export function readAnswer(from: { [key: string]: unknown }, cursor: JsonCursor, keys: Keys): number {
   const at = inside(cursor, keys.action)
-  const action = names[readWord(from[keys.action], at, Object.keys(names))]!
+  const action = actionNames[readWord(from[keys.action], at, Object.keys(actionNames))]!
   if (action === actions.notify)
     throw refuse(at, from[keys.action], 'hutch does not forward notifications to another program', 'another action')
   const number = readErrno(from, cursor, keys)

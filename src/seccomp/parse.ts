@@ -26,7 +26,7 @@ const keys = [
  * Flags of a filter, from linux/seccomp.h. Two have no effect here: TSYNC because hutch-init has one thread, and the
  * last one without a listener.
  */
-const filterFlags: { [name: string]: number } = {
+export const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_TSYNC: 0,
   SECCOMP_FILTER_FLAG_LOG: 2,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,

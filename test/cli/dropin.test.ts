@@ -226,8 +226,8 @@ test.for(Object.keys(dropins))(
     const help = await hutch([name, '--help'])
     expect(help).toMatchObject({ status: 0, stderr: '' })
     expect(help.stdout).toMatch(new RegExp(`^Usage: ${name} `))
-    // util-linux's and bubblewrap end with 1, libcgroup's with 129
-    const status = ['lsns', 'unshare', 'nsenter', 'bwrap'].includes(name) ? 1 : 129
+    // libcgroup's end with 129, the others with 1
+    const status = ['lsns', 'unshare', 'nsenter', 'bwrap', 'hutch-oci'].includes(name) ? 1 : 129
     expect(await hutch([name, '--no-such-option'])).toMatchObject({ status, stdout: '' })
   },
 )

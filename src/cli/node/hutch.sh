@@ -17,7 +17,7 @@ if [ -z "$hutch_package" ]; then
 fi
 # called through a link with the name of a drop-in
 case ${hutch_self##*'/'} in
-cgcreate | cgset | cgget | cgexec | cgclassify | cgdelete | lscgroup | lssubsys | cgsnapshot | cgconfigparser | cgxget | cgxset | unshare | nsenter | lsns | bwrap)
+cgcreate | cgset | cgget | cgexec | cgclassify | cgdelete | lscgroup | lssubsys | cgsnapshot | cgconfigparser | cgxget | cgxset | unshare | nsenter | lsns | bwrap | hutch-oci)
 	set -- "${hutch_self##*'/'}" "$@"
 	;;
 esac

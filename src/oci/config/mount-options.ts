@@ -71,6 +71,8 @@ export const mountWords: { readonly [name: string]: Effect } = {
   tmpcopyup: { copiesUp: true },
   idmap: { idmap: 'idmap' },
   ridmap: { idmap: 'ridmap' },
+  acl: { isData: true },
+  noacl: { isData: true },
   sync: { isData: true },
   async: { isData: true },
   dirsync: { isData: true },

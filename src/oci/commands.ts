@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of the runtime's commands that exist, each with the file that runs it. A file is loaded only when its command is called.
+
+import type { OciCallOf } from './arguments.ts'
+import type { OciContext } from './context.ts'
+import type { OciCommandName } from './flag-table.ts'
+
+/** Runs a command. Returns the exit status, or throws. */
+type Runner<Name extends OciCommandName> = (call: OciCallOf<Name>, context: OciContext) => number | Promise<number>
+
+export const runners: { readonly [Name in OciCommandName]?: () => Promise<{ run: Runner<Name> }> } = {
+  state: () => import('./state-output.ts'),
+  list: () => import('./list.ts'),
+  ps: () => import('./ps.ts'),
+  spec: () => import('./spec.ts'),
+  features: () => import('./features.ts'),
+}
+
+/** Exit statuses of commands whose own failure must differ from the status of the command that they run. 1 by default. */
+export const failureStatuses: { readonly [name: string]: number } = { exec: 255 }

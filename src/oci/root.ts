@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The default directory of the state of all containers. It depends only on what callers pass to every command. Pure.
+
+/** What the directory follows from. `ids` is the text of /proc/self/uid_map. */
+interface RootFacts {
+  env: { [name: string]: string | undefined }
+  /** Effective user id. */
+  uid: number
+  ids: string
+}
+
+/**
+ * Returns the directory: /run/hutch-oci for root, and one below XDG_RUNTIME_DIR for other users. Root of a user namespace counts as another
+ * user, unless USER says root.
+ */
+export function defaultRoot({ env, uid, ids }: RootFacts): string {
+  const isReal = uid === 0 && (isInitial(ids) || env.USER === 'root')
+  return env.XDG_RUNTIME_DIR && !isReal ? `${env.XDG_RUNTIME_DIR}/hutch-oci` : '/run/hutch-oci'
+}
+
+/** Returns true for the id map of the initial user namespace, which maps all ids to themselves. */
+function isInitial(ids: string): boolean {
+  return ids.trim() === '' || /^\s*0\s+0\s+4294967295\s*$/.test(ids)
+}
