@@ -202,7 +202,9 @@ function joining(groups: readonly string[], words: readonly string[]): string[] 
 /** Makes a group for the session in each hierarchy. */
 function makeGroups(): string[] {
   const { unified, v1 } = readHost()
-  const named = [...parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).values()]
+  const named = [...parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), '').values()].map(
+    ({ mount }) => mount,
+  )
   const parents = [...Object.values(v1).map(({ own }) => own), ...(unified ? [unified.own] : []), ...named]
   return [...new Set(parents)].map((parent) => {
     const group = `${parent}/hutch-test-${process.pid}-engines-${sessions}`
