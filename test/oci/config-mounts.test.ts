@@ -42,7 +42,8 @@ test('all words of the specification are known', () => {
   const propagation = 'private rprivate shared rshared slave rslave unbindable runbindable'
   const recursive =
     'rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnodiratime rdiratime rrelatime rnorelatime rnoatime ratime rstrictatime rnostrictatime rnosymfollow rsymfollow'
-  const words = [plain, propagation, recursive, 'tmpcopyup idmap ridmap'].flatMap((list) => list.split(' '))
+  // runc also has acl and noacl
+  const words = [plain, propagation, recursive, 'tmpcopyup idmap ridmap acl noacl'].flatMap((list) => list.split(' '))
   expect(Object.keys(mountWords).toSorted()).toEqual(words.toSorted())
 })
 
@@ -70,7 +71,7 @@ test.each<[words: string, sets: number, clears: number]>([
   ['rw ro', ro, 0],
   ['noatime strictatime', strictatime, 0x70],
   ['nosuid noexec nodev ro relatime', ro + nosuid + nodev + noexec, 0x70],
-  ['defaults silent loud iversion noiversion', 0, 0],
+  ['defaults silent loud iversion noiversion acl noacl', 0, 0],
 ])('%s on a mount', (words, sets, clears) => {
   const { flags, clears: cleared } = mountWith(words.split(' '))
   expect([flags, cleared]).toEqual([sets, clears])
@@ -99,7 +100,7 @@ test('bind mounts: sources below the bundle, any type, and with mounts below', (
       { destination: '/a', type: 'none', source: 'data/./x', options: ['rbind', 'ro'] },
       { destination: 'b//c/', source: '/data', options: ['bind'] },
       { destination: '/d', source: '/data', type: 'bind' },
-      { destination: '/e', source: '/data', type: 'bind', options: ['bind', 'size=5', 'acl'] },
+      { destination: '/e', source: '/data', type: 'bind', options: ['bind', 'size=5', 'x-own'] },
       { destination: '/f', type: 'none', options: ['remount', 'ro'] },
     ],
   })
@@ -113,7 +114,7 @@ test('bind mounts: sources below the bundle, any type, and with mounts below', (
   expect(warnings).toEqual([
     'mounts[1].destination: b//c/ is not an absolute path; using /b//c/',
     'mounts[3].options: size=5 has no effect on a bind mount',
-    'mounts[3].options: acl has no effect on a bind mount',
+    'mounts[3].options: x-own has no effect on a bind mount',
   ])
 })
 

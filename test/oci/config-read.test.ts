@@ -162,7 +162,7 @@ test.each([
   ['', 'line 1, column 1: unexpected end'],
   ['{"ociVersion":"1.0.0"', 'line 1, column 22: unexpected end'],
   [`${'['.repeat(300)}`, 'nested more than 200 levels deep'],
-  [`"${' '.repeat(1 << 23)}"`, 'it has 8388610 characters'],
+  [`"${' '.repeat(1 << 22)}"`, 'it has 4194306 characters'],
   ['[]', 'not an object'],
 ])('a document that is not a configuration is an error (%#)', (document, words) => {
   expect(errorOf(() => readConfig(document)).message).toContain(words)

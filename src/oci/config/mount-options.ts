@@ -80,7 +80,9 @@ export const mountWords: { readonly [name: string]: Effect } = {
   nolazytime: { isData: true },
   mand: { isData: true },
   nomand: { isData: true },
-  // words of mount(8) without an effect on Linux 5.10 and newer
+  // flags of mount(2) without an effect on Linux 5.10 and newer
+  acl: {},
+  noacl: {},
   defaults: {},
   silent: {},
   loud: {},

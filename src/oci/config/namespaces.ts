@@ -104,23 +104,24 @@ function toTimeOffsets(
   isolate: readonly NamespaceKind[],
   joins: readonly Join[],
 ): string | undefined {
-  if (!timeOffsets || timeOffsets.size === 0) return undefined
+  const offsets = Object.entries(timeOffsets ?? {})
+  if (offsets.length === 0) return undefined
   const refuse = (why: string) => refuseProperty('linux.timeOffsets', undefined, why, 'them with a new time namespace')
   if (joins.some(({ kind }) => kind === 'time'))
     throw refuse('time namespace enabled, but both namespace path and time offsets specified')
   if (!isolate.includes('time'))
     throw refuse("time namespace offsets specified, but time namespace isn't enabled in the config")
-  return [...timeOffsets].map(([clock, { secs = 0n, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`).join('')
+  return offsets.map(([clock, { secs = 0n, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`).join('')
 }
 
 function toSysctls(
-  { sysctl = new Map() }: OciLinux,
+  { sysctl = {} }: OciLinux,
   domainname: string,
   has: (kind: NamespaceKind) => boolean,
 ): { sysctls: Sysctl[]; domainname?: string } {
   const sysctls: Sysctl[] = []
   const found: { domainname?: string } = {}
-  for (const [name, value] of sysctl) {
+  for (const [name, value] of Object.entries(sysctl)) {
     const at = `linux.sysctl["${name}"]`
     const setting = classifySysctl(name)
     if (setting?.path === 'kernel/hostname' || (setting?.path === 'kernel/domainname' && domainname !== ''))

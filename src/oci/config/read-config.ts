@@ -19,14 +19,14 @@ import {
 } from './shape.ts'
 
 /** The maximum length of a document. The environment and arguments of a process have at most 2 MiB. */
-const maxLength = 1 << 23
+const maxLength = 1 << 22
 
 const hooks = list(
   object({ path: absolutePath }, { args: list(string()), env: list(string()), timeout: whole(1, 2 ** 31 - 1) }),
 )
 
 /** All properties of config.json that apply to Linux. */
-const configShape = object(
+export const configShape = object(
   { ociVersion: string(/^1\.\d+\.\d+([-+][\w.+-]*)?$/, 'a version 1.x of the specification, such as 1.3.0') },
   {
     process: processShape,

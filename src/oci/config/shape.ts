@@ -6,6 +6,7 @@ import { nearest } from '../../text/nearest.ts'
 
 /** A kind of value: how to read one, and the shapes of its parts. */
 export interface Shape<T> {
+  readonly kind: 'object' | 'list' | 'map' | 'flag' | 'string' | 'word' | 'number'
   /** Checks a value and converts it to its type. `at` is the path of the property. @throws OCI_CONFIG_INVALID */
   read(value: unknown, at: string): T
   /** Shapes of an object's properties. */
@@ -14,6 +15,8 @@ export interface Shape<T> {
   readonly required?: readonly string[]
   /** The shape of each element of a list, or of each value of a map. */
   readonly each?: Shape<unknown>
+  /** The accepted values of a word. */
+  readonly words?: readonly string[]
 }
 
 /** The type of the values of a shape. */
@@ -22,9 +25,15 @@ export type ValueOf<S> = S extends Shape<infer T> ? T : never
 type Shapes = { readonly [name: string]: Shape<unknown> }
 type Values<S extends Shapes> = { [K in keyof S]: ValueOf<S[K]> }
 
-/** Creates the error for a property of a document. `value` is undefined if the property is missing. */
+/** Creates the error for a property of a document. Objects and lists are not in the message: they can be large. */
 export function refuseProperty(at: string, value: unknown, why: string, accepted: string): HutchError {
-  return fail('OCI_CONFIG_INVALID', { at, value: typeof value === 'bigint' ? String(value) : value, why, accepted })
+  const isPlain = typeof value !== 'object' || value === null
+  return fail('OCI_CONFIG_INVALID', {
+    at,
+    value: isPlain && value !== undefined ? String(value) : undefined,
+    why,
+    accepted,
+  })
 }
 
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
@@ -40,6 +49,7 @@ export function object<R extends Shapes, O extends Shapes>(
 ): Shape<Values<R> & Partial<Values<O>>> {
   const properties: Shapes = { ...required, ...optional }
   return {
+    kind: 'object',
     properties,
     required: Object.keys(required),
     read(value, at) {
@@ -58,6 +68,7 @@ export function object<R extends Shapes, O extends Shapes>(
 
 export function list<T>(each: Shape<T>): Shape<T[]> {
   return {
+    kind: 'list',
     each,
     read(value, at) {
       if (!Array.isArray(value)) throw refuseProperty(at, value, 'not a list', 'a list')
@@ -67,12 +78,13 @@ export function list<T>(each: Shape<T>): Shape<T[]> {
 }
 
 /** An object whose keys are chosen by the author of the document. `keys` checks them. */
-export function mapOf<T>(each: Shape<T>, keys: Shape<string> = string()): Shape<Map<string, T>> {
+export function mapOf<T>(each: Shape<T>, keys: Shape<string> = string()): Shape<{ readonly [key: string]: T }> {
   return {
+    kind: 'map',
     each,
     read(value, at) {
       if (!isObject(value)) throw refuseProperty(at, value, 'not an object', 'an object')
-      return new Map(
+      return Object.fromEntries(
         Object.entries(value).map(([key, part]) => [keys.read(key, `${at} (key)`), each.read(part, keyIn(at, key))]),
       )
     },
@@ -80,6 +92,7 @@ export function mapOf<T>(each: Shape<T>, keys: Shape<string> = string()): Shape<
 }
 
 export const flag: Shape<boolean> = {
+  kind: 'flag',
   read(value, at) {
     if (typeof value !== 'boolean') throw refuseProperty(at, value, 'not true or false', 'true or false')
     return value
@@ -89,6 +102,7 @@ export const flag: Shape<boolean> = {
 /** A string without NUL, which is the end of a string in the kernel. `form` is matched by the whole string. */
 export function string(form?: RegExp, accepted = 'a string'): Shape<string> {
   return {
+    kind: 'string',
     read(value, at) {
       if (typeof value !== 'string') throw refuseProperty(at, value, 'not a string', accepted)
       if (value.includes('\0')) throw refuseProperty(at, value, 'a character is NUL', 'a string without NUL')
@@ -103,6 +117,8 @@ export const absolutePath = string(/^\//, 'an absolute path')
 /** One of some words. */
 export function word<W extends string>(words: readonly W[]): Shape<W> {
   return {
+    kind: 'word',
+    words,
     read(value, at) {
       if (typeof value === 'string' && (words as readonly string[]).includes(value)) return value as W
       const near = typeof value === 'string' ? nearest(value, [...words]) : undefined
@@ -116,6 +132,7 @@ const isWhole = (value: unknown) => Number.isInteger(value) || (typeof value ===
 /** A whole number that JavaScript represents exactly. */
 export function whole(min: number, max: number): Shape<number> {
   return {
+    kind: 'number',
     read(value, at) {
       if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value + 0
       const why = isWhole(value) ? 'out of range' : 'not a whole number'
@@ -127,6 +144,7 @@ export function whole(min: number, max: number): Shape<number> {
 /** A whole number of 64 bits. parseJson passes numbers of 16 and more digits as strings of the same digits. */
 export function wide(min: bigint, max: bigint): Shape<bigint> {
   return {
+    kind: 'number',
     read(value, at) {
       const exact = Number.isSafeInteger(value) || (typeof value === 'string' && /^\d{16,20}$/.test(value))
       const number = exact ? BigInt(value as number | string) : undefined

@@ -149,7 +149,7 @@ export function toTerminal(
 }
 
 function checkFeatures(linux: OciLinux, facts: ContainerFacts): void {
-  const { intelRdt, netDevices, mountLabel = '' } = linux
+  const { intelRdt, netDevices = {}, mountLabel = '' } = linux
   if (mountLabel !== '') checkSelinux('linux.mountLabel', mountLabel, facts)
   if (intelRdt && !facts.hasResctrl)
     throw refuseProperty(
@@ -161,14 +161,14 @@ function checkFeatures(linux: OciLinux, facts: ContainerFacts): void {
   const { closID = '' } = intelRdt ?? {}
   if (closID === '.' || closID === '..' || /[/\n]/.test(closID))
     throw refuseProperty('linux.intelRdt.closID', closID, 'not the name of a directory', 'a name without /')
-  if (netDevices && netDevices.size > 0 && !hasNamespace(linux, 'network'))
+  if (Object.keys(netDevices).length > 0 && !hasNamespace(linux, 'network'))
     throw refuseProperty(
       'linux.netDevices',
       undefined,
       'unable to move network devices without a network namespace',
       'the type network in linux.namespaces',
     )
-  for (const [device, { name }] of netDevices ?? [])
+  for (const [device, { name }] of Object.entries(netDevices))
     for (const word of [device, ...(name === undefined || name === '' ? [] : [name])])
       if (!/^[^/:\s]{1,15}$/.test(word) || word === '.' || word === '..')
         throw refuseProperty(
@@ -182,7 +182,7 @@ function checkFeatures(linux: OciLinux, facts: ContainerFacts): void {
 /** Returns true if hooks or moved devices need the container's namespaces before its root is made. */
 function hasEarlySteps({ hooks = {}, linux = {} }: OciConfig): boolean {
   const early = [hooks.prestart, hooks.createRuntime, hooks.createContainer]
-  return early.some((list) => list && list.length > 0) || (linux.netDevices?.size ?? 0) > 0
+  return early.some((list) => list && list.length > 0) || Object.keys(linux.netDevices ?? {}).length > 0
 }
 
 /** New file systems have the label of the container, except those of the kernel's own files. */
