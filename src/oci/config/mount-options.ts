@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of a mount in config.json as one table: what each word does to the mount. Called by mounts.ts; pure.
-import { mountAttributes } from '../../ops/mount-flags.ts'
+import { accessTimes, mountAttributes } from '../../ops/mount-flags.ts'
 import { propagationWords } from './linux-table.ts'
 
 type Propagation = (typeof propagationWords)[number]
@@ -24,9 +24,6 @@ interface Effect {
 
 const { ro, nosuid, nodev, noexec, nodiratime, nosymfollow, noatime, strictatime } = mountAttributes
 
-/** MOUNT_ATTR__ATIME: the attributes for access times exclude each other, and are set only together. */
-const anyAtime = 0x70
-
 /** Pairs of words: the first sets an attribute, the second clears it. With the prefix r they also apply to the mounts below. */
 const attributePairs: readonly (readonly [sets: string, clears: string, attribute: number])[] = [
   ['ro', 'rw', ro],
@@ -39,11 +36,11 @@ const attributePairs: readonly (readonly [sets: string, clears: string, attribut
 
 /** Words for access times. Without noatime and strictatime, the kernel uses relatime. */
 const atimeWords: { readonly [name: string]: Effect } = {
-  noatime: { sets: noatime, clears: anyAtime },
-  strictatime: { sets: strictatime, clears: anyAtime },
-  relatime: { clears: anyAtime },
-  atime: { clears: anyAtime },
-  nostrictatime: { clears: anyAtime },
+  noatime: { sets: noatime, clears: accessTimes },
+  strictatime: { sets: strictatime, clears: accessTimes },
+  relatime: { clears: accessTimes },
+  atime: { clears: accessTimes },
+  nostrictatime: { clears: accessTimes },
   // relatime is the default, and nothing else is requested in its place
   norelatime: {},
 }
@@ -71,8 +68,6 @@ export const mountWords: { readonly [name: string]: Effect } = {
   tmpcopyup: { copiesUp: true },
   idmap: { idmap: 'idmap' },
   ridmap: { idmap: 'ridmap' },
-  acl: { isData: true },
-  noacl: { isData: true },
   sync: { isData: true },
   async: { isData: true },
   dirsync: { isData: true },
