@@ -185,7 +185,7 @@ struct spawned {
 	int init_fd, report_fd, program_fd;
 	int parent_fd;	/* the launcher's end of the socket whose other end is report_fd */
 	int socket;	/* the socket of start-child.c, or -1 */
-	int unmapped;	/* true in a new user namespace, whose id maps are not written yet */
+	u64 kept;	/* capabilities to keep through the exec in a new user namespace, whose id maps are not written yet */
 	int first;	/* true if the child is PID 1 of its pid namespace */
 	const struct terminal *terminal;
 	u32 session;

@@ -4,6 +4,7 @@
  * memory, while the caller's thread waits until the exec. No page table is copied. The child makes
  * only system calls. start-child.c has the older ways.
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <signal.h>
@@ -100,8 +101,8 @@ static int child_main(void *arg, int socket)
 		err = sys(__NR_fcntl, c->report_fd, F_SETFD, 0);
 	if (err >= 0)
 		err = sys(__NR_fcntl, c->program_fd, F_SETFD, 0);
-	if (err >= 0 && c->unmapped)
-		err = raise_to_ambient();
+	if (err >= 0 && c->kept)
+		err = raise_to_ambient(c->kept);
 	/*
 	 * the kernel discards a signal to PID 1 that has no handler, unless it is blocked: blocked
 	 * signals wait for the command
@@ -111,6 +112,34 @@ static int child_main(void *arg, int socket)
 	if (err >= 0)
 		err = exec_descriptor(c->init_fd, argv, env);
 	return (int)err;
+}
+
+#define BIT(capability) (1ull << (capability))
+
+/* Capabilities that no op of hutch-init uses in a new user namespace. */
+static const u64 unused = BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_BROADCAST) | BIT(CAP_NET_RAW) |
+			  BIT(CAP_IPC_LOCK) | BIT(CAP_IPC_OWNER) | BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_RAWIO) |
+			  BIT(CAP_SYS_PACCT) | BIT(CAP_SYS_BOOT) | BIT(CAP_SYS_TTY_CONFIG) | BIT(CAP_LEASE) |
+			  BIT(CAP_AUDIT_WRITE) | BIT(CAP_AUDIT_CONTROL) | BIT(CAP_AUDIT_READ) | BIT(CAP_MAC_OVERRIDE) |
+			  BIT(CAP_MAC_ADMIN) | BIT(CAP_SYSLOG) | BIT(CAP_WAKE_ALARM) | BIT(CAP_BLOCK_SUSPEND) |
+			  BIT(CAP_PERFMON) | BIT(CAP_BPF) | BIT(CAP_CHECKPOINT_RESTORE);
+
+/*
+ * Returns the capabilities that hutch-init needs in a new user namespace: those of its ops and those of the command. Keeping one through
+ * an exec takes a call. Returns all if no op sets those of the command.
+ */
+static u64 needed_capabilities(const struct launch_files *files)
+{
+	struct cursor outer, inner, payload;
+	u64 needed = 0;
+	int code;
+
+	if (open_program(files->program, files->program_size, &outer, &inner))
+		return ~0ull;
+	while ((code = take_op(&inner, &payload)) > 0)
+		if (code == OP_setCapabilities)
+			needed |= ~unused | take_u64(&payload) | take_u64(&payload) | take_u64(&payload);
+	return needed ? needed : ~0ull;
 }
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group)
@@ -130,7 +159,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.program_fd = -1,
 		.parent_fd = -1,
 		.keep = o->keep,
-		.unmapped = (flags & CLONE_NEWUSER) != 0,
+		.kept = flags & CLONE_NEWUSER ? needed_capabilities(files) : 0,
 		.first = (flags & CLONE_NEWPID) != 0,
 		.terminal = &o->terminal,
 		.session = o->session,

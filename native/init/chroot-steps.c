@@ -113,5 +113,5 @@ int op_keep_capabilities(struct cursor *c)
 {
 	int err = finished(c);
 
-	return err ? err : (int)raise_to_ambient();
+	return err ? err : (int)raise_to_ambient(~0ull);
 }

@@ -28,11 +28,11 @@ long raise_ambient(u64 wanted)
 }
 
 /*
- * Raises all permitted capabilities to ambient ones. The first process of a new user namespace has
+ * Raises those permitted capabilities that are wanted to ambient ones. The first process of a new user namespace has
  * all capabilities, but an exec would drop them: no id is mapped to root yet. Ambient capabilities
  * survive the exec. The op setCapabilities drops them again.
  */
-long raise_to_ambient(void)
+long raise_to_ambient(u64 wanted)
 {
 	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
 	u64 permitted;
@@ -42,5 +42,5 @@ long raise_to_ambient(void)
 		return err;
 	permitted = (u64)data[1].permitted << 32 | data[0].permitted;
 	err = set_capabilities(permitted, permitted);
-	return err ? err : raise_ambient(permitted);
+	return err ? err : raise_ambient(permitted & wanted);
 }

@@ -14,7 +14,7 @@ void sleep_ms(unsigned int ms);
 
 long set_capabilities(u64 permitted, u64 inheritable);
 long raise_ambient(u64 wanted);
-long raise_to_ambient(void);
+long raise_to_ambient(u64 wanted);
 
 /* lib/file.c: small kernel files */
 

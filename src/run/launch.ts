@@ -29,8 +29,8 @@ import { makePlan, type Plan, type PlanFacts } from '../plan/plan.ts'
 import { isWritableVolume, type SourceFacts } from '../plan/sandbox-volumes.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { decodeRefusal } from '../system/events.ts'
-import { existsSync, statSync } from '../system/files.ts'
-import { toolPath } from '../system/native.ts'
+import { statSync } from '../system/files.ts'
+import { native, toolPath } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { encodePath } from '../text/non-utf8.ts'
@@ -196,8 +196,13 @@ export function launch(requested: Spec, stdio: readonly number[], { recompile, f
   }
 }
 
+/** Does not throw, and costs half of existsSync. */
+function isMissing(path: string): boolean {
+  return native().access(encodePath(path), 0) < 0
+}
+
 function findAbsent({ root }: Spec): string[] {
-  return root!.mounts.flatMap((mount) => (mount.ifThere && !existsSync(encodePath(mount.source)) ? [mount.source] : []))
+  return root!.mounts.flatMap((mount) => (mount.ifThere && isMissing(mount.source) ? [mount.source] : []))
 }
 
 function findSources({ root }: Spec): Map<string, SourceFacts> {
