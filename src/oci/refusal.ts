@@ -4,13 +4,15 @@
 
 import type { Code, HutchError } from '../errors/errors.ts'
 
-/** A situation, and the words that callers look for. `$id` and `$status` stand for the container's. */
+/** A situation, and the words that callers look for. `$id` and `$status` stand for the container's, `$path` for the path of the error. */
 interface Row {
   code: Code
-  /** The action; any by default. */
+  /** The action, or the system call; any by default. */
   action?: string
   /** The container's statuses; any by default. */
   statuses?: readonly string[]
+  /** A further condition. */
+  when?(error: HutchError): boolean
   words: string
 }
 
@@ -44,6 +46,12 @@ const rows: readonly Row[] = [
   { code: 'CONTAINER_STATUS', action: 'delete', words: 'cannot delete container $id that is not stopped: $status' },
   { code: 'CONTAINER_STATUS', action: 'resume', words: 'container not paused' },
   { code: 'CONTAINER_STATUS', words: notRunning },
+  {
+    code: 'FILE_REFUSED',
+    action: 'execve',
+    when: ({ errno, path = '' }) => errno === 'ENOENT' && !path.includes('/'),
+    words: 'exec: "$path": executable file not found in $PATH',
+  },
 ]
 
 /** The words of strerror(3), which callers look for, by errno. */
@@ -82,8 +90,10 @@ function wordsOf(error: HutchError): string | undefined {
     (one) =>
       one.code === code &&
       (one.action === undefined || one.action === operation) &&
-      (one.statuses === undefined || one.statuses.includes(value ?? '')),
+      (one.statuses === undefined || one.statuses.includes(value ?? '')) &&
+      (one.when === undefined || one.when(error)),
   )
-  if (row) return row.words.replace('$status', value ?? '').replace('$id', error.path ?? '')
+  if (row)
+    return row.words.replace(/\$(?:status|id|path)\b/g, (word) => (word === '$status' ? value : error.path) ?? '')
   return errno === undefined ? undefined : errnoWords[errno]
 }

@@ -136,7 +136,7 @@ export function explainPlainExec(
 /** Returns the error of a drop-in tool for a failed exec: the first line as the original tool writes it, then what hutch found. */
 export function execError({ why, evidence, remedy }: ExecFailure, path: string, errno: string): HutchError {
   const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
-  return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
+  return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)], { operation: 'execve' })
 }
 
 /**

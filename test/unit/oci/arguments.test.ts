@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command lines as callers send them, odd ones too: what they mean, or how they are refused.
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
   type FlagValues,
@@ -387,6 +388,18 @@ const refused: [line: string, code: string, words: RegExp][] = [
 
 test.each(refused)('%s is refused: %s', (line, code, words) => {
   expect(() => parse(line)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(words) }))
+})
+
+/** Recorded command lines of callers. */
+const recorded = readdirSync('test/oci/argv').flatMap((name) =>
+  (JSON.parse(readFileSync(`test/oci/argv/${name}`, 'utf8')) as { calls: { argv: string[] }[] }).calls.map(({ argv }) =>
+    argv.slice(1),
+  ),
+)
+
+test('recorded command lines of callers are accepted', () => {
+  expect(recorded.length).toBeGreaterThan(50)
+  for (const argv of recorded) expect(parseCommand(parseGlobal(argv)).command).toMatch(/^\w+$/)
 })
 
 test('the table has at least 100 forms, and each command and each option of it', () => {

@@ -16,6 +16,7 @@ import { defaultRoot } from '../../../src/oci/root.ts'
 import { makeSpec } from '../../../src/oci/spec.ts'
 import { type StateOutput, toStateOutput } from '../../../src/oci/state-output.ts'
 import { formatVersion } from '../../../src/oci/version.ts'
+import { execError } from '../../../src/run/exec-facts.ts'
 
 const state: ContainerState<{ ociVersion: string; bundle: string }> = {
   version: 1,
@@ -89,6 +90,9 @@ test.each([
 const status = (action: string, value: string) => fail('CONTAINER_STATUS', { id: 'c1', action, status: value })
 const kernel = (errno: string) => fail('FILE_REFUSED', { what: 'open', path: '/x', errno, remedy: 'do\nthis' })
 
+const program = (command: string, errno: string) =>
+  execError({ headline: 'h', why: 'w', evidence: [], remedy: 'r', remedies: [] }, command, errno)
+
 test.each<[error: HutchError, words: string]>([
   [fail('CONTAINER_NOT_FOUND', { id: 'c1', root: '/r' }), 'container does not exist'],
   [fail('CONTAINER_EXISTS', { id: 'c1', directory: '/r/c1' }), 'container with given ID already exists'],
@@ -103,6 +107,9 @@ test.each<[error: HutchError, words: string]>([
   [status('exec', 'stopped'), 'cannot exec in a stopped container'],
   [status('exec', 'paused'), 'cannot exec in a paused container (use --ignore-paused to override)'],
   [status('delete', 'running'), 'cannot delete container c1 that is not stopped: running'],
+  [program('none', 'ENOENT'), 'exec: "none": executable file not found in $PATH'],
+  [program('/bin/none', 'ENOENT'), 'no such file or directory'],
+  [program('/etc', 'EACCES'), 'permission denied'],
   [kernel('ENOENT'), 'no such file or directory'],
   [kernel('EACCES'), 'permission denied'],
   [kernel('EPERM'), 'operation not permitted'],
