@@ -17,6 +17,9 @@ const rule = (type: 'c' | 'b', major: number | '*', minor: number | '*', access 
   access,
 })
 
+/** A rule of a list in which later rules change earlier ones. */
+export type OrderedDeviceRule = DeviceRule & { allow: boolean }
+
 /** Devices that every job may use, as in Docker. Creating a node of any device is allowed, because opening the node still needs a rule. */
 export const defaultDevices: readonly DeviceRule[] = [
   rule('c', '*', '*', 'm'),
@@ -54,13 +57,15 @@ const copy = (to: number, from: number) => instruction(0xbf, to, from, 0, 0)
 const mask = (to: number, bits: number) => instruction(0x57, to, 0, 0, bits)
 const shiftRight = (to: number, bits: number) => instruction(0x77, to, 0, 0, bits)
 const jumpUnless = (register: number, value: number, skip: number) => instruction(0x55, register, 0, skip, value)
+const jumpIfZero = (register: number, skip: number) => instruction(0x15, register, 0, skip, 0)
 const answer = (value: number) => [instruction(0xb7, r0, 0, 0, value), instruction(0x95, 0, 0, 0, 0)]
 
 /**
- * Returns a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words for each instruction. It allows an access if a single rule covers
- * the whole access, as v1 does.
+ * Returns a BPF program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words for each instruction. The first rule that
+ * applies decides. A rule that allows applies if it covers the whole access, as on v1. A rule that denies applies if it
+ * has a part of the access. Without a rule that applies, the access is denied.
  */
-export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
+export function compileDeviceFilter(rules: readonly (DeviceRule & { allow?: boolean })[]): number[] {
   const program = [
     load(accessRegister, 0), // in this word, the upper half is the access, the lower half the device type
     copy(typeRegister, accessRegister),
@@ -69,20 +74,21 @@ export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
     load(majorRegister, 4),
     load(minorRegister, 8),
   ]
-  for (const { type, major, minor, access } of rules) {
-    const allowed = [...access].reduce((bits, letter) => bits | accessBits[letter]!, 0)
-    // conditions of a rule: pairs of register and value. If one differs, the rule is skipped.
+  for (const { type, major, minor, access, allow = true } of rules) {
+    const named = [...access].reduce((bits, letter) => bits | accessBits[letter]!, 0)
+    // conditions of a rule: a register that must have a value. If it differs, the rule is skipped.
     const checks: [number, number][] = [[typeRegister, typeNumbers[type]]]
     if (major !== '*') checks.push([majorRegister, major])
     if (minor !== '*') checks.push([minorRegister, minor])
-    const more = allowed === allAccess ? [] : [copy(r0, accessRegister), mask(r0, allAccess & ~allowed)]
-    if (more.length > 0) checks.push([r0, 0])
-    const yes = answer(1)
-    const length = checks.length + more.length + yes.length
-    let at = more.length
-    program.push(...more)
+    // the bits of the access that the rule does not allow, or that it denies
+    const bits = named === allAccess ? [] : [copy(r0, accessRegister), mask(r0, allow ? allAccess & ~named : named)]
+    const end = answer(Number(allow))
+    const length = bits.length + Math.min(bits.length, 1) + checks.length + end.length
+    let at = bits.length
+    program.push(...bits)
+    if (bits.length > 0) program.push(allow ? jumpUnless(r0, 0, length - ++at) : jumpIfZero(r0, length - ++at))
     for (const [register, value] of checks) program.push(jumpUnless(register, value, length - ++at))
-    program.push(...yes)
+    program.push(...end)
   }
   return [...program, ...answer(0)].flat()
 }

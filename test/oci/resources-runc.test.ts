@@ -19,7 +19,7 @@ const [major, minor] = disk.split(':').map(Number) as [number, number]
 
 /** Files that hold what was set, not what is used. */
 const settings =
-  /^(cpu\.(shares|idle|cfs_\w+|rt_\w+|weight|max|max\.burst)|cpuset\.(cpus|mems)|memory\.(limit_in_bytes|memsw\.limit_in_bytes|soft_limit_in_bytes|swappiness|oom_control|max|low|high|swap\.max)|pids\.max|blkio\.(bfq\.|leaf_)?weight(_device)?|blkio\.throttle\.\w+_device|io\.(max|weight|bfq\.weight)|hugetlb\.\w+\.(rsvd\.)?(max|limit_in_bytes)|cgroup\.max\.\w+)$/
+  /^(cpu\.(shares|idle|cfs_\w+|rt_\w+|weight|max|max\.burst)|cpuset\.(cpus|mems)|memory\.(limit_in_bytes|memsw\.limit_in_bytes|soft_limit_in_bytes|swappiness|oom_control|max|low|high|swap\.max)|pids\.max|devices\.list|blkio\.(bfq\.|leaf_)?weight(_device)?|blkio\.throttle\.\w+_device|io\.(max|weight|bfq\.weight)|hugetlb\.\w+\.(rsvd\.)?(max|limit_in_bytes)|cgroup\.max\.\w+)$/
 
 /** Returns the settings of a group in all hierarchies, as lines. */
 function settingsOf(path: string): string[] {
@@ -27,7 +27,7 @@ function settingsOf(path: string): string[] {
   return [...mounts].flatMap((mount) =>
     readFileNames(`${mount}${path}`)
       .filter((file) => settings.test(file))
-      .map((file) => `${mount}/${file}: ${readGroupFile(`${mount}${path}`, file)}`),
+      .map((file) => `${mount}/${file}: ${readGroupFile(`${mount}${path}`, file)?.split('\n').toSorted()}`),
   )
 }
 
@@ -118,11 +118,43 @@ const sets: LinuxResources[] = [
   },
   { blockIO: { weight: 300 } },
   { blockIO: { weight: 0 } },
+  { devices: all },
+  { devices: [{ allow: true, access: 'rwm' }] },
+  { devices: [...all, { allow: true, type: 'c', major: 10, minor: 229, access: 'rwm' }] },
+  { devices: [...all, { allow: true, type: 'b', major: 8, access: 'r' }] },
+  {
+    devices: [
+      ...all,
+      { allow: true, type: 'c', major: 10, minor: 200, access: 'rw' },
+      { allow: true, type: 'c', major: 10, minor: 200, access: 'm' },
+    ],
+  },
+  {
+    devices: [
+      { allow: true, type: 'c', major: 10, minor: 1, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, minor: 1, access: 'w' },
+    ],
+  },
+  {
+    devices: [
+      { allow: true, access: 'rwm' },
+      { allow: false, type: 'b', major: 8, minor: 0, access: 'w' },
+    ],
+  },
   { devices: all, memory: { limit: 8 * M }, pids: { limit: 5 }, cpu: { shares: 3 } },
 ]
 
 /** Resources that both refuse. */
 const refused: LinuxResources[] = [
+  {
+    devices: [
+      ...all,
+      { allow: true, type: 'c', major: 10, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, minor: 1, access: 'w' },
+    ],
+  },
+  { devices: [{ allow: true, type: 'c', access: '' }] },
+  { devices: [{ allow: true, type: 'x', access: 'r' }] },
   { cpu: { shares: 1 } },
   { memory: { limit: 64 * M, swap: M } },
   { memory: { swap: 64 * M } },

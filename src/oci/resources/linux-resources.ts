@@ -5,7 +5,7 @@
 export type Integer = number | bigint
 
 /** A rule for devices. Rules apply in their order. An absent type, major or minor number stands for all. */
-interface DeviceResource {
+export interface DeviceResource {
   allow: boolean
   type?: string
   major?: Integer

@@ -6,11 +6,13 @@ import { describeProcesses, shortenList } from '../../cgroup/group-state.ts'
 import type { PlannedGroup } from '../../cgroup/planned-group.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
+import { isInitialUserNamespace } from '../../host/device.ts'
 import type { Host } from '../../host/host.ts'
 import { nearestGroup } from '../../host/parent-group.ts'
 import type { GroupPlace } from '../../options/spec.ts'
 import { isWritable } from '../../systemd/failure.ts'
 import { groupIn, parseCgroupsPath } from './cgroups-path.ts'
+import { deviceWrites, filterDevices } from './device-rules.ts'
 import { levelsAbove, type MountedTree, mountedTrees, readResourceFacts } from './host-groups.ts'
 import type { LinuxResources } from './linux-resources.ts'
 import type { ResourceWrite } from './resource-values.ts'
@@ -21,6 +23,8 @@ interface ContainerGroups {
   groups: PlannedGroup[]
   /** The group for each controller. Controllers of one hierarchy have the same directory. */
   places: GroupPlace[]
+  /** v2: the BPF program that decides which devices may be used. Absent if this process may not load it. */
+  deviceFilter?: number[]
 }
 
 /**
@@ -45,7 +49,9 @@ export function planContainerGroups(
     v2:
       host.unified && readWords(topLevel(host.unified.mount, directories.get(trees[0]!)!, host), 'cgroup.controllers'),
   }
-  const writes = convertResources(resources, places, readResourceFacts(host, trees))
+  const writes = new Map(convertResources(resources, places, readResourceFacts(host, trees)))
+  const devices = resources.devices ?? []
+  if (host.v1.devices && mayLimitDevices(host)) writes.set('devices', deviceWrites(devices))
   const planned = trees.flatMap((tree) => {
     const own = tree.controllers.flatMap((controller) => writes.get(controller) ?? [])
     const group = planTree(tree, directories.get(tree)!, own, host, isOnlyTree)
@@ -56,7 +62,16 @@ export function planContainerGroups(
     places: planned.flatMap(({ tree, group: { directory } }) =>
       tree.controllers.map((controller) => ({ controller, directory })),
     ),
+    ...(host.unified && !host.v1.devices && mayLimitDevices(host) && { deviceFilter: filterDevices(devices) }),
   }
+}
+
+/**
+ * Returns true if this process may limit the use of devices. In another user namespace the kernel refuses this, and
+ * allows no new device nodes.
+ */
+function mayLimitDevices({ uid }: Host): boolean {
+  return uid === 0 && isInitialUserNamespace()
 }
 
 function planTree(

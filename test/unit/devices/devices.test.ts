@@ -7,7 +7,9 @@ import {
   type DeviceRule,
   defaultDevices,
   formatDeviceRule,
+  type OrderedDeviceRule,
 } from '../../../src/devices/device-filter.ts'
+import { formatOrderedRules, simplifyDeviceRules } from '../../../src/devices/ordered-rules.ts'
 import { splitNumber } from '../../../src/host/device.ts'
 import { HutchError } from '../../../src/index.ts'
 import { parseDevices } from '../../../src/options/device-option.ts'
@@ -69,7 +71,7 @@ test('v1 gets a line each', () => {
   expect(defaultDevices.slice(0, 3).map(formatDeviceRule)).toEqual(['c *:* m', 'b *:* m', 'c 1:3 rwm'])
 })
 
-/** What the kernel does with the program: the five opcodes that it has. */
+/** What the kernel does with the program: the opcodes that it has. */
 function ask(program: number[], type: number, access: number, major: number, minor: number): number {
   const context: { [offset: number]: number } = { 0: access * 2 ** 16 + type, 4: major, 8: minor }
   const registers: number[] = []
@@ -81,6 +83,7 @@ function ask(program: number[], type: number, access: number, major: number, min
     else if (opcode === 0x57) registers[to] = (registers[to]! & constant) >>> 0
     else if (opcode === 0x77) registers[to] = registers[to]! >>> constant
     else if (opcode === 0x55) at += registers[to] === constant ? 0 : offset
+    else if (opcode === 0x15) at += registers[to] === constant ? offset : 0
     else if (opcode === 0xb7) registers[to] = constant
     else if (opcode === 0x95) return registers[0]!
     else throw new Error(`opcode ${opcode} at ${at}`)
@@ -88,26 +91,102 @@ function ask(program: number[], type: number, access: number, major: number, min
   throw new Error('it has no end')
 }
 
+const number = fc.constantFrom(0, 1, 5, 136, 259, 4095)
+const numberOrAll = fc.oneof(number, fc.constant('*' as const))
+const letters = fc.subarray(['r', 'w', 'm'], { minLength: 1 })
+const rule: fc.Arbitrary<DeviceRule> = fc.record({
+  type: fc.constantFrom('c', 'b'),
+  major: numberOrAll,
+  minor: numberOrAll,
+  access: letters.map((all) => all.join('')),
+})
+const asked = fc.tuple(fc.constantFrom('c', 'b'), letters, number, number)
+const bitsOf = (all: readonly string[]) => all.reduce((sum, letter) => sum + { m: 1, r: 2, w: 4 }[letter]!, 0)
+const isAbout = (one: DeviceRule, type: string, major: number, minor: number) =>
+  one.type === type && (one.major === '*' || one.major === major) && (one.minor === '*' || one.minor === minor)
+
 test('the program allows what one of its rules has all of, and nothing else', () => {
-  const number = fc.constantFrom(0, 1, 5, 136, 259, 4095)
-  const rule: fc.Arbitrary<DeviceRule> = fc.record({
-    type: fc.constantFrom('c', 'b'),
-    major: fc.oneof(number, fc.constant('*' as const)),
-    minor: fc.oneof(number, fc.constant('*' as const)),
-    access: fc.subarray(['r', 'w', 'm'], { minLength: 1 }).map((letters) => letters.join('')),
-  })
-  const asked = fc.tuple(fc.constantFrom('c', 'b'), fc.subarray(['r', 'w', 'm'], { minLength: 1 }), number, number)
   fc.assert(
-    fc.property(fc.array(rule, { maxLength: 8 }), asked, (rules, [type, letters, major, minor]) => {
+    fc.property(fc.array(rule, { maxLength: 8 }), asked, (rules, [type, access, major, minor]) => {
       const allowed = rules.some(
-        (one) =>
-          one.type === type &&
-          (one.major === '*' || one.major === major) &&
-          (one.minor === '*' || one.minor === minor) &&
-          letters.every((letter) => one.access.includes(letter)),
+        (one) => isAbout(one, type, major, minor) && access.every((letter) => one.access.includes(letter)),
       )
-      const bits = letters.reduce((sum, letter) => sum + { m: 1, r: 2, w: 4 }[letter]!, 0)
-      expect(ask(compileDeviceFilter(rules), type === 'c' ? 2 : 1, bits, major, minor)).toBe(Number(allowed))
+      expect(ask(compileDeviceFilter(rules), type === 'c' ? 2 : 1, bitsOf(access), major, minor)).toBe(Number(allowed))
     }),
   )
+})
+
+const ordered: fc.Arbitrary<OrderedDeviceRule[]> = fc.array(
+  fc.tuple(rule, fc.boolean()).map(([one, allow]) => ({ ...one, allow })),
+  { maxLength: 8 },
+)
+
+test('of ordered rules, the last one about a letter decides', () => {
+  fc.assert(
+    fc.property(ordered, asked, (rules, [type, access, major, minor]) => {
+      const program = compileDeviceFilter(simplifyDeviceRules(rules).reverse())
+      const answer = (all: readonly string[]) => ask(program, type === 'c' ? 2 : 1, bitsOf(all), major, minor) === 1
+      const allows = (letter: string) =>
+        rules.findLast((one) => isAbout(one, type, major, minor) && one.access.includes(letter))?.allow === true
+      expect(access.map((letter) => answer([letter]))).toEqual(access.map(allows))
+      // as on v1, an access with several letters needs a single rule that has them all
+      if (answer(access)) expect(access.every(allows)).toBe(true)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('the lines for v1 mean what the rules mean, or the rules are refused', () => {
+  fc.assert(
+    fc.property(ordered, asked, (rules, [type, [letter], major, minor]) => {
+      const lines = formatOrderedRules(rules)
+      if ('refused' in lines) return
+      const [first, ...exceptions] = lines
+      const parse = (value: string) =>
+        /^(\w) (\S+):(\S+) (\w+)$/.exec(value)!.slice(1) as [string, string, string, string]
+      const isException = exceptions.some(({ value }) => {
+        const [ofType, ofMajor, ofMinor, access] = parse(value)
+        const matches = (text: string, wanted: number) => text === '*' || Number(text) === wanted
+        return ofType === type && matches(ofMajor, major) && matches(ofMinor, minor) && access.includes(letter!)
+      })
+      const allowed =
+        rules.findLast((one) => isAbout(one, type, major, minor) && one.access.includes(letter!))?.allow === true
+      expect(first!.value).toBe('a')
+      expect(isException !== (first!.file === 'devices.allow')).toBe(allowed)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test.each<[string, OrderedDeviceRule[], string[]]>([
+  ['nothing', [], ['devices.deny a']],
+  [
+    'one device twice',
+    [
+      { allow: true, type: 'c', major: 1, minor: 3, access: 'r' },
+      { allow: true, type: 'c', major: 1, minor: 3, access: 'wm' },
+    ],
+    ['devices.deny a', 'devices.allow c 1:3 rwm'],
+  ],
+  [
+    'everything but one',
+    [
+      { allow: true, type: 'c', major: '*', minor: '*', access: 'rwm' },
+      { allow: true, type: 'b', major: '*', minor: '*', access: 'mrw' },
+      { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
+      { allow: false, type: 'b', major: 8, minor: '*', access: 'w' },
+    ],
+    ['devices.allow a', 'devices.deny b 8:* w'],
+  ],
+])('lines for v1: %s', (_name, rules, expected) => {
+  const lines = formatOrderedRules(rules)
+  expect('refused' in lines ? lines : lines.map(({ file, value }) => `${file} ${value}`)).toEqual(expected)
+})
+
+test('an exception from an exception is refused on v1', () => {
+  const rules: OrderedDeviceRule[] = [
+    { allow: true, type: 'c', major: 1, minor: '*', access: 'rwm' },
+    { allow: false, type: 'c', major: 1, minor: 3, access: 'w' },
+  ]
+  expect(formatOrderedRules(rules)).toEqual({ refused: rules[1] })
 })
