@@ -84,6 +84,10 @@ struct outer {
 	/* figures that were read: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
 	u32 figures_length;
+	/* the user namespace for the maps of mounts: see send-mapped.c */
+	int maps_fd;
+	u32 has_maps;
+	struct strings map_users, map_groups;
 	u32 failed;		/* the job was stopped, or its exit status was not 0 */
 };
 
@@ -223,11 +227,17 @@ int run_tool(const char *const *argv);
 int op_reserve_ids(struct outer *o, struct cursor *c);
 void release_ids(struct outer *o);
 
+/* caller/send-mapped.c: mounts with mapped ids */
+
+void forget_maps(struct outer *o);
+int op_send_mapped(struct outer *o, struct cursor *c);
+
 /* caller/id-map.c: id maps of a new user namespace, see the diagram in wire/program.h */
 
+int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count);
+int sent(long got);
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
-int op_send_mapped(struct outer *o, struct cursor *c);
 int op_send_go(struct outer *o, struct cursor *c);
 
 /* caller/device.c: devices that a v2 group may use */

@@ -6,7 +6,6 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/mount.h>
 
 #include "../hutch.h"
 
@@ -61,7 +60,7 @@ static int write_proc(int pid, const char *file, const char *text)
 }
 
 /* Writes an id map. An extent has three words: inside, outside, count. `first` and `count` replace RESERVED_ID. */
-static int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count)
+int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count)
 {
 	char text[MAP_SIZE], *at = text;
 	const char *word = map->first;
@@ -129,7 +128,7 @@ static long await_ready(int fd)
  * Returns 0 if the child is gone: its end is reported later. ECONNRESET: the child ended before it
  * read a sent message.
  */
-static int sent(long got)
+int sent(long got)
 {
 	return got < 0 && got != -EPIPE && got != -ECONNRESET ? (int)got : 0;
 }
@@ -210,62 +209,4 @@ int op_map_ids(struct outer *o, struct cursor *c)
 	if (!err && users.count)
 		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users, o->first_user, o->id_count);
 	return err ? (int)err : send_go(o);
-}
-
-/* Returns true if the child reported a failure or is gone. The report is read at its end. */
-static int has_failed(int fd)
-{
-	struct report report;
-	long got = receive(fd, &report, sizeof report, K_MSG_PEEK | K_MSG_DONTWAIT);
-
-	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
-}
-
-/*
- * Maps the ids of a volume to those of the job's user namespace, and sends the mount to the child.
- * Only the owner of the file system may map the ids, so the child cannot (mount_setattr(2)). The
- * child attaches the mount.
- */
-int op_send_mapped(struct outer *o, struct cursor *c)
-{
-	const char *source = take_string(c);
-	u64 attributes = take_u64(c), absent = take_u64(c);
-	u32 recursive = take_u32(c) ? AT_RECURSIVE : 0;
-	struct numbers changes = take_numbers(c);
-	struct strings users = take_strings(c), groups = take_strings(c);
-	u32 maps = take_u32(c);
-	const char *namespace = take_string(c);
-	struct mount_attr attr = { .attr_set = attributes | MOUNT_ATTR_IDMAP };
-	struct descriptor_message message;
-	char path[64];
-	long user, tree, err = finished(c);
-
-	if (err)
-		return (int)err;
-	/* without this check, a later step would fail with an error about unmapped ids */
-	if (has_failed(o->report_fd))
-		return 0;
-	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
-	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	if (user < 0)
-		return (int)user;
-	tree = sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
-	err = in_part(PART_SOURCE, tree);
-	attr.userns_fd = (u64)user;
-	if (err >= 0)
-		err = refuse_attributes((int)tree, absent);
-	if (err >= 0)
-		err = in_part(PART_ATTRIBUTES,
-			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
-	(void)users, (void)groups, (void)maps, (void)namespace;
-	if (err >= 0)
-		err = in_part(PART_ATTRIBUTES, change_mount((int)tree, &changes));
-	if (err >= 0) {
-		make_message(&message, (int)tree);
-		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, K_MSG_NOSIGNAL));
-	}
-	if (tree >= 0)
-		sys(__NR_close, tree);
-	sys(__NR_close, user);
-	return (int)err;
 }

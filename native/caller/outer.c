@@ -338,6 +338,7 @@ int outer_start(struct outer *o, const struct launch_files *files)
 		if (err == 0 || err == 1)
 			o->step++;
 	}
+	forget_maps(o);
 	return err == 1 ? 0 : err ? err : -EPROTO;
 }
 

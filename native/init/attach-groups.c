@@ -50,8 +50,8 @@ static int attach_tmpfs(const char *target, u64 attributes)
  * not begin with "/" becomes a symbolic link. A bind mount costs less than a mount of the hierarchy
  * and needs no right over it. In the job's cgroup namespace, the mount's root is "/", as in
  * /proc/self/cgroup. Unless they are required, the job starts without mounts that are refused
- * (inside some containers). All sources are copied before the first mount point is created, so that the process changes
- * its ids only once: see places.c.
+ * (inside some containers). All sources are copied before the first mount point is created, so that
+ * the process changes its ids only once: see places.c.
  */
 int op_attach_groups(struct cursor *c)
 {

@@ -211,6 +211,25 @@ int new_mount(const char *type, const struct strings *options, u64 attributes)
 }
 
 /*
+ * Lets a new file system take over what exists at its target. Concurrent changes of the target
+ * matter as little as changes right before this op: what is read is inside the root.
+ */
+static int fill(int mount_fd, const char *target, u64 resolve, u32 beneath)
+{
+	int fd = resolve_in(base_of(target), target, resolve), err;
+
+	note_target(target);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return in_part(PART_TARGET, fd);
+	err = (int)is_directory(fd);
+	err = err < 0 ? in_part(PART_TARGET, err) : err ? in_part(PART_FILE_SYSTEM, take_over(mount_fd, fd, beneath)) : 0;
+	sys(__NR_close, fd);
+	return err;
+}
+
+/*
  * Attaches a new file system. links: the target may contain symbolic links of the image. /proc,
  * /sys and /dev refuse links: an image that can redirect them could give the job its own files
  * instead (CVE-2019-19921).
@@ -229,10 +248,20 @@ int op_attach_new(struct cursor *c)
 
 	if (err)
 		return err;
-	fd = sourced_mount(type, *source ? source : type, &options, attributes);
+	source = *source ? source : type;
+	if (is_too_long(&options))
+		return mount_at(source, target, type, &options, attributes, resolve);
+	/* a read-only mount could not be filled */
+	fd = sourced_mount(type, source, &options, beneath ? attributes & ~(u64)MOUNT_ATTR_RDONLY : attributes);
 	if (fd < 0)
 		return in_part(PART_FILE_SYSTEM, fd);
-	(void)beneath;
+	err = beneath ? fill(fd, target, resolve, beneath) : 0;
+	if (!err && beneath)
+		err = in_part(PART_ATTRIBUTES, set_attributes(fd, attributes & MOUNT_ATTR_RDONLY, 0));
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return err;
+	}
 	err = (int)make_in(fd);
 	if (err >= 0)
 		err = begin_holding(fd, type, &options, &held);

@@ -149,7 +149,8 @@ int op_make_link(struct cursor *c)
 	return err;
 }
 
-static long copy_all(long from, long to)
+/* Copies the rest of a file to another one. */
+long copy_all(long from, long to)
 {
 	char buffer[16384];
 	long got, put, at;

@@ -125,6 +125,15 @@ int op_attach_groups(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_change_mount(struct cursor *c);
 
+/* init/beneath.c: what a new file system takes over from the directory that it covers */
+
+int take_over(int mount_fd, int target, u32 beneath);
+
+/* init/mount-call.c: mounts that only mount(2) can make */
+
+int is_too_long(const struct strings *options);
+int mount_at(const char *source, const char *target, const char *type, const struct strings *options, u64 attributes, u64 resolve);
+
 /* init/overlay.c: overlays */
 
 int op_attach_overlay(struct cursor *c);
@@ -152,6 +161,7 @@ int op_attach_text(struct cursor *c);
 /* init/empty-root.c: creates an empty root, and fills it with directories, files and links */
 
 int write_held_proc(const char *path, const char *text);
+long copy_all(long from, long to);
 int open_parent(const char *path, const char **name, u64 resolve);
 int op_empty_root(struct cursor *c);
 int op_make_missing(struct cursor *c);

@@ -42,6 +42,13 @@ static int may_write(int fd)
 	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
 }
 
+static int is_null(int fd)
+{
+	struct statx found;
+
+	return !stat_in(fd, "", &found) && S_ISCHR(found.stx_mode) && found.stx_rdev_major == 1 && found.stx_rdev_minor == 3;
+}
+
 /*
  * Returns an empty, read-only mount. /dev/null is the host's and is opened from outside: the
  * image's /dev/null may be another file (CVE-2025-31133).
@@ -61,7 +68,7 @@ static int hiding_mount(int directory)
 	fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
-	err = set_attributes(fd, attributes, 0);
+	err = is_null(fd) ? set_attributes(fd, attributes, 0) : -ENODEV;
 	if (err < 0) {
 		sys(__NR_close, fd);
 		return in_part(PART_ATTRIBUTES, err);
@@ -87,14 +94,14 @@ static int hide(int target)
 	return err;
 }
 
-static int make_tree_read_only(int target, u64 attributes)
+static int make_tree_read_only(int target)
 {
 	int fd, err;
 
 	fd = (int)sys(__NR_open_tree, target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
-	err = in_part(PART_ATTRIBUTES, set_attributes(fd, attributes, 1));
+	err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY, 1));
 	if (!err)
 		err = in_part(PART_ATTACH, attach(fd, target));
 	sys(__NR_close, fd);
@@ -164,11 +171,11 @@ int op_cover_path(struct cursor *c)
 	if (!read_only) {
 		err = hide(target);
 	} else if (read_only != COVER_WRITABLE) {
-		err = make_tree_read_only(target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+		err = make_tree_read_only(target);
 	} else if (may_write(target)) {
 		/* fails with ELOOP if the target is a symbolic link */
 		err = (int)is_directory(target);
-		err = err < 0 ? err : make_tree_read_only(target, MOUNT_ATTR_RDONLY);
+		err = err < 0 ? err : make_tree_read_only(target);
 	}
 	sys(__NR_close, target);
 	return err;

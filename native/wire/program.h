@@ -41,7 +41,7 @@
 	X(16, adopt, op_adopt, "pid:u32 started:u64") \
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
-	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32 changes:numbers users:strings groups:strings maps:u32 namespace:string") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32 changes:numbers users:strings groups:strings whole:u32 namespace:string") \
 	X(28, sendGo, op_send_go, "") \
 	X(30, reserveIds, op_reserve_ids, "") \
 	X(31, readIfFailed, op_read_if_failed, "path:string")

@@ -2,20 +2,40 @@
 // Compiles a root whose list of mounts is complete, as that of an OCI container. Mounts are made in their order, then
 // device files, links and masked paths. Called by root.ts; pure.
 import type { NamespaceKind } from '../namespaces/namespace.ts'
-import { makesPoints, mountAttributes, mountFlags } from '../ops/mount-flags.ts'
+import { makesPoints, mountAttributes, mountFlags, takesOver } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { isBelow } from '../text/paths.ts'
 import { isMountedBy, masksIn, otherMasks } from './cover-ops.ts'
-import { changesOf, isKernelPath, mountOp, newFileSystemOp, receivesMounts, setPropagation } from './mount-ops.ts'
+import {
+  changesOf,
+  finalFlags,
+  isKernelPath,
+  mountOp,
+  newFileSystemOp,
+  receivesMounts,
+  setPropagation,
+} from './mount-ops.ts'
 import type { DeviceNode, Mount, MountPropagation, PropagationType, Root } from './root.ts'
 
 const origin = 'rootfs'
 const nodeTypes = { c: 0o020000, b: 0o060000, p: 0o010000 } as const
 
-/** Returns the operations from the copy of the host's tree up to the root's own propagation. */
-export function listedRootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
+/** What a mount of type cgroup shows: names in it, with a directory or the text of a link for each; see attachGroups. */
+export interface GroupView {
+  names: string[]
+  sources: string[]
+  /** True if the groups are not the container's, so it must not write them (CVE-2023-25809). */
+  readOnly: boolean
+}
+
+/**
+ * Returns the operations from the copy of the host's tree up to the root's own propagation. Device files and links are
+ * created before the last mounts of the list become read-only.
+ */
+export function listedRootOps(root: Root, isolate: readonly NamespaceKind[], view?: GroupView): Op[] {
   const receives = receivesMounts(root)
   const binds = Number(isolate.includes('user'))
+  const later = root.mounts.findLastIndex(({ remounts }) => !remounts) + 1
   return [
     // here the host's mounts are slaves, and so are their copies: make the copies private
     ...(receives ? [setPropagation('rprivate', origin)] : []),
@@ -26,9 +46,10 @@ export function listedRootOps(root: Root, isolate: readonly NamespaceKind[]): Op
       makes: isOwnDirectory(root) ? makesPoints.everywhere : makesPoints.nowhere,
       origin,
     },
-    ...mountListed(root, receives),
+    ...mountListed(root, root.mounts.slice(0, later), receives, view),
     ...(root.nodes ?? []).map((node) => nodeOp(node, binds)),
     ...(root.links ?? []).map(({ path, to }): Op => ({ op: 'makeLink', name: path, to, keeps: 1, origin })),
+    ...mountListed(root, root.mounts.slice(later), receives, view),
     ...otherMasks(root, (path) => !isMountedBy(root, path)),
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: 0, required: Number(text.required ?? 0) }),
@@ -48,15 +69,21 @@ export function isOwnDirectory({ directory }: Root): boolean {
  * Returns the operations of the mounts. Targets in the new file system at /dev, /proc or /sys that was mounted last are
  * relative to it, which is faster.
  */
-function mountListed(root: Root, receives: boolean): Op[] {
+function mountListed(root: Root, mounts: readonly Mount[], receives: boolean, view: GroupView | undefined): Op[] {
   let last: string | undefined
-  return root.mounts.flatMap((requested) => {
-    const { target } = requested
-    const inside = last !== undefined && target !== last && isBelow(target, last) && !masksIn(root, requested).length
+  return mounts.flatMap((requested) => {
+    const { target, type } = requested
+    // masks, and the names of groups, are relative to a mount at an absolute target
+    const isBase = type === 'cgroup' || masksIn(root, requested).length > 0
+    const inside = last !== undefined && target !== last && isBelow(target, last) && !isBase
     const mount = { ...requested, ...(inside && { target: target.slice(last!.length + 1) }) }
-    if (!inside && target.startsWith('/'))
+    if (type === 'cgroup') last = undefined
+    else if (!inside && target.startsWith('/'))
       last = holds(requested) ? target : isBelow(last ?? '/', target) ? undefined : last
-    return [...withPropagation(mount, listedOp(mount, isKernelPath(target)), receives), ...masksIn(root, requested)]
+    return [
+      ...withPropagation(mount, listedOp(mount, isKernelPath(target), view), receives),
+      ...masksIn(root, requested),
+    ]
   })
 }
 
@@ -65,12 +92,20 @@ function holds({ type, target, remounts }: Mount): boolean {
   return type !== 'bind' && type !== 'cgroup' && !remounts && isKernelPath(target)
 }
 
-function listedOp(mount: Mount, strict: boolean): Op {
+function listedOp(mount: Mount, strict: boolean, view: GroupView | undefined): Op {
   const { type, target, origin: from, remounts } = mount
   const refuses = strict || mount.links === false
   if (remounts) return { op: 'changeMount', target, changes: changesOf(mount), origin: from }
   const resolved: Mount = refuses ? { ...mount, links: false } : mount
-  return type === 'bind' ? mountOp(resolved) : newFileSystemOp(resolved)
+  if (type === 'bind') return mountOp(resolved)
+  if (type === 'cgroup' && view) return groupsOp(resolved, view)
+  const hasMode = type !== 'tmpfs' || mount.data.some((word) => word.startsWith('mode='))
+  return newFileSystemOp(resolved, mount.copiesUp ? takesOver.files : hasMode ? takesOver.nothing : takesOver.mode)
+}
+
+function groupsOp({ target, origin: from, ...mount }: Mount, { names, sources, readOnly }: GroupView): Op {
+  const attributes = (finalFlags({ target, origin: from, ...mount }) | (readOnly ? mountAttributes.ro : 0)) >>> 0
+  return { op: 'attachGroups', target, names, sources, attributes, required: 1, origin: from }
 }
 
 /** Returns an operation with its propagation. Without that, the mount is private. */

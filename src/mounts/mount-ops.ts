@@ -60,11 +60,14 @@ function makeMountOp(mount: Mount): Op {
   return newFileSystemOp(mount)
 }
 
-/** Returns the operation of a new file system. Its data is passed on as mount(8) takes it. */
-export function newFileSystemOp(mount: Mount): Op {
+/**
+ * Returns the operation of a new file system. Its data is passed on as mount(8) takes it. `beneath` is one of the
+ * numbers in takesOver.
+ */
+export function newFileSystemOp(mount: Mount, beneath: number = takesOver.nothing): Op {
   const { type, source, target, data: options, origin } = mount
   const [attributes, links] = [finalFlags(mount), Number(mount.links !== false)]
-  return { op: 'attachNew', type, options, target, attributes, links, source, beneath: takesOver.nothing, origin }
+  return { op: 'attachNew', type, options, target, attributes, links, source, beneath, origin }
 }
 
 /**
@@ -80,7 +83,7 @@ export function changesOf({ flags, top, clears = 0, below }: Mount): number[] {
 }
 
 /** Returns the flags that a new mount has once all its changes are made. A new mount has no mounts below it. */
-function finalFlags({ flags, clears = 0, below }: Mount): number {
+export function finalFlags({ flags, clears = 0, below }: Mount): number {
   return change(change(0, flags, clears), below?.sets ?? 0, below?.clears ?? 0)
 }
 

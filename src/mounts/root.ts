@@ -8,7 +8,7 @@ import { makesPoints, mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { shareOp } from '../ops/wire.ts'
 import { masksIn, otherMasks } from './cover-ops.ts'
-import { isOwnDirectory, listedRootOps } from './listed-root.ts'
+import { type GroupView, isOwnDirectory, listedRootOps } from './listed-root.ts'
 import { deviceLinks, devices } from './masked-paths.ts'
 import { fileSystem, isKernelPath, propagated, receivesMounts, setPropagation } from './mount-ops.ts'
 
@@ -126,9 +126,15 @@ const { ro, nosuid, nodev, noexec } = mountAttributes
 
 /**
  * Returns the operations from the copy of the host's tree up to pivot_root. `privatePropagation` must come before them.
- * `joinsPid` is true if the job enters an existing pid namespace.
+ * `joinsPid` is true if the job enters an existing pid namespace. `view` is what mounts of type cgroup show.
  */
-export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): readonly Op[] {
+export function rootOps(
+  root: Root,
+  isolate: readonly NamespaceKind[],
+  joinsPid = false,
+  view?: GroupView,
+): readonly Op[] {
+  if (root.standard === false) return listedRootOps(root, isolate, view)
   if (!Object.isFrozen(root)) return makeRootOps(root, isolate, joinsPid)
   const key = `${isolate.join()} ${joinsPid}`
   const known = knownRoots.get(root)
@@ -142,7 +148,6 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
 const knownRoots = new WeakMap<Root, { key: string; ops: readonly Op[] }>()
 
 function makeRootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid: boolean): Op[] {
-  if (root.standard === false) return listedRootOps(root, isolate)
   const own = root.directory !== undefined
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   // true if the root starts as an empty tmpfs that only this job uses

@@ -122,7 +122,7 @@ export const mountOps = {
       changes: 'numbers',
       users: 'strings',
       groups: 'strings',
-      maps: 'u32',
+      whole: 'u32',
       namespace: 'string',
     },
     what: (op) => `map the ids of ${quote(op.source)}`,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts the job's own control groups at /sys/fs/cgroup, where language runtimes read their limits. Called by
 // compile.ts; pure.
+import type { GroupView } from '../mounts/listed-root.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
@@ -26,7 +27,8 @@ const inherited: { [controller: string]: string[] } = {
  */
 export function groupMounts(plan: Plan): Op[] {
   const { spec, groups, isolate, layout } = plan
-  if (spec.root?.directory === undefined || !isolate.includes('cgroup') || groups.length === 0) return []
+  if (spec.root?.directory === undefined || spec.root.standard === false) return []
+  if (!isolate.includes('cgroup') || groups.length === 0) return []
   const covers = (target: string) => directory.startsWith(target) || target.startsWith(directory)
   if (spec.root.mounts.some(({ target }) => target !== '/' && covers(target))) return []
   const entries = layout === 'v2' ? [['', groups[0]!.directory]] : legacyEntries(plan)
@@ -44,25 +46,63 @@ export function groupMounts(plan: Plan): Op[] {
 }
 
 /**
+ * Returns what the mounts of type cgroup in a complete list show: one directory for each v1 hierarchy with a group of the
+ * container, and its v2 group as `unified`. A container without groups of its own sees those of the caller.
+ */
+export function viewGroups(plan: Plan): GroupView | undefined {
+  const { spec, layout, unified } = plan
+  if (spec.root?.standard !== false || !spec.root.mounts.some(({ type }) => type === 'cgroup')) return undefined
+  const groups = plan.groups.length > 0 ? plan.groups : plan.entered
+  const readOnly = groups.length === 0
+  const directoryOf = (controllers: readonly string[], own: string | undefined) =>
+    readOnly ? own : groups.find(({ controller }) => controllers.includes(controller))?.directory
+  const tree = directoryOf([''], unified?.own)
+  if (layout === 'v2') return { names: [], sources: tree === undefined ? [] : [tree], readOnly }
+  const known = new Set(['', ...Object.keys(plan.v1)])
+  const named = groups.filter(({ controller }) => !known.has(controller))
+  const entries: (readonly [name: string, source: string])[] = [
+    ...listHierarchies(plan.v1).flatMap(({ controllers, own }) => {
+      const source = directoryOf(controllers, own)
+      const name = controllers.join(',')
+      return source === undefined ? [] : [[name, source] as const, ...linksTo(name, controllers)]
+    }),
+    ...named.map((group) => [group.controller.replace(/^name=/, ''), group.directory] as const),
+    ...(tree === undefined ? [] : [['unified', tree] as const]),
+  ]
+  return { names: entries.map(([name]) => name), sources: entries.map(([, source]) => source), readOnly }
+}
+
+/** Returns the v1 hierarchies, each with its controllers and the caller's group. */
+function listHierarchies(v1: Plan['v1']): { controllers: string[]; own: string }[] {
+  const mounts = [...new Set(Object.values(v1).map(({ mount }) => mount))]
+  return mounts.map((mount) => {
+    const controllers = Object.keys(v1).filter((name) => v1[name]!.mount === mount)
+    return { controllers, own: v1[controllers[0]!]!.own }
+  })
+}
+
+/** Returns a link for each controller of a hierarchy that has several, such as cpu to cpu,cpuacct. */
+function linksTo(name: string, controllers: readonly string[]): [name: string, to: string][] {
+  return controllers.length > 1 ? controllers.map((link) => [link, name]) : []
+}
+
+/**
  * Returns the names in /sys/fs/cgroup, each with its source on v1. The source is a directory for the job's own groups.
  * For the caller's groups it is a single file, so that their other groups stay hidden.
  */
 function legacyEntries({ groups, v1 }: Plan): [name: string, source: string][] {
   const unified = groups.filter(({ controller }) => controller === '')
-  const mounts = [...new Set(Object.values(v1).map(({ mount }) => mount))]
   return [
     ...unified.map(({ directory }): [string, string] => ['unified', directory]),
-    ...mounts.flatMap((mount): [string, string][] => {
-      const controllers = Object.keys(v1).filter((name) => v1[name]!.mount === mount)
+    ...listHierarchies(v1).flatMap(({ controllers, own }): [string, string][] => {
       const name = controllers.join(',')
       const group = groups.find(({ controller }) => controllers.includes(controller))
       const files = group ? [] : controllers.flatMap((controller) => inherited[controller] ?? [])
       if (!group && files.length === 0) return []
-      const own = v1[controllers[0]!]!.own
       return [
         ...(group ? [[name, group.directory] as [string, string]] : []),
         ...files.map((file): [string, string] => [`${name}/${file}`, `${own}/${file}`]),
-        ...(controllers.length > 1 ? controllers.map((link): [string, string] => [link, name]) : []),
+        ...linksTo(name, controllers),
       ]
     }),
   ]

@@ -11,7 +11,7 @@ import { lifetimes } from '../ops/groups.ts'
 import { type Op, type Program, sessions } from '../ops/ops.ts'
 import { specFrontends } from '../options/frontends.ts'
 import type { Spec } from '../options/spec.ts'
-import { groupMounts } from './compile-groups.ts'
+import { groupMounts, viewGroups } from './compile-groups.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import { endOps, keepsGroup, levelReads, waitOps, watchOps } from './compile-rest.ts'
 import { originOf } from './devices.ts'
@@ -144,9 +144,12 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
 function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
   return inner.flatMap((op): Op[] => {
     if (op.op !== 'attachSent') return []
-    const mount = spec.root!.mounts.find((one) => one.idmap && one.source === op.source && one.target === op.target)
+    const mount = spec.root!.mounts.find(
+      (one) =>
+        one.idmap && one.source === op.source && (one.target === op.target || one.target.endsWith(`/${op.target}`)),
+    )
     if (!mount) return []
-    const { source, absent = 0, recursive, origin } = mount
+    const { source, absent = 0, recursive, maps, origin } = mount
     return [
       {
         op: 'sendMapped',
@@ -155,10 +158,10 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
         absent,
         recursive: Number(recursive),
         changes: changesOf(mount),
-        users: [],
-        groups: [],
-        maps: 0,
-        namespace: '',
+        users: mapWords(maps?.users ?? []),
+        groups: mapWords(maps?.groups ?? []),
+        whole: Number((maps ? maps.below : recursive) ?? false),
+        namespace: spec.joins.find(({ kind }) => kind === 'user')?.path ?? '',
         origin,
       },
     ]
@@ -202,9 +205,10 @@ function compileInner(plan: Plan): Op[] {
   for (const { path, value } of spec.sysctls)
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
   if (has('mount')) inner.push(privatePropagation('isolate', receivesMounts(spec.root)))
-  if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
+  if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid, viewGroups(plan)))
   // the groups are joined before pivot_root, while their paths still refer to the host
-  if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
+  const beforeGroups = inner.findIndex(({ op }) => op === 'attachGroups' || op === 'pivotRoot')
+  if (late) inner.splice(beforeGroups, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
   const views = groupMounts(plan)
   if (views.length > 0) inner.splice(-1, 0, ...views)
   if (!spec.root && has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))

@@ -71,6 +71,8 @@ export interface Plan {
   layout: Host['layout']
   /** v1 hierarchies, with the caller's group in each. */
   v1: Host['v1']
+  /** The v2 tree, with the caller's group. */
+  unified?: Host['unified']
   kernel: Host['kernel']
   groups: PlannedGroup[]
   /** Existing groups that the command enters. */
@@ -127,6 +129,7 @@ export function makePlan(requested: Spec, facts: PlanFacts): Plan {
     spec,
     layout: host.layout,
     v1: host.v1,
+    ...(host.unified && { unified: host.unified }),
     kernel: host.kernel,
     ...groups,
     ...(devices.filter && { deviceFilter: devices.filter }),
@@ -167,11 +170,12 @@ function keptCapabilities({ capabilities, ids }: Identity, privileges: Privilege
 
 /** Refuses a volume with the option idmap if the job has no new user namespace, or if hutch lacks the privilege for it. */
 function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
-  const volume = spec.root?.mounts.find((mount) => mount.idmap)
+  const mapped = spec.root?.mounts.filter((mount) => mount.idmap) ?? []
+  const volume = mapped.find(({ maps }) => !maps) ?? mapped[0]
   if (!volume) return
   const refuse = (why: string, remedy: string) =>
     fail('OPTION_CONFLICT', { name: `${volume.origin} …:idmap`, why, remedy })
-  if (!userNamespace)
+  if (!userNamespace && !volume.maps && !spec.joins.some(({ kind }) => kind === 'user'))
     throw refuse('without a user namespace there is no id map', 'add --map-users, such as 0:100000:65536')
   if (!hasCapability(permitted, capabilityNumbers.SYS_ADMIN))
     throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')

@@ -3,10 +3,11 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import type { Mount, Root } from '../../../src/mounts/root.ts'
+import type { Mount } from '../../../src/mounts/root.ts'
 import { mountAttributes } from '../../../src/ops/mount-flags.ts'
+import type { RunOptions } from '../../../src/options/options.ts'
 import { makeImage, workplace } from '../../support/image.ts'
-import { at, parseMountinfo, type SeenMount, startIn, textOf } from '../../support/listed.ts'
+import { at, device, seenIn, usual } from '../../support/listed.ts'
 import { requires } from '../../support/requires.ts'
 
 const { path: work, remove } = workplace()
@@ -16,60 +17,12 @@ const relatime = { clears: 0x70 }
 
 const newImage = () => makeImage(mkdtempSync(`${work}/image-`))
 
-/** The mounts that `runc spec` lists. */
-const usual: Mount[] = [
-  at('proc', '/proc', { source: 'proc', flags: 0 }),
-  at('tmpfs', '/dev', { source: 'tmpfs', flags: nosuid + strictatime, data: ['mode=755', 'size=65536k'] }),
-  at('devpts', '/dev/pts', {
-    source: 'devpts',
-    flags: nosuid + noexec,
-    data: ['newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-  }),
-  at('tmpfs', '/dev/shm', { source: 'shm', data: ['mode=1777', 'size=65536k'] }),
-  at('mqueue', '/dev/mqueue', { source: 'mqueue' }),
-  at('sysfs', '/sys', { source: 'sysfs', flags: ro + nosuid + nodev + noexec }),
-]
-const device = (name: string, minor: number, major = 1) =>
-  ({ path: `/dev/${name}`, type: 'c', major, minor, mode: 0o666, uid: 0, gid: 0 }) as const
-const nodes = [
-  device('null', 3),
-  device('zero', 5),
-  device('full', 7),
-  device('random', 8),
-  device('urandom', 9),
-  device('tty', 0, 5),
-]
-const links = [
-  { path: '/dev/ptmx', to: 'pts/ptmx' },
-  { path: '/dev/fd', to: '/proc/self/fd' },
-  { path: '/dev/stdin', to: '/proc/self/fd/0' },
-]
-
-const listed = (mounts: Mount[], more: Partial<Root> = {}): Partial<Root> => ({
-  standard: false,
-  mounts,
-  maskedPaths: [],
-  readonlyPaths: [],
-  nodes,
-  links,
-  ...more,
-})
-
-/** Returns what a container with these mounts sees, by target, and what its command writes besides. */
-async function seen(
+/** Returns what a container with these mounts sees, in a new image unless one is given. */
+const seen = (
   mounts: Mount[],
-  more: Partial<Root> = {},
-  { image = newImage(), script = '', isolate = ['pid', 'mount', 'ipc'] as ('pid' | 'user' | 'mount' | 'ipc')[] } = {},
-): Promise<{ at: { [target: string]: SeenMount }; list: SeenMount[]; lines: string[] }> {
-  const command = `cat /proc/self/mountinfo; echo; ${script}`
-  const job = await startIn(['/bin/sh', '-c', command], image, listed(mounts, more), { isolate })
-  const text = await textOf(job)
-  await job.result
-  const end = text.indexOf('\n\n')
-  const [info, rest] = [text.slice(0, end), text.slice(end + 2)]
-  const list = parseMountinfo(info)
-  return { at: Object.fromEntries(list.map((one) => [one.target, one])), list, lines: rest.split('\n').slice(0, -1) }
-}
+  more?: Parameters<typeof seenIn>[2],
+  { image = newImage(), ...rest }: { image?: string; script?: string; options?: RunOptions } = {},
+) => seenIn(image, mounts, more, rest)
 
 test('the mounts, devices and links of `runc spec` are in the container as that list says', async (context) => {
   requires(context, 'root', 'busybox')
@@ -154,7 +107,7 @@ test('plain options change the top mount alone, recursive ones the whole tree; e
 test('in a user namespace, flags that the source has locked are kept; what the kernel refuses for a whole tree is an error', async (context) => {
   requires(context, 'root', 'busybox')
   await withTree('ro,nosuid,noatime', async (tree) => {
-    const userns = { isolate: ['user', 'pid', 'mount', 'ipc'] as ('user' | 'pid' | 'mount' | 'ipc')[] }
+    const userns = { options: { isolate: ['user', 'pid', 'mount', 'ipc'] } } as const
     const bind = (more: Partial<Mount>) =>
       at('bind', '/a', { source: tree, recursive: true, top: true, flags: 0, ...more })
     const mounts = usual.filter(({ type }) => type !== 'sysfs' && type !== 'devpts')

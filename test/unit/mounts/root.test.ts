@@ -10,7 +10,7 @@ import { type MountOption, parseMounts, withTarget } from '../../../src/options/
 import type { RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
 import type { PlanFacts } from '../../../src/plan/plan.ts'
-import { hybrid, plan } from '../hosts.ts'
+import { hybrid, plan, v2 } from '../hosts.ts'
 
 const [ro, nosuid, nodev, noexec] = [1, 2, 4, 8] as const
 const one = (option: unknown) => {
@@ -244,3 +244,26 @@ test.each([
   ['tmpfs', '/c', '/d\\:e'],
   ['overlay', '/a:/b:/c:upper=u,work=w', '/a:/b:/d\\:e:upper=u,work=w'],
 ] as const)('%s %s gets another target', (kind, word, other) => expect(withTarget(kind, word, '/d:e')).toBe(other))
+
+test('a container without groups of its own sees those of the caller, read-only (CVE-2023-25809)', () => {
+  const cgroup = {
+    type: 'cgroup',
+    source: 'cgroup',
+    target: '/sys/fs/cgroup',
+    flags: nosuid,
+    data: [],
+    origin: 'mounts[0]',
+  }
+  for (const [host, sources] of [
+    [v2, ['/cg/init.scope']],
+    [hybrid, ['/cg/memory', '/cg/pids', '/cg/cpu', '/cg/cpuset', '/cg/unified']],
+  ] as const) {
+    const own = plan(host, { rootfs: '/r' })
+    const root = { ...own.spec.root!, standard: false as const, mounts: [cgroup] }
+    const find = (change: object) =>
+      compilePlan({ ...own, ...change, spec: { ...own.spec, root } }).inner.find(({ op }) => op === 'attachGroups')
+    expect(find({ groups: [] })).toMatchObject({ sources, attributes: nosuid + ro, required: 1 })
+    const groups = own.groups.map(({ directory }) => directory)
+    expect(find({})).toMatchObject({ sources: expect.arrayContaining(groups), attributes: nosuid })
+  }
+})
