@@ -38,6 +38,11 @@ const resources: { [name: string]: readonly [resource: number, unit: Unit] } = {
 /** Names of the resource limits. */
 export const resourceNames: readonly string[] = Object.keys(resources)
 
+/** Returns the kernel's number of a resource limit. */
+export function resourceNumber(name: string): number {
+  return resources[name]![0]
+}
+
 /** For each unit: which values are accepted besides a whole number. */
 const read: { [unit in Unit]: (text: string) => number | undefined } = {
   bytes: (text) => {

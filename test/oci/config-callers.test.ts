@@ -76,7 +76,7 @@ test.each(having('process'))('%s gives the Spec of a further process', (name) =>
   const process = readProcess(read(name))
   const config = readConfig(read('runc-config-1.json'))
   const streams = { kept: 0, ...(process.terminal && { console: 3 }) }
-  const { spec, warnings } = toExecSpec(process, config, { ...facts, pid: 9, groups: [], streams, detached: true })
+  const { spec, warnings } = toExecSpec(process, config, { ...facts, pid: 9, groups: [], streams })
   expect(warnings).toEqual([])
   expect(spec.joins.map(({ path }) => path)).toContain('/proc/9/ns/mnt')
 })

@@ -113,6 +113,18 @@ describe('process', () => {
     expect(spec.privileges.ulimits).toEqual([{ name: 'as', resource: 9, soft: -1, hard: -1 }])
   })
 
+  test('a resource limit that JavaScript cannot represent is rounded down, with a warning', () => {
+    const text = JSON.stringify(minimal({ 'process.rlimits': [{ type: 'RLIMIT_AS', soft: 5, hard: 'X' }] }))
+    const { spec, warnings } = toSpec(readConfig(text.replace('"X"', '9223372036854775807')), facts)
+    expect(spec.privileges.ulimits).toEqual([{ name: 'as', resource: 9, soft: 5, hard: 2 ** 63 - 2048 }])
+    expect(warnings).toEqual(['process.rlimits[0]: 9223372036854775807 is rounded down to 9223372036854773760'])
+  })
+
+  test('an annotation keeps the supplementary groups of the creator', () => {
+    const { spec } = convert({ annotations: { 'run.oci.keep_original_groups': '1' } })
+    expect(spec.container?.ids).toEqual({ uid: 0, gid: 0 })
+  })
+
   test('each set of capabilities is exact, and one that this kernel lacks is a warning', () => {
     const { spec, warnings } = convert(
       {
@@ -172,7 +184,7 @@ describe('process', () => {
     ],
     [
       { 'process.rlimits': [{ type: 'RLIMIT_CPU', soft: 2, hard: 1 }] },
-      'process.rlimits[0] is 2:1: the soft limit is above the hard limit',
+      'process.rlimits[0].soft is 2: the soft limit is above the hard limit',
     ],
     [
       { 'process.terminal': true },
@@ -385,7 +397,7 @@ describe('exec', () => {
       }),
     ),
   )
-  const execFacts = { ...facts, pid: 77, groups: [{ controller: '', directory: '/g' }], detached: true }
+  const execFacts = { ...facts, pid: 77, groups: [{ controller: '', directory: '/g' }] }
   const exec = (process: object) => toExecSpec(readProcess(JSON.stringify(process)), config, execFacts).spec
 
   test('joins all namespaces and groups of the container', () => {

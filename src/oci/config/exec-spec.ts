@@ -13,6 +13,7 @@ import {
   type ContainerStreams,
   type ConvertedConfig,
   executionOf,
+  idsOf,
   keyringOf,
   processDefaults,
   toTerminal,
@@ -27,8 +28,6 @@ interface ContainerExecFacts extends HostSecurity {
   groups: readonly GroupPlace[]
   streams: ContainerStreams
   noNewKeyring?: boolean
-  /** True if this process ends after the start, and nobody waits for the command. */
-  detached: boolean
 }
 
 /**
@@ -51,16 +50,18 @@ export function toExecSpec(process: OciProcess, config: OciConfig, facts: Contai
     isolate: [],
     joins: inOrder((linux.namespaces ?? []).map(({ type }) => join(namespaceTypes[type]))),
     sysctls: [],
-    ...(facts.detached && { rest: 'nobody' }),
+    rest: 'nobody',
     ...(linux.seccomp && { seccomp: toFilter(linux.seccomp) }),
     group: { enter: facts.groups },
     container: {
       ...container,
       ...executionOf(linux),
+      ids: idsOf(config, container.ids),
       groups: [],
       ...(affinity && { affinity }),
       ...(!facts.noNewKeyring && { keyring: keyringOf(facts.id) }),
       ...(terminal && { terminal }),
+      ...(facts.streams.start !== undefined && { startSocket: facts.streams.start }),
       keptStreams: facts.streams.kept,
     },
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts a process of config.json to parts of a Spec: ids, environment, capabilities, limits, labels. Pure.
 import { capabilityMask, capabilityName, missingSince, parseCapability } from '../../credentials/capability.ts'
-import { parseResourceLimit, type ResourceLimit } from '../../credentials/rlimit.ts'
+import { type ResourceLimit, resourceNumber } from '../../credentials/rlimit.ts'
 import type { ContainerSpec } from '../../options/container-spec.ts'
 import type { Spec } from '../../options/spec.ts'
 import { capabilitySetNames, ioClasses, type OciProcess } from './process-table.ts'
@@ -48,7 +48,7 @@ export function toProcess(
       capAdd: [],
       capDrop: [],
       newPrivileges: process.noNewPrivileges !== true,
-      ulimits: toLimits(process.rlimits ?? [], propertyOf(at, 'rlimits')),
+      ulimits: toLimits(process.rlimits ?? [], propertyOf(at, 'rlimits'), warn),
       ...(oomScoreAdj !== undefined && { oomScoreAdj }),
       ...(ioPriority && { ioPriority: ioClasses[ioPriority.class] * 2 ** 13 + (ioPriority.priority ?? 0) }),
     },
@@ -78,16 +78,30 @@ function toEnvironment(list: readonly string[], at: string): { [name: string]: s
   )
 }
 
-function toLimits(rlimits: NonNullable<OciProcess['rlimits']>, at: string): ResourceLimit[] {
+function toLimits(
+  rlimits: NonNullable<OciProcess['rlimits']>,
+  at: string,
+  warn: (message: string) => void,
+): ResourceLimit[] {
   const seen = new Set<string>()
   return rlimits.map(({ type, soft, hard }, i) => {
     if (seen.has(type)) throw refuseProperty(`${at}[${i}].type`, type, 'duplicated rlimit', 'each type once')
     seen.add(type)
-    const [low, high] = [soft, hard].map((amount) => (amount === unlimited ? 'unlimited' : String(amount)))
-    const limit = parseResourceLimit(type.slice('RLIMIT_'.length).toLowerCase(), `${low}:${high}`)
-    if ('resource' in limit) return limit
-    throw refuseProperty(`${at}[${i}]`, `${low}:${high}`, limit.why, limit.accepted)
+    if (soft > hard)
+      throw refuseProperty(`${at}[${i}].soft`, soft, 'the soft limit is above the hard limit', `at most ${hard}`)
+    const name = type.slice('RLIMIT_'.length).toLowerCase()
+    const amount = (value: bigint) => {
+      const number = value === unlimited ? -1 : roundDown(value)
+      if (number >= 0 && BigInt(number) !== value) warn(`${at}[${i}]: ${value} is rounded down to ${BigInt(number)}`)
+      return number
+    }
+    return { name, resource: resourceNumber(name), soft: amount(soft), hard: amount(hard) }
   })
+}
+
+/** Returns a number that is not above a whole number of 64 bits: the same, or a multiple of 2048. */
+function roundDown(value: bigint): number {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : Number((value >> 11n) << 11n)
 }
 
 function toCapabilities(

@@ -90,6 +90,7 @@ export function toSpec(config: OciConfig, facts: ContainerFacts): ConvertedConfi
     container: {
       ...container,
       ...executionOf(linux),
+      ids: idsOf(config, container.ids),
       groups: facts.groups,
       ...(facts.deviceFilter && { deviceFilter: facts.deviceFilter }),
       ...(maps && { maps }),
@@ -108,6 +109,11 @@ export function toSpec(config: OciConfig, facts: ContainerFacts): ConvertedConfi
 /** Returns true if the container has a namespace of this type that is not the runtime's. */
 function hasNamespace({ namespaces = [] }: OciLinux, type: string): boolean {
   return namespaces.some((namespace) => namespace.type === type)
+}
+
+/** Returns the ids of a process. With an annotation of crun and podman, it keeps the supplementary groups of its creator. */
+export function idsOf({ annotations = {} }: OciConfig, { groups, ...ids }: ContainerSpec['ids']): ContainerSpec['ids'] {
+  return annotations['run.oci.keep_original_groups'] === '1' || !groups ? ids : { ...ids, groups }
 }
 
 /** Returns the name of the session keyring: runc's, so that tools find it. */
