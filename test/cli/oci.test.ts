@@ -6,12 +6,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readContainerProcess } from '../../src/container/process.ts'
+import { type ContainerState, stateVersion } from '../../src/container/state.ts'
 import { startFile } from '../../src/container/status.ts'
 import { createContainer } from '../../src/container/store.ts'
 import { readHost } from '../../src/host/host.ts'
-import { hutchPath } from '../support/command.ts'
+import { hutchCommand, hutchPath } from '../support/command.ts'
 import { requires } from '../support/requires.ts'
-import { collect, hutch } from './hutch.ts'
+import { begin, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-oci-`)
 const root = `${directory}/root`
@@ -19,29 +20,28 @@ const oci = (...args: string[]) => hutch(['oci', '--root', root, ...args])
 
 const sleeper = spawn('sleep', ['600'], { stdio: 'ignore' })
 
-/** Stores a container whose first process is `sleeper`, which is in this process's groups. */
-beforeAll(() => {
+/** The state of a container with this first process, which is in this process's groups. */
+function stateOf(id: string, pid?: number) {
   const host = readHost()
-  const own = host.unified ?? Object.values(host.v1)[0]!
-  for (const [id, pid] of [
-    ['runs', sleeper.pid!],
-    ['waits', sleeper.pid!],
-    ['ended', undefined],
-  ] as const) {
-    const first = pid === undefined ? undefined : readContainerProcess(pid)
-    const container = createContainer(root, {
-      version: 1,
-      id,
-      created: '2026-11-30T12:12:12.264Z',
-      owner: process.geteuid!(),
-      annotations: id === 'runs' ? { 'a.b': '\u202e"c' } : {},
-      rootfs: '/b/rootfs',
-      driver: 'cgroupfs',
-      groups: id === 'ended' ? [] : [{ controller: '', directory: own.own }],
-      ...(first && { process: first }),
-      details: { ociVersion: '1.0.2-dev', bundle: '/b' },
-    })
-    if (id === 'waits') writeFileSync(`${container.directory}/${startFile}`, '')
+  const first = pid === undefined ? undefined : readContainerProcess(pid)
+  return {
+    version: stateVersion,
+    id,
+    created: '2026-11-30T12:12:12.264Z',
+    owner: process.geteuid!(),
+    annotations: id === 'runs' ? { 'a.b': '\u202e"c' } : {},
+    rootfs: '/b/rootfs',
+    driver: 'cgroupfs',
+    groups: first ? [{ controller: '', directory: (host.unified ?? Object.values(host.v1)[0]!).own }] : [],
+    ...(first && { process: first }),
+    details: { ociVersion: '1.0.2-dev', bundle: '/b' },
+  } satisfies ContainerState
+}
+
+beforeAll(() => {
+  for (const state of [stateOf('runs', sleeper.pid), stateOf('waits', sleeper.pid), stateOf('ended')]) {
+    const container = createContainer(root, state)
+    if (state.id === 'waits') writeFileSync(`${container.directory}/${startFile}`, '')
     container.close()
   }
   mkdirSync(`${root}/half`)
@@ -130,6 +130,33 @@ test.each([
   expect(ended).toMatchObject({ status, stdout: '' })
   expect(ended.stderr).toMatch(words)
   expect(ended.stderr.split('\n')).toHaveLength(2)
+})
+
+test('a log that cannot be opened, or is a directory, hides no error', async () => {
+  for (const log of [`${directory}/none/log`, directory]) {
+    const { status, stderr } = await oci('--log', log, 'state', 'nothing')
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(unknown) })
+  }
+})
+
+test('states while others create, change and remove containers are whole, or those of no container', async () => {
+  const many = `${directory}/many`
+  const script = 'while :; do "$@" list --format json || exit 1; done'
+  const [file, ...words] = [...hutchCommand, 'oci', '--root', many]
+  const reader = begin('sh', ['-c', script, 'sh', file!, ...words])
+  for (let i = 0; i < 200 || reader.said().length < 100; i++) {
+    const container = createContainer<object>(many, stateOf(`c${i % 3}`, sleeper.pid))
+    container.save({ ...container.state!, annotations: { i: String(i) } })
+    await new Promise((resolve) => setImmediate(resolve))
+    container.remove()
+    container.close()
+  }
+  process.kill(reader.pid, 'SIGKILL')
+  const { stdout, stderr } = await reader.ended
+  expect(stderr).toBe('')
+  for (const line of stdout.split('\n').slice(0, -1))
+    for (const state of JSON.parse(line) as object[])
+      expect(state).toMatchObject({ id: expect.stringMatching(/^c[012]$/), status: 'running', pid: sleeper.pid })
 })
 
 test('a line without a log has the requested form', async () => {

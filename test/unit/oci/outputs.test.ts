@@ -9,7 +9,7 @@ import { makeFeatures } from '../../../src/oci/features.ts'
 import { ociCommands } from '../../../src/oci/flag-table.ts'
 import { formatOciHelp } from '../../../src/oci/help.ts'
 import { formatStates } from '../../../src/oci/list.ts'
-import { logDebug, reportError } from '../../../src/oci/log.ts'
+import { logDebug } from '../../../src/oci/log.ts'
 import { selectLines } from '../../../src/oci/ps.ts'
 import { refusalLine } from '../../../src/oci/refusal.ts'
 import { defaultRoot } from '../../../src/oci/root.ts'
@@ -127,18 +127,17 @@ test.each<[error: HutchError, words: string]>([
 const directory = mkdtempSync(`${tmpdir()}/hutch-oci-log-`)
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-test('a log gets one line for an error, and other messages only with --debug', () => {
+test('messages that are not errors are in the log, and only with --debug', () => {
   const log = `${directory}/a`
-  const json = { log, logFormat: 'json', debug: false } as const
-  logDebug(json, 'unseen')
-  reportError(json, 'it\n"failed"')
-  const line = JSON.parse(readFileSync(log, 'utf8')) as { time: string }
-  expect(line).toEqual({ level: 'error', msg: 'it\n"failed"', time: expect.any(String) })
-  expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  logDebug({ log, logFormat: 'json', debug: false }, 'unseen')
+  logDebug({ log, logFormat: 'json', debug: true }, 'it\n"worked"')
   logDebug({ log, logFormat: 'text', debug: true }, 'seen', 'warning')
-  expect(readFileSync(log, 'utf8').split('\n')[1]).toMatch(/^time="[^"]+" level=warning msg="seen"$/)
-  // a log that cannot be opened changes nothing
-  reportError({ ...json, log: `${directory}/no/log` }, 'x')
+  const [first, second, ...rest] = readFileSync(log, 'utf8').split('\n')
+  const line = JSON.parse(first!) as { time: string }
+  expect(line).toEqual({ level: 'debug', msg: 'it\n"worked"', time: expect.any(String) })
+  expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+  expect(second).toMatch(/^time="[^"]+" level=warning msg="seen"$/)
+  expect(rest).toEqual([''])
 })
 
 test('the configuration to begin with is that of runc, with own ids for a user without root', () => {
