@@ -46,8 +46,8 @@ export function groupMounts(plan: Plan): Op[] {
 }
 
 /**
- * Returns what the mounts of type cgroup in a complete list show: one directory for each v1 hierarchy with a group of the
- * container, and its v2 group as `unified`. A container without groups of its own sees those of the caller.
+ * Returns what the mounts of type cgroup in a complete list show. There is one directory for each v1 hierarchy with a group of
+ * the container; `unified` is its v2 group. A container without groups of its own sees those of the caller.
  */
 export function viewGroups(plan: Plan): GroupView | undefined {
   const { spec, layout, unified } = plan
