@@ -80,6 +80,7 @@ function restore({ directory, file, before, texts }: Made): boolean {
 /** Returns the texts to write so that a file has its previous text again. */
 function textsOf(file: string, value: string, before: string): string[] {
   if (file === 'cgroup.subtree_control') return flipped(value, before)
+  if (file === 'memory.oom_control') return [/^oom_kill_disable (\d)/m.exec(before)?.[1] ?? '0']
   const key = /^(\S+)\s+\S/.exec(value)?.[1]
   const keyed = key !== undefined && (before === '' || before.includes('\n') || before.startsWith(`${key} `))
   if (!keyed || file === 'cpu.max') return [before === '' ? '\n' : before]

@@ -148,12 +148,13 @@ export const cgroupErrors = {
     group: string
     current: number
     peak?: number
+    remedy?: string
   }): ErrorWords => ({
     message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: more is in use, and the kernel would kill processes`,
     evidence: [
       `now ${formatSize(f.current)}${f.peak === undefined ? '' : `, at most ${formatSize(f.peak)}`}; the limit would be ${formatSize(f.limit)}`,
     ],
-    remedy: 'give a higher limit, free some first (hutch cgroup reclaim), or use --force (force: true)',
+    remedy: f.remedy ?? 'give a higher limit, free some first (hutch cgroup reclaim), or use --force (force: true)',
     path: f.file,
     value: f.value,
   }),

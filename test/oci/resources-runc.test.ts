@@ -1,35 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel files of a container's groups, beside runc: the same resources give the same files.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isGroup, readFileNames, readGroupFile } from '../../src/cgroup/files.ts'
+import { isGroup, readGroupFile, writeGroupFile } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
 import type { LinuxResources } from '../../src/oci/resources/linux-resources.ts'
 import { planContainerGroups } from '../../src/oci/resources/plan-groups.ts'
+import { updateGroups } from '../../src/oci/resources/update.ts'
+import { resourcesOfFlags } from '../../src/oci/resources/update-flags.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { createPlanned, removeEverywhere } from '../support/planned-groups.ts'
 import { requires } from '../support/requires.ts'
+import { settingsByRunc, settingsOf, stringify } from '../support/runc-groups.ts'
+import { endSleepers, startQuiet } from '../support/sleeper.ts'
 
 const host = readHost()
 const parent = `/hutch-test-${process.pid}-oci`
 const place = workplace()
-const disk = execFileSync('lsblk', ['-dnro', 'MAJ:MIN'], { encoding: 'utf8' }).split('\n')[0]!
+let serial = 0
+/** A disk, such as 8:0. */
+const disk =
+  readdirSync('/sys/block')
+    .filter((name) => !/^(loop|ram)/.test(name))
+    .map((name) => readFileSync(`/sys/block/${name}/dev`, 'utf8').trim())[0] ?? '8:0'
 const [major, minor] = disk.split(':').map(Number) as [number, number]
-
-/** Files that hold what was set, not what is used. */
-const settings =
-  /^(cpu\.(shares|idle|cfs_\w+|rt_\w+|weight|max|max\.burst)|cpuset\.(cpus|mems)|memory\.(limit_in_bytes|memsw\.limit_in_bytes|soft_limit_in_bytes|swappiness|oom_control|max|low|high|swap\.max)|pids\.max|devices\.list|blkio\.(bfq\.|leaf_)?weight(_device)?|blkio\.throttle\.\w+_device|io\.(max|weight|bfq\.weight)|hugetlb\.\w+\.(rsvd\.)?(max|limit_in_bytes)|cgroup\.max\.\w+)$/
-
-/** Returns the settings of a group in all hierarchies, as lines. */
-function settingsOf(path: string): string[] {
-  const mounts = new Set([...Object.values(host.v1), ...(host.unified ? [host.unified] : [])].map(({ mount }) => mount))
-  return [...mounts].flatMap((mount) =>
-    readFileNames(`${mount}${path}`)
-      .filter((file) => settings.test(file))
-      .map((file) => `${mount}/${file}: ${readGroupFile(`${mount}${path}`, file)?.split('\n').toSorted()}`),
-  )
-}
 
 beforeAll(() => {
   makeImage(`${place.path}/rootfs`)
@@ -39,39 +33,6 @@ afterAll(() => {
   removeEverywhere(parent)
   place.remove()
 })
-
-/** Creates a container by runc, reads its groups' settings, and deletes it. */
-function byRunc(name: string, resources: LinuxResources): string[] | string {
-  const path = `${parent}/${name}`
-  const bundle = `${place.path}/${name}`
-  mkdirSync(bundle)
-  execFileSync('runc', ['spec', '--bundle', bundle])
-  const config = JSON.parse(readFileSync(`${bundle}/config.json`, 'utf8'))
-  config.root.path = `${place.path}/rootfs`
-  config.process.terminal = false
-  config.process.args = ['/bin/true']
-  config.linux.cgroupsPath = path
-  config.linux.resources = resources
-  writeFileSync(`${bundle}/config.json`, stringify(config))
-  const root = `${place.path}/runc`
-  // the container keeps its streams open
-  const made = spawnSync('runc', ['--root', root, '--log', `${bundle}/log`, 'create', '--bundle', bundle, name], {
-    stdio: 'ignore',
-  })
-  try {
-    return made.status === 0 ? settingsOf(path) : readFileSync(`${bundle}/log`, 'utf8')
-  } finally {
-    spawnSync('runc', ['--root', root, 'delete', '--force', name])
-  }
-}
-
-/** JSON with the digits of bigints. */
-function stringify(value: unknown): string {
-  return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `#${part}#` : part)).replace(
-    /"#(-?\d+)#"/g,
-    '$1',
-  )
-}
 
 const M = 2 ** 20
 const all = [{ allow: false, access: 'rwm' }]
@@ -172,7 +133,7 @@ for (const [i, resources] of sets.entries())
     const plan = planContainerGroups(path, host, resources, 'test')
     expect(createPlanned(plan.groups)).toBe(undefined)
     expect(plan.places.every(({ directory }) => isGroup(directory))).toBe(true)
-    expect(settingsOf(path)).toEqual(byRunc(`runc-${i}`, resources))
+    expect(settingsOf(path)).toEqual(settingsByRunc(place.path, `${parent}/runc-${i}`, resources)[0])
   })
 
 for (const [i, resources] of refused.entries())
@@ -187,5 +148,87 @@ for (const [i, resources] of refused.entries())
       }
     })()
     expect(result).toBeTypeOf('string')
-    expect(byRunc(`runc-refused-${i}`, resources)).toBeTypeOf('string')
+    expect(settingsByRunc(place.path, `${parent}/runc-refused-${i}`, resources)[0]).toBeTypeOf('string')
   })
+
+/** Updates in a row, of a container with these resources. */
+const updates: [LinuxResources, LinuxResources[]][] = [
+  [{}, [{ pids: { limit: 10 } }, { pids: { limit: -1 } }]],
+  [{}, [{ cpu: { shares: 512 } }, { cpu: { quota: 20_000, period: 50_000 } }, { cpu: { quota: -1 } }]],
+  [
+    { cpu: { quota: 50_000, period: 100_000 } },
+    [{ cpu: { quota: 100_000, period: 200_000 } }, { cpu: { quota: 2000, period: 2000 } }],
+  ],
+  [{}, [{ memory: { limit: 64 * M, swap: 64 * M } }, { memory: { limit: 128 * M, swap: 192 * M } }]],
+  [
+    { memory: { limit: 128 * M, swap: 192 * M } },
+    [{ memory: { limit: 32 * M, swap: 33 * M } }, { memory: { limit: -1, swap: -1 } }],
+  ],
+  [{ memory: { limit: 128 * M, swap: 192 * M } }, [{ memory: { limit: 150 * M } }, { memory: { swap: 151 * M } }]],
+  [{ memory: { limit: 64 * M } }, [{ memory: { limit: -1 } }, { memory: { reservation: 32 * M } }]],
+  [{ cpu: { cpus: '0-1' } }, [{ cpu: { cpus: '1' } }, { cpu: { cpus: '0' }, pids: { limit: 7 } }]],
+  [{ blockIO: { weight: 300 } }, [{ blockIO: { weight: 500 } }]],
+]
+
+for (const [i, [resources, changes]] of updates.entries())
+  test(`${stringify(resources)} is updated: ${changes.map(stringify).join(', then ')}`, async (context) => {
+    requires(context, 'runc(8)', 'root', 'busybox')
+    const path = `${parent}/updated-${i}`
+    const plan = planContainerGroups(path, host, resources, 'test')
+    expect(createPlanned(plan.groups)).toBe(undefined)
+    const results = [settingsOf(path)]
+    for (const change of changes) {
+      await updateGroups(plan.places, change, host)
+      results.push(settingsOf(path))
+    }
+    expect(results).toEqual(settingsByRunc(place.path, `${parent}/runc-updated-${i}`, resources, changes))
+  })
+
+const refusedUpdates: [LinuxResources, LinuxResources, RegExp][] = [
+  [{}, { pids: { limit: 5 }, cpu: { cpus: '9999' } }, /cannot set cpuset.cpus to 9999/],
+  [{}, { cpu: { shares: 700, quota: 1 } }, /cannot set cpu.cfs_quota_us to 1/],
+  [{}, { pids: { limit: 5 }, hugepageLimits: [{ pageSize: '3MB', limit: 1 }] }, /3MB/],
+  [
+    { memory: { limit: 64 * M, swap: 64 * M } },
+    { pids: { limit: 5 }, memory: { limit: 65 * M } },
+    /memory\+swap limit/,
+  ],
+  [{}, { pids: { limit: 5 }, memory: { swap: 65 * M } }, /unable to set swap limit without memory limit/],
+]
+
+for (const [resources, change, message] of refusedUpdates)
+  test(`of a refused update, nothing stays: ${stringify(change)}`, async (context) => {
+    requires(context, 'v1 controllers', 'root')
+    const path = `${parent}/kept-${serial++}`
+    const plan = planContainerGroups(path, host, resources, 'test')
+    createPlanned(plan.groups)
+    const before = settingsOf(path)
+    await expect(updateGroups(plan.places, change, host)).rejects.toThrow(message)
+    expect(settingsOf(path)).toEqual(before)
+  })
+
+test('a limit below the use is refused, if the caller wants the check', async (context) => {
+  requires(context, 'root')
+  const plan = planContainerGroups(`${parent}/used`, host, {}, 'test')
+  createPlanned(plan.groups)
+  const user = startQuiet('dd', ['if=/dev/zero', 'of=/dev/null', 'bs=32M', 'iflag=fullblock'])
+  for (const { directory } of plan.groups) writeGroupFile(directory, 'cgroup.procs', String(user.pid))
+  const memory = plan.places.find(({ controller }) => controller === 'memory') ?? plan.places[0]!
+  const use = () =>
+    Number(
+      readGroupFile(memory.directory, 'memory.usage_in_bytes') ?? readGroupFile(memory.directory, 'memory.current'),
+    )
+  await expect.poll(use).toBeGreaterThan(8 * M)
+  await expect(
+    updateGroups(plan.places, { pids: { limit: 3 }, memory: { limit: M, checkBeforeUpdate: true } }, host),
+  ).rejects.toThrow(/more is in use/)
+  endSleepers()
+})
+
+test('options of update are resources', () => {
+  expect(resourcesOfFlags({ 'cpu-share': 2n, 'cpuset-cpus': '0', memory: 5n, 'pids-limit': -1n })).toEqual({
+    cpu: { shares: 2n, cpus: '0' },
+    memory: { limit: 5n },
+    pids: { limit: -1n },
+  })
+})

@@ -70,7 +70,7 @@ function defaults({ kernel }: Host, file: string): boolean {
 }
 
 /** Returns the sizes of huge pages as the names of kernel files have them, such as `2MB` and `1GB`. */
-function readPageSizes(): string[] {
+export function readPageSizes(): string[] {
   return readChildren('/sys/kernel/mm/hugepages').flatMap((name) => {
     const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1])
     if (!(kilobytes > 0)) return []
