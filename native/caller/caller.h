@@ -55,6 +55,8 @@ struct outer {
 	 * the request.
 	 */
 	u32 takes_order;
+	u32 hears_ready;	/* the child reports each READY at once */
+	struct numbers processors;	/* processors of the child at its clone; empty: those of this thread */
 	u32 timeout_ms;
 	u32 kill_after_ms, stop_signal;
 	u32 cpu_ms;		/* CPU time limit of the whole job, 0: no limit */
@@ -139,7 +141,7 @@ struct run {
 	u32 cpus;		/* number of CPUs that may work for the job */
 	int stop_stage;		/* 0: running, 1: stop signal sent, 2: SIGKILL sent */
 	int ending;		/* 1 if the cloned process was reaped: its pid may no longer be signalled */
-	int ready;		/* 1 if hutch-init waits for a job request */
+	u32 ready;		/* what hutch-init has waited for since the last event: bits of enum ready_for */
 	int unread;		/* 1 if hutch-init ended before it read a message from hutch */
 	u32 retries;
 	u32 pauses;		/* 1 if the clean-up had to wait at least once */
@@ -211,6 +213,10 @@ void run_stopped(struct run *run, int sig, int typed);
 void signal_job_group(int pidfd, int group, int reaps, int sig);
 void stop_with_job(int pidfd, int group);
 
+/* caller/sibling.c: a child that continues in a pid namespace */
+
+int op_follow_sibling(struct outer *o, struct cursor *c);
+
 /* caller/rest.c: a program whose rest another process runs */
 
 int op_detach(struct outer *o, struct cursor *c);
@@ -218,6 +224,7 @@ int op_adopt(struct outer *o, struct cursor *c);
 int has_ended(int pidfd);
 
 int op_keep_descriptors(struct outer *o, struct cursor *c);
+int op_spawn_on(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);
 
 /* caller/ids.c: host ids for the user namespace of one sandbox */

@@ -188,10 +188,11 @@ static int op_limit_cpu(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
-/* Handles a prestarted sandbox: its time limit starts when it receives a job, not at its launch. */
+/* Reports what the child waits for. The time limit of a prestarted sandbox starts when it receives a job, not at its launch. */
 static int op_watch_ready(struct outer *o, struct cursor *c)
 {
-	o->takes_order = 1;
+	o->takes_order = take_u32(c);
+	o->hears_ready = 1;
 	return finished(c);
 }
 

@@ -85,7 +85,8 @@ int run_failed(struct run *run, struct program_look *said)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
-		run->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
+		if (report->kind == REPORT_READY && report->value > READY_FOR_MAPS && report->value < READY_KINDS)
+			run->ready |= 1u << report->value;
 		if (report->kind == REPORT_EXITED || report->kind == REPORT_FULL)
 			run->full_spaces |= report->step;
 		if (report->kind == REPORT_EXITED && run->command_status == -1) {

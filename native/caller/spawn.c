@@ -138,12 +138,51 @@ static u64 needed_capabilities(const struct launch_files *files)
 		return ~0ull;
 	while ((code = take_op(&inner, &payload)) > 0)
 		if (code == OP_setCapabilities)
-			needed |= ~unused | take_u64(&payload) | take_u64(&payload) | take_u64(&payload);
+			needed |= ~unused | take_u64(&payload) | take_u64(&payload) | take_u64(&payload) | take_u64(&payload);
 	return needed ? needed : ~0ull;
+}
+
+#define MAX_PROCESSORS 8192
+#define WORD_BITS (8 * sizeof(u64))
+
+struct processors {
+	u64 words[MAX_PROCESSORS / WORD_BITS];
+};
+
+/*
+ * Moves this thread to the processors that its next child will inherit. `before` receives the current
+ * ones. Returns 1 if they must be restored.
+ */
+static long move_thread(const struct numbers *to, struct processors *before)
+{
+	struct processors set = { { 0 } };
+	long got;
+
+	if (!to->count)
+		return 0;
+	got = sys(__NR_sched_getaffinity, 0, sizeof *before, before);
+	if (got < 0)
+		return got;
+	memset((u8 *)before + got, 0, sizeof *before - (size_t)got);
+	for (u32 i = 0; i < to->count; i++) {
+		if (to->first[i] >= MAX_PROCESSORS)
+			return -EINVAL;
+		set.words[to->first[i] / WORD_BITS] |= 1ull << to->first[i] % WORD_BITS;
+	}
+	got = sys(__NR_sched_setaffinity, 0, sizeof set, &set);
+	return got < 0 ? got : 1;
+}
+
+int op_spawn_on(struct outer *o, struct cursor *c)
+{
+	o->processors = take_numbers(c);
+	return finished(c);
 }
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group)
 {
+	struct processors before;
+	long moved;
 	u8 stack[16384] __attribute__((aligned(16)));
 	struct clone_args args = {
 		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -176,7 +215,10 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (u64)group_fd;
 	}
-	err = flags ? 0 : spawn_direct(&args, &child, files);
+	moved = move_thread(&o->processors, &before);
+	err = moved > 0 ? 0 : moved;
+	if (!err && !flags)
+		err = spawn_direct(&args, &child, files);
 	if (!err)
 		err = child.program_fd = program_file(files->program, files->program_size);
 	if (child.program_fd >= 0) {
@@ -187,6 +229,8 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 			err = start_child(&args, child_main, &child, (int)files->stream_count);
 		sys(__NR_close, child.program_fd);
 	}
+	if (moved > 0)
+		sys(__NR_sched_setaffinity, 0, sizeof before, &before);
 	if (group_fd >= 0)
 		sys(__NR_close, group_fd);
 	if (pair[1] >= 0)

@@ -14,10 +14,14 @@ int op_attach_terminal(struct cursor *c);
 
 /* init/namespace.c: namespaces that are joined, or created from inside */
 
+long await_input(int fd);
+int await_go(int fd);
 int op_await_maps(struct cursor *c);
 int op_await_groups(struct cursor *c);
 int op_limit_user_count(struct cursor *c);
 int op_await_network(struct cursor *c);
+int op_await_release(struct cursor *c);
+int op_continue_as_sibling(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
@@ -28,6 +32,10 @@ int op_fork(struct cursor *c);
 extern struct cursor ordered;
 int op_await_order(struct cursor *c);
 int move_descriptor(int *fd, u32 streams);
+
+/* init/await-start.c: lets a container wait for its start, which another process requests */
+
+int op_await_start(struct cursor *c);
 
 /* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that hutch run does not use */
 
@@ -174,6 +182,7 @@ int op_make_read_only(struct cursor *c);
 /* init/session.c: the job's session, its end with hutch, its lock files and its directory */
 
 int op_close_on_exec(struct cursor *c);
+int op_close_on_exec_from(struct cursor *c);
 int op_block_on(struct cursor *c);
 int op_take_lock(struct cursor *c);
 int op_new_session(struct cursor *c);

@@ -14,13 +14,13 @@
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 
 /* Waits for GO, the child's side of the handshakes in wire/program.h. */
-static int await_go(void)
+int await_go(int fd)
 {
 	char go = 0;
 	long got;
 
 	do
-		got = receive(report_socket, &go, 1, 0);
+		got = receive(fd, &go, 1, 0);
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
@@ -38,37 +38,31 @@ int op_await_maps(struct cursor *c)
 	 */
 	if (!err && made_namespaces)
 		err = (int)say(REPORT_READY, 0, 0);
-	return err < 0 ? err : await_go();
+	return err < 0 ? err : await_go(report_socket);
 }
 
 int op_await_groups(struct cursor *c)
 {
 	int err = finished(c);
 
-	return err ? err : await_go();
+	return err ? err : await_go(report_socket);
 }
 
 /*
- * Waits until hutch has connected the network. Sends no report first: the network namespace exists
- * since the clone. A user's signal to end is read from a signalfd, because PID 1 would ignore it
- * and the command has not begun. Other signals stay pending for the command. `by` names the network
- * tool, only for readers of the program.
+ * Waits until a descriptor can be read. A user's signal to end is read from a signalfd, because PID
+ * 1 would ignore it and the command has not begun. Other signals stay pending for the command.
  */
-int op_await_network(struct cursor *c)
+long await_input(int fd)
 {
 	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
-	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd either[2] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN } };
 	u32 info[32];	/* beginning of struct signalfd_siginfo: the signal's number */
-	long err;
+	long err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
 
-	take_string(c);
-	err = finished(c);
-	if (!err)
-		err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
 	if (!err)
 		err = sys(__NR_signalfd4, -1, &ends, NSIG_BYTES, O_CLOEXEC);
 	if (err < 0)
-		return (int)err;
+		return err;
 	either[1].fd = (int)err;
 	do
 		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
@@ -78,7 +72,34 @@ int op_await_network(struct cursor *c)
 		sys(__NR_exit_group, 128 + info[0]);
 	}
 	sys(__NR_close, either[1].fd);
-	return err < 0 ? (int)err : await_go();
+	return err < 0 ? err : 0;
+}
+
+/*
+ * Waits until hutch has connected the network. Sends no report first: the network namespace exists
+ * since the clone. `by` names the network tool, only for readers of the program.
+ */
+int op_await_network(struct cursor *c)
+{
+	long err;
+
+	take_string(c);
+	err = finished(c);
+	if (!err)
+		err = await_input(report_socket);
+	return err ? (int)err : await_go(report_socket);
+}
+
+/* Waits until hutch has done what must follow the namespaces of a container and precede its root: hooks, devices of its network. */
+int op_await_release(struct cursor *c)
+{
+	long err = finished(c);
+
+	if (!err)
+		err = say(REPORT_READY, 0, READY_FOR_ROOT);
+	if (err >= 0)
+		err = await_input(report_socket);
+	return err < 0 ? (int)err : await_go(report_socket);
 }
 
 /* Returns true if the descriptor is this process's own user namespace, which setns refuses to join. */
@@ -225,6 +246,33 @@ int op_stay_outside(struct cursor *c)
 	int err = finished(c);
 
 	return err ? err : stay_outside(signal, signal);
+}
+
+/*
+ * Continues the program as another child of hutch, and ends this process. A process that joins or
+ * unshares a pid namespace stays outside of it; only its children are inside. CLONE_PARENT makes
+ * hutch the parent. The new process waits until hutch knows it.
+ */
+int op_continue_as_sibling(struct cursor *c)
+{
+	static const u64 all = ~0ull;
+	long pid, err = finished(c);
+
+	if (!err)
+		err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* blocked signals to PID 1 wait for the command: see caller/spawn.c */
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, K_SIG_SETMASK, &all, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
+	pid = sys(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		return await_go(report_socket);
+	if (pid > 0) {
+		say(REPORT_SIBLING, 0, (int)pid);
+		sys(__NR_exit_group, 0);
+	}
+	return (int)pid;
 }
 
 /* Forks as unshare --fork does. If a signal is given, the child receives it when its parent ends. */

@@ -57,18 +57,18 @@ int op_drop_bounding(struct cursor *c)
 }
 
 /*
- * Sets the capability sets. The effective set equals the permitted set. The ambient set is emptied
- * first: it must stay a subset of the permitted and the inheritable set.
+ * Sets the capability sets. The ambient set is emptied first: it must stay a subset of the permitted
+ * and the inheritable set.
  */
 int op_set_capabilities(struct cursor *c)
 {
-	u64 permitted = take_u64(c), inheritable = take_u64(c), ambient = take_u64(c);
+	u64 effective = take_u64(c), permitted = take_u64(c), inheritable = take_u64(c), ambient = take_u64(c);
 	long err = finished(c);
 
 	if (!err)
 		err = sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (!err)
-		err = set_capabilities(permitted, inheritable);
+		err = set_capabilities(effective, permitted, inheritable);
 	return (int)(err ? err : raise_ambient(ambient));
 }
 

@@ -23,6 +23,15 @@ int op_close_on_exec(struct cursor *c)
 	return (int)err;
 }
 
+/* Keeps all descriptors from a number on from the command. Those of hutch-init are kept from it anyway. */
+int op_close_on_exec_from(struct cursor *c)
+{
+	u32 first = take_u32(c);
+	int err = finished(c);
+
+	return err ? err : (int)close_on_exec_from((int)first);
+}
+
 /* Waits on a descriptor until its other side writes a byte or closes it. */
 int op_block_on(struct cursor *c)
 {

@@ -7,11 +7,11 @@
 
 static const struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 
-long set_capabilities(u64 permitted, u64 inheritable)
+long set_capabilities(u64 effective, u64 permitted, u64 inheritable)
 {
 	struct __user_cap_data_struct data[2] = {
-		{ (u32)permitted, (u32)permitted, (u32)inheritable },
-		{ (u32)(permitted >> 32), (u32)(permitted >> 32), (u32)(inheritable >> 32) },
+		{ (u32)effective, (u32)permitted, (u32)inheritable },
+		{ (u32)(effective >> 32), (u32)(permitted >> 32), (u32)(inheritable >> 32) },
 	};
 
 	return sys(__NR_capset, &header, data);
@@ -41,6 +41,6 @@ long raise_to_ambient(u64 wanted)
 	if (err)
 		return err;
 	permitted = (u64)data[1].permitted << 32 | data[0].permitted;
-	err = set_capabilities(permitted, permitted);
+	err = set_capabilities(permitted, permitted, permitted);
 	return err ? err : raise_ambient(permitted & wanted);
 }

@@ -12,7 +12,7 @@ void sleep_ms(unsigned int ms);
 
 /* lib/capabilities.c: sets of capabilities */
 
-long set_capabilities(u64 permitted, u64 inheritable);
+long set_capabilities(u64 effective, u64 permitted, u64 inheritable);
 long raise_ambient(u64 wanted);
 long raise_to_ambient(u64 wanted);
 

@@ -25,7 +25,8 @@
  * For a job in a pool, before these and in addition:
  *
  *   launch()  ─────────▶ adds the socket, too
- *             ◀───────── READY                      it waits for its job request
+ *             ◀───────── READY                      it waits for its job request, or is a container that
+ *                                                   waits for its release or its start
  *   order()   ─────────▶ starts its time limits
  *             ◀───────── UNREAD                     pidfd: it ended before it read the request
  *             ◀───────── REFUSED                    a call of its own filter, see supervisor.c
@@ -48,7 +49,7 @@ struct event {
 	enum event_kind kind;
 	/*
 	 * Meaning by kind of event. FAILED: step in the inner section. NOTICED: step in the outer
-	 * section. STOPPED: signal sent. ENDED: wait status of the command, or -1. TRIGGERED: 1
+	 * section. STOPPED: signal sent. READY: enum ready_for. ENDED: wait status of the command, or -1. TRIGGERED: 1
 	 * when the group is gone. REFUSED: number of the kind of call, -1 for all counts, -2 for
 	 * all calls.
 	 */
@@ -174,6 +175,9 @@ void add_stale(napi_env env, napi_value exports);
 
 /* pool.c */
 void add_order(napi_env env, napi_value exports);
+
+/* start-socket.c */
+void add_start_socket(napi_env env, napi_value exports);
 
 /* addon.c */
 struct reactor *reactor_of(napi_env env);

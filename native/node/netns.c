@@ -57,7 +57,7 @@ static napi_value export_network_of(napi_env env, napi_callback_info info)
 	return to_number(env, with_job(env, info, open_network));
 }
 
-/* release(job): lets a job continue that waits in awaitNetwork; returns 0 or -errno */
+/* release(job): lets a job continue that waits in awaitNetwork or awaitRelease; returns 0 or -errno */
 static napi_value export_release(napi_env env, napi_callback_info info)
 {
 	return to_number(env, with_job(env, info, release));
@@ -94,4 +94,5 @@ void add_held(napi_env env, napi_value exports)
 	};
 
 	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
+	add_start_socket(env, exports);
 }

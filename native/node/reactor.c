@@ -180,12 +180,18 @@ static void on_end(struct reactor *r, struct job *job)
 	finish(r, job);
 }
 
-/* Handles the first report of hutch-init. Later reports are read at the job's end. */
-static void on_report(struct reactor *r, struct job *job)
+/* Handles reports of hutch-init as they come. After its exec or its end, the remaining ones are read at the job's end. */
+static void on_report(struct reactor *r, struct job *job, u32 events)
 {
+	struct epoll_event again = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = (u64)job->id << 32 | FROM_REPORT };
+
 	read_reports(r, job);
-	if (job->run.ready)
-		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_READY });
+	for (int gate = 0; gate < READY_KINDS; gate++)
+		if (job->run.ready >> gate & 1)
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_READY, .a = gate });
+	job->run.ready = 0;
+	if (job->run.outer.hears_ready && !(events & EPOLLHUP))
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, job->run.outer.report_fd, &again);
 }
 
 static void stop_further(struct reactor *r, struct job *job)
@@ -254,7 +260,7 @@ void reactor_dispatch(struct reactor *r, u64 data, u32 events)
 	if (source == FROM_REPORT && job->run.outer.supervises && !job->listened)
 		on_listener(r, job);
 	else if (source == FROM_REPORT)
-		on_report(r, job);
+		on_report(r, job, events);
 	if (source == FROM_PIDFD)
 		on_end(r, job);
 	if (source == FROM_EMPTY)
@@ -300,7 +306,7 @@ int reactor_add(struct reactor *r, struct job *job)
 	for (u32 i = 0; !err && i < job->run.outer.watches; i++)
 		if (job->run.outer.watch[i].fd >= 0)
 			err = reactor_listen(r, job->run.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
-	if (!err && job->run.outer.takes_order)
+	if (!err && job->run.outer.hears_ready)
 		err = reactor_listen(r, job->run.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
 	else if (!err && (job->run.outer.supervises || (hears_stops(job) && job->run.outer.reaps)))
 		err = reactor_listen(r, job->run.outer.report_fd, EPOLLIN, FROM_REPORT, 0, job->id);

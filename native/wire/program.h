@@ -36,10 +36,12 @@
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
-	X(14, watchReady, op_watch_ready, "") \
+	X(14, watchReady, op_watch_ready, "orders:u32") \
 	X(15, detach, op_detach, "") \
 	X(16, adopt, op_adopt, "pid:u32 started:u64") \
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
+	X(18, followSibling, op_follow_sibling, "") \
+	X(19, spawnOn, op_spawn_on, "processors:numbers") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32 changes:numbers users:strings groups:strings whole:u32 namespace:string") \
 	X(28, sendGo, op_send_go, "") \
@@ -75,7 +77,7 @@
 	X(71, setIoPriority, op_set_io_priority, "priority:u32") \
 	X(72, setScheduler, op_set_scheduler, "policy:u32 priority:u32") \
 	X(73, dropBounding, op_drop_bounding, "keep:u64") \
-	X(74, setCapabilities, op_set_capabilities, "permitted:u64 inheritable:u64 ambient:u64") \
+	X(74, setCapabilities, op_set_capabilities, "effective:u64 permitted:u64 inheritable:u64 ambient:u64") \
 	X(75, noNewPrivileges, op_no_new_privileges, "") \
 	X(80, fork, op_fork, "signal:u32") \
 	X(81, writeOwnFile, op_write_own_file, "path:string value:string") \
@@ -118,7 +120,11 @@
 	X(142, checkStreams, op_check_streams, "protect:u32") \
 	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings attributes:u64 required:u32") \
 	X(152, changeMount, op_change_mount, "target:string changes:numbers") \
-	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32")
+	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32") \
+	X(160, awaitRelease, op_await_release, "") \
+	X(161, awaitStart, op_await_start, "descriptor:u32") \
+	X(162, continueAsSibling, op_continue_as_sibling, "") \
+	X(163, closeOnExecFrom, op_close_on_exec_from, "first:u32")
 
 /* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,
@@ -150,12 +156,19 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only. No id is
  *     mapIds: writes the maps         .        }  mapped yet, so no earlier op may need one. READY is
  *     GO                ──────────▶   .        }  sent only if hutch-init created the namespace itself
+ *                       ◀──────────   SIBLING { pid }     }  continueAsSibling: a sibling of this process
+ *     followSibling: GO ──────────▶   .                   }  continues in the pid namespace, this one ends
  *     sendGo: GO        ──────────▶   awaitGroups, if v1 groups are created while it mounts
  *     release: GO       ──────────▶   awaitNetwork, if its network namespace will be connected
+ *                       ◀──────────   READY    }  awaitRelease: the namespaces of a container
+ *     release: GO       ──────────▶   .        }  exist, its root does not
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   READY    }  awaitOrder, in a pool: only the request is missing
  *     request           ──────────▶   .        }  u32 streams, inner ops; each bit of `streams` says
  *                                     .        }  that the stream of this number comes as a descriptor
+ *                       ◀──────────   READY    }  awaitStart: only the start of a container is
+ *     (hutch may end)                 .        }  missing. GO and all later reports go over a
+ *     startWaiting: GO  ──────────▶   .        }  connection of its listening socket
  *                       ◀──────────   LISTENER, with the descriptor: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    then hutch-init ends with 125, or
  *                       ◀──────────   PROGRAM                    after FAILED of exec or a mount: struct program_look
@@ -168,7 +181,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     reads the remaining messages when the cloned process has ended
  */
 enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6,
-		   REPORT_PROGRAM = 7 };
+		   REPORT_PROGRAM = 7, REPORT_SIBLING = 8 };
 
 /*
  * Requests to a hutch-init that stays as PID 1, sent as the value of a real-time signal. Such
@@ -192,7 +205,7 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
  */
 #define TYPED_CODE (-78)
 
-enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
+enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1, READY_FOR_ROOT = 2, READY_FOR_START = 3, READY_KINDS };
 
 /* The one-byte message by which hutch lets a waiting hutch-init continue. */
 #define GO_BYTE 'g'
@@ -213,7 +226,7 @@ struct report {
 	unsigned int step;
 	/*
 	 * FAILED: errno + part * STEP_PART; EXITED: wait status; READY: what hutch-init waits for;
-	 * STOPPED: the signal
+	 * STOPPED: the signal; SIBLING: its process id
 	 */
 	int value;
 	/*

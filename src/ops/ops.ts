@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins the table of operations from the files of its families. native/wire/program.h lists the same codes and fields.
 // Pure.
+import { containerOps } from './containers.ts'
 import { groupOps } from './groups.ts'
 import { mountOps } from './mounts.ts'
 import { namespaceOps } from './namespaces.ts'
@@ -10,7 +11,15 @@ import { rootFileOps } from './root-files.ts'
 import type { OpRow, Values } from './row.ts'
 
 /** All operations by name; row.ts describes the fields of a row. */
-export const ops = { ...groupOps, ...processOps, ...namespaceOps, ...mountOps, ...rootFileOps, ...rightOps }
+export const ops = {
+  ...groupOps,
+  ...processOps,
+  ...namespaceOps,
+  ...mountOps,
+  ...rootFileOps,
+  ...rightOps,
+  ...containerOps,
+}
 
 /** Which session a started process belongs to; native/wire/program.h defines the values. */
 export const sessions = { kept: 0, own: 1, library: 2 } as const

@@ -67,8 +67,8 @@ export const processOps = {
   watchReady: row({
     code: 14,
     call: 'epoll_ctl',
-    fields: {},
-    explain: () => ({ words: 'be notified when it waits for a job', shell: '' }),
+    fields: { orders: 'u32' },
+    explain: ({ orders }) => ({ words: `be notified when it waits${orders ? ' for a job' : ''}`, shell: '' }),
   }),
   awaitOrder: row({
     code: 114,

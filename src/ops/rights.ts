@@ -59,7 +59,7 @@ export const rightOps = {
   setCapabilities: row({
     code: 74,
     call: 'capset',
-    fields: { permitted: 'u64', inheritable: 'u64', ambient: 'u64' },
+    fields: { effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' },
     what: 'set the capabilities',
     explain: (op) => ({
       words: `hold these capabilities: ${listed(op.permitted)}${op.ambient ? ', also through an exec' : ''}`,

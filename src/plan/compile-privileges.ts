@@ -27,8 +27,8 @@ export function compilePrivileges(plan: Plan): Op[] {
     ops.push({ op: 'setUser', ...ids, keepCapabilities, origin: asksForIds(plan) })
   }
   if (capabilities) {
-    const { permitted, inheritable, ambient } = capabilities
-    ops.push({ op: 'setCapabilities', permitted, inheritable, ambient, origin })
+    const { permitted, effective = permitted, inheritable, ambient } = capabilities
+    ops.push({ op: 'setCapabilities', effective, permitted, inheritable, ambient, origin })
   }
   // enter the directory as the command's user, so that a directory that only root may enter is refused
   if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })

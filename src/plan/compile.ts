@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
-import type { PlannedGroup } from '../cgroup/planned-group.ts'
-import { changesOf, receivesMounts } from '../mounts/mount-ops.ts'
+import { receivesMounts } from '../mounts/mount-ops.ts'
 import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
 import { rootOps } from '../mounts/root.ts'
-import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
-import { lifetimes } from '../ops/groups.ts'
-import { type Op, type Program, sessions } from '../ops/ops.ts'
-import { specFrontends } from '../options/frontends.ts'
-import type { Spec } from '../options/spec.ts'
+import type { Op, Program } from '../ops/ops.ts'
+import { compileContainer } from './compile-container.ts'
 import { groupMounts, viewGroups } from './compile-groups.ts'
+import { compileOuter } from './compile-outer.ts'
 import { compilePrivileges } from './compile-privileges.ts'
-import { endOps, keepsGroup, levelReads, waitOps, watchOps } from './compile-rest.ts'
-import { originOf } from './devices.ts'
 import { networkLine, runsAs } from './network.ts'
 import type { Plan } from './plan.ts'
 import { clonedKinds, joinsLate, reaps, staysOutside } from './processes.ts'
@@ -32,140 +27,9 @@ const userCounts: readonly Op[] = [
 
 /** Compiles both sections of a program, `outer` and `inner`. The program is then run, or described by --explain. */
 export function compilePlan(plan: Plan): Program {
-  const inner = compileInner(plan)
+  const { container } = plan.spec
+  const inner = container ? compileContainer(plan, container) : compileInner(plan)
   return { outer: compileOuter(plan, inner), inner }
-}
-
-function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
-  const { groups, spec } = plan
-  const late = joinsLate(plan) ? groups.filter(({ controller }) => controller !== '') : []
-  const outer = makeGroups(
-    groups.filter((group) => !late.includes(group)),
-    spec,
-  )
-  const unified = groups.find((group) => group.controller === '')
-  if (plan.deviceFilter && unified)
-    outer.push({
-      op: 'attachDeviceFilter',
-      group: unified.directory,
-      program: plan.deviceFilter,
-      origin: originOf(spec),
-    })
-  const watches = spec.rest !== 'nobody'
-  if (watches) outer.push(...levelReads(plan), ...watchOps(plan, late, false))
-  const supervised = plan.filter?.supervise
-  if (plan.filter && supervised)
-    outer.push({
-      op: 'superviseCalls',
-      answers: plan.filter.words,
-      arguments: supervised.arguments,
-      learns: Number(supervised.learns),
-      origin: supervised.learns ? 'learn' : 'seccompReport',
-    })
-  outer.push({
-    op: 'spawn',
-    flags: cloneFlags(clonedKinds(plan)),
-    group: unified?.directory ?? plan.entered.find(({ controller }) => controller === '')?.directory ?? '',
-    session: sessions[specFrontends[spec.frontend].oneJob ? 'own' : 'library'],
-    origin: 'isolate',
-  })
-  outer.push(...mapIds(plan), ...sendMapped(plan, inner))
-  if (late.length > 0)
-    outer.push(...makeGroups(late, spec), ...(watches ? watchOps(plan, late, true) : []), {
-      op: 'sendGo',
-      origin: 'run',
-    })
-  if (!watches) return [...outer, { op: 'detach', origin: 'run' }]
-  return [...outer, ...waitOps(plan), ...endOps(plan, !keepsGroup(spec))]
-}
-
-function makeGroups(groups: readonly PlannedGroup[], spec: Spec): Op[] {
-  const lifetime = lifetimes[keepsGroup(spec) ? 'container' : 'job']
-  return [
-    ...groups.flatMap((group) => makeGroup(group, lifetime)),
-    ...groups.flatMap((group) => group.writes.map((write) => writeOp(group, write.file, write.value, write.origin))),
-  ]
-}
-
-function makeGroup(group: PlannedGroup, lifetime: number): Op[] {
-  const made = group.madeParents.flatMap((path): Op[] => [
-    { op: 'makeGroup', path, lifetime: lifetimes.shared, origin: 'parent' },
-    ...(group.controller === 'cpuset' ? fillCpuset(path, group) : []),
-  ])
-  for (const { directory, controllers } of group.enable)
-    made.push({
-      op: 'writeFile',
-      path: `${directory}/cgroup.subtree_control`,
-      value: controllers.map((name) => `+${name}`).join(' '),
-      origin: 'run',
-    })
-  made.push({
-    op: 'makeGroup',
-    path: group.directory,
-    lifetime: group.exists ? lifetimes.shared : lifetime,
-    origin: 'run',
-  })
-  if (group.controller === 'cpuset') made.push(...fillCpuset(group.directory, group))
-  return made
-}
-
-/**
- * Returns the operations that copy CPUs and memory nodes from the parent to a v1 cpuset group, because no process can
- * join one without them.
- */
-function fillCpuset(path: string, { directory, writes, inherit }: PlannedGroup): Op[] {
-  return ['cpuset.cpus', 'cpuset.mems']
-    .filter((file) => path !== directory || !writes.some((write) => write.file === file))
-    .map((file) => ({ op: 'writeFile', path: `${path}/${file}`, value: inherit?.[file] ?? '0', origin: 'run' }))
-}
-
-function writeOp(group: PlannedGroup, file: string, value: string, origin: string): Op {
-  return { op: 'writeFile', path: `${group.directory}/${file}`, value, origin }
-}
-
-function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
-  if (!maps) return []
-  const reserves = [...maps.users, ...maps.groups].some(({ outside }) => outside === reservedId)
-  return [
-    ...(reserves ? [{ op: 'reserveIds', origin: 'sandbox' } as const] : []),
-    {
-      op: 'mapIds',
-      users: mapWords(maps.users),
-      groups: mapWords(maps.groups),
-      denySetgroups: Number(maps.denySetgroups),
-      userTool: maps.userTool,
-      groupTool: maps.groupTool,
-      origin: spec.mapUsers ? 'mapUsers' : spec.mapGroups ? 'mapGroups' : 'isolate',
-    },
-  ]
-}
-
-/** Returns the operations that send mounts with mapped ids to the child, in the order in which the child receives them. */
-function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
-  return inner.flatMap((op): Op[] => {
-    if (op.op !== 'attachSent') return []
-    const mount = spec.root!.mounts.find(
-      (one) =>
-        one.idmap && one.source === op.source && (one.target === op.target || one.target.endsWith(`/${op.target}`)),
-    )
-    if (!mount) return []
-    const { source, absent = 0, recursive, maps, origin } = mount
-    return [
-      {
-        op: 'sendMapped',
-        source,
-        attributes: mount.top ? 0 : mount.flags,
-        absent,
-        recursive: Number(recursive),
-        changes: changesOf(mount),
-        users: mapWords(maps?.users ?? []),
-        groups: mapWords(maps?.groups ?? []),
-        whole: Number((maps ? maps.below : recursive) ?? false),
-        namespace: spec.joins.find(({ kind }) => kind === 'user')?.path ?? '',
-        origin,
-      },
-    ]
-  })
 }
 
 function compileInner(plan: Plan): Op[] {

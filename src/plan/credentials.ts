@@ -55,9 +55,10 @@ export interface Ids {
   keepGroups: 0 | 1 | 2
 }
 
-/** The command's capability sets. Its effective set equals the permitted set. */
+/** The command's capability sets. Its effective set equals the permitted set, unless it is given. */
 export interface Capabilities {
   bounding?: number
+  effective?: number
   permitted: number
   inheritable: number
   ambient: number

@@ -14,12 +14,22 @@ function joinsUser({ spec }: Plan): boolean {
 }
 
 /**
+ * Returns true if the child creates a container's user namespace, and all others after it. Before that, the child needs
+ * the caller's rights to join other namespaces or to raise limits.
+ */
+function entersUserLate({ spec, isolate }: Plan): boolean {
+  const { ulimits, oomScoreAdj } = spec.privileges
+  const needsRights = spec.joins.length > 0 || ulimits.length > 0 || oomScoreAdj !== undefined
+  return spec.container !== undefined && isolate.includes('user') && needsRights
+}
+
+/**
  * Returns the kinds of namespaces that clone3 creates; the child creates the rest. The root of a cgroup namespace is
  * the group of its creator. If v1 groups are joined after the clone, the child must therefore create it. A time
  * namespace with offsets is also created by the child.
  */
 export function clonedKinds(plan: Plan): NamespaceKind[] {
-  if (joinsUser(plan)) return []
+  if (joinsUser(plan) || entersUserLate(plan)) return []
   const joinsLater = [...plan.groups, ...plan.entered].some(({ controller }) => controller !== '')
   return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
 }
@@ -45,7 +55,7 @@ export function clonesTime({ spec, isolate, kernel }: Plan): boolean {
  * hutch creates the groups.
  */
 export function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
-  const own = userNamespace !== undefined && spec.root?.directory !== undefined
+  const own = userNamespace !== undefined && spec.root?.directory !== undefined && !spec.container
   // the v2 group must exist at the clone, so that signals can reach the child at any time
   const born = groups.some(({ controller }) => controller === '')
   return own && born && groups.some(({ controller }) => controller !== '')
@@ -70,5 +80,18 @@ function adoptsOrphans({ groups, spec }: Plan): boolean {
  * one by unshare, does not enter it; only its children do.
  */
 export function staysOutside(plan: Plan): boolean {
+  return !plan.spec.container && isBehindPid(plan)
+}
+
+/**
+ * Returns true if another child of this process becomes the command, because the first one is outside the pid
+ * namespace. The parent of a container's process must be its creator, so no process stays outside.
+ */
+export function continuesAsSibling(plan: Plan): boolean {
+  const late = plan.isolate.includes('pid') && !clonedKinds(plan).includes('pid')
+  return plan.spec.container !== undefined && (late || isBehindPid(plan))
+}
+
+function isBehindPid(plan: Plan): boolean {
   return plan.spec.joins.some(({ kind }) => kind === 'pid') || (joinsUser(plan) && plan.isolate.includes('pid'))
 }

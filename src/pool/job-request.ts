@@ -11,7 +11,8 @@ import { parseEnvironment } from '../options/environment-option.ts'
 import { type Limits, refuseNul, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { limitRowOf } from '../options/table.ts'
-import { addTools, defaultSearchPath, type Plan, type ToolPath } from '../plan/plan.ts'
+import { addTools, defaultSearchPath, type ToolPath } from '../plan/environment.ts'
+import type { Plan } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 
 /** Options of a single job of a pool. Its limits can only be lower than the pool's own limits. */
@@ -145,7 +146,9 @@ export function waitForOrder({ outer, inner }: Program): { program: Program; res
   const rest = inner.filter((op) => op.op === 'exec' || op.op === 'checkStreams' || isNarrow(op))
   return {
     program: {
-      outer: outer.flatMap((op): Op[] => (op.op === 'wait' ? [{ op: 'watchReady', origin: 'pool' }, op] : [op])),
+      outer: outer.flatMap((op): Op[] =>
+        op.op === 'wait' ? [{ op: 'watchReady', orders: 1, origin: 'pool' }, op] : [op],
+      ),
       inner: [...inner.filter((op) => !rest.includes(op)), { op: 'awaitOrder', origin: 'pool' }],
     },
     rest,

@@ -35,6 +35,7 @@ import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { isBelow } from '../text/paths.ts'
+import { readContainerFacts } from './container-facts.ts'
 import { readEnvironment } from './environment.ts'
 import { nameFailedCall } from './failed-call.ts'
 import type { Connecting } from './job-network.ts'
@@ -107,6 +108,7 @@ export function readPlanFacts(spec: Spec, filter?: FilterMaker): PlanFacts {
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || optionName('parent', spec.frontend)}` })
   const privileges = readPrivileges()
+  if (spec.container) return readContainerFacts(spec.container, host, privileges, filter)
   const maps = spec.mapUsers ?? spec.mapGroups
   const parents = findParents(host, spec)
   return {
@@ -169,7 +171,7 @@ export function launch(requested: Spec, stdio: readonly number[], { recompile, f
     const [job, pid, errno = 0, call = 0] = addon.launch(encode(), Int32Array.from(stdio))
     if (job > 0) {
       rememberEnabled(plan)
-      sweepOnce(plan)
+      if (!spec.container) sweepOnce(plan)
       return { job, pid, plan, program }
     }
     forgetParents()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decodes the events of the native core into typed values, from the numbers that native/node/job.h describes. Called by reactor.ts; pure.
-import { errnoName, eventKinds, type Listener } from './native.ts'
+import { errnoName, eventKinds, type Listener, readyFor } from './native.ts'
 
 /** The arguments of a native event that follow the job's number. */
 type Numbers = Parameters<Listener> extends [number, ...infer Rest] ? Rest : never
@@ -32,8 +32,13 @@ export type NativeEvent =
   | EndedEvent
   /** A pressure trigger or an eventfd fired `count` times. `gone` is true if its group was removed. */
   | { kind: 'triggered'; gone: boolean; count: number }
-  /** A prestarted sandbox: `ready` if it waits for its job, `unread` if it ended before it had read the job's request. */
-  | { kind: 'ready' | 'unread' }
+  /**
+   * The job waits: a prestarted sandbox for its request (`order`), a container before its root is made (`root`) or for
+   * its start (`start`).
+   */
+  | { kind: 'ready'; waitsFor: keyof typeof readyFor }
+  /** A prestarted sandbox ended before it had read the job's request. */
+  | { kind: 'unread' }
   /**
    * The filter refused a system call. `which` is its index in the list of refused calls. -1 means the counts of all, -2
    * all calls of a learning run.
@@ -69,6 +74,8 @@ export function endStatus({ commandStatus, ownStatus }: EndedEvent): number {
 }
 
 type Decoder = (...numbers: Numbers) => NativeEvent
+
+const readyNames = Object.keys(readyFor) as (keyof typeof readyFor)[]
 
 const decoders: { [kind in keyof typeof eventKinds]: Decoder } = {
   failed: (_kind, step, value, call) => ({ kind: 'failed', step, call, ...decodeRefusal(value) }),
@@ -111,7 +118,7 @@ const decoders: { [kind in keyof typeof eventKinds]: Decoder } = {
     figures,
   }),
   triggered: (_kind, gone, count) => ({ kind: 'triggered', gone: gone === 1, count }),
-  ready: () => ({ kind: 'ready' }),
+  ready: (_kind, number) => ({ kind: 'ready', waitsFor: readyNames.find((name) => readyFor[name] === number)! }),
   unread: () => ({ kind: 'unread' }),
   refused: (_kind, which, _b, _c, _d, _user, _system, bytes) => ({ kind: 'refused', which, bytes }),
   program: (_kind, _a, _b, _c, _d, _user, _system, bytes) => ({ kind: 'program', bytes }),

@@ -21,6 +21,9 @@ export const eventKinds = {
   program: 9,
 } as const
 
+/** What a job waits for, with the numbers of native/wire/program.h: the request of a pool, its root, or its start. */
+export const readyFor = { order: 1, root: 2, start: 3 } as const
+
 /**
  * Kinds of process events, with the numbers of native/node/proc-connector.c. `changed`: the process executed a program,
  * or changed its user or group. `lost`: the kernel dropped events.
@@ -177,7 +180,7 @@ export interface Native {
   namespaceOwner(fd: number): number
   /** Returns the network namespace of a running job as a close-on-exec descriptor; or -errno. */
   networkOf(job: number): number
-  /** Lets a job continue that waits until its network is connected. Returns 0 or -errno. */
+  /** Lets a job continue that waits until its network is connected, or before its root is made. Returns 0 or -errno. */
   release(job: number): number
   /**
    * Sends a job's request to a prestarted sandbox: operations from encodeOrder, descriptors for its streams, and its
@@ -185,6 +188,19 @@ export interface Native {
    * (0: no limit) start now. Returns 0 or -errno; ESRCH and EPIPE mean that the sandbox has ended.
    */
   order(job: number, ops: Uint8Array, streams: Int32Array, timeoutMs: number, cpuMs: number): number
+  /**
+   * Creates a socket at a path, on which a container waits for its start. Only this user can connect to it. Returns a
+   * close-on-exec descriptor; or -errno. Close it after the launch: while any process has it, a start waits.
+   */
+  listenAt(path: string): number
+  /** Connects to a stream socket at a path of any length. Returns a close-on-exec descriptor; or -errno. */
+  connectTo(path: string): number
+  /**
+   * Starts the container that waits at a socket. Returns the reports of its refused exec, or no bytes if its command
+   * runs. Returns -errno if it could not be started. ECONNREFUSED and ENOENT: no container waits. ECONNRESET and EPIPE:
+   * it ended, or another process started it.
+   */
+  startWaiting(path: string): Buffer | number
   /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
   /** Removes a mount that `keepNetwork` made. The first argument has no meaning and is 0. */

@@ -29,20 +29,21 @@ export interface Made {
   plan: Plan
 }
 
-let directory: string | undefined
+const bundles = new Map<string, string>()
 
 afterAll(() => {
-  if (directory) rmSync(directory, { recursive: true, force: true })
+  for (const directory of bundles.values()) rmSync(directory, { recursive: true, force: true })
 })
 
-/** Bundles the program once. The addon is found beside the bundle's directory. */
-function bundle(): string {
-  if (!directory) {
-    directory = mkdtempSync(`${tmpdir()}/hutch-maker-`)
+/** Bundles a program that uses the library's internals, once. The addon is found beside the bundle's directory. */
+export function bundleProgram(contents: string): string {
+  const directory = bundles.get(contents) ?? mkdtempSync(`${tmpdir()}/hutch-maker-`)
+  if (!bundles.has(contents)) {
+    bundles.set(contents, directory)
     mkdirSync(`${directory}/dist`)
     symlinkSync(resolve('build'), `${directory}/build`)
     buildSync({
-      stdin: { contents: code, resolveDir: process.cwd(), loader: 'ts' },
+      stdin: { contents, resolveDir: process.cwd(), loader: 'ts' },
       bundle: true,
       platform: 'node',
       format: 'esm',
@@ -54,7 +55,7 @@ function bundle(): string {
 
 /** Starts a process that launches the command. `maker.stdin.end('x')` ends that process in the regular way. */
 export async function make(command: string[], options: RunOptions, inputs: Inputs): Promise<Made> {
-  const file = bundle()
+  const file = bundleProgram(code)
   const maker = spawn(process.execPath, [file, JSON.stringify({ command, options, inputs })], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -256,7 +256,14 @@ function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const had = capabilityMask(ownsUser ? wanted : wanted.filter((one) => facts.permitted.includes(one)))
   // an exec by root gives the capabilities of the bounding set, an exec by other users those of the ambient set
   const passed = changesCapabilities ? had : 0
-  const set: Op = { op: 'setCapabilities', permitted: had, inheritable: passed, ambient: passed, origin }
+  const set: Op = {
+    op: 'setCapabilities',
+    effective: had,
+    permitted: had,
+    inheritable: passed,
+    ambient: passed,
+    origin,
+  }
   if (!ownsUser) return [set]
   const ids = request.uid !== undefined || request.gid !== undefined
   const joined = request.userDescriptor !== undefined && ids

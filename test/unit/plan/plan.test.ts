@@ -7,7 +7,7 @@ import { namespaceKinds } from '../../../src/namespaces/namespace.ts'
 import { ops } from '../../../src/ops/ops.ts'
 import type { Limits, RunOptions } from '../../../src/options/options.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
-import { addTools } from '../../../src/plan/plan.ts'
+import { addTools } from '../../../src/plan/environment.ts'
 import { hybrid, none, parent, plan, rootless, v1, v2 } from '../hosts.ts'
 
 const name = 'hutch-42-777-4026531836-1'

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles the inner section of a container, in the order of its life: namespaces, root, what the command inherits,
+// privileges, start. Comments give the reason wherever the order matters. Called by compile.ts; pure.
+import { receivesMounts } from '../mounts/mount-ops.ts'
+import { privatePropagation } from '../mounts/private-mounts.ts'
+import { rootOps } from '../mounts/root.ts'
+import { cloneFlags, namespaces } from '../namespaces/namespace.ts'
+import type { Op } from '../ops/ops.ts'
+import type { ContainerSpec } from '../options/container-spec.ts'
+import { viewGroups } from './compile-groups.ts'
+import type { Plan } from './plan.ts'
+import { clonedKinds, continuesAsSibling } from './processes.ts'
+
+const origin = 'run'
+
+/** Compiles the operations of the child up to the exec of the command. */
+export function compileContainer(plan: Plan, container: ContainerSpec): Op[] {
+  return [
+    // no other descriptor may reach the command, because it could lead to the host (CVE-2024-21626)
+    { op: 'closeOnExecFrom', first: 3 + container.keptStreams, origin: 'stdio' },
+    ...enterNamespaces(plan),
+    ...(container.waitsBeforeRoot ? [{ op: 'awaitRelease', origin } as const] : []),
+    ...makeRoot(plan),
+    ...limitProcess(plan, container),
+    ...dropPrivileges(plan),
+    ...(container.startSocket === undefined
+      ? []
+      : [{ op: 'awaitStart', descriptor: container.startSocket, origin } as const]),
+    ...installFilter(plan),
+    { op: 'exec', argv: plan.argv, env: plan.env, path: plan.searchPath, reap: 0, origin: 'command' },
+  ]
+}
+
+function enterNamespaces(plan: Plan): Op[] {
+  const { spec, isolate, userNamespace } = plan
+  const cloned = clonedKinds(plan)
+  const later = isolate.filter((kind) => kind !== 'time' && kind !== 'user' && !cloned.includes(kind))
+  const awaitMaps: Op[] = userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }] : []
+  const ops: Op[] = []
+  if (cloned.includes('user')) ops.push(...awaitMaps)
+  // join by the groups' paths on the host, before a mount namespace is joined, and before a cgroup namespace is created
+  for (const { controller, directory } of [...plan.groups, ...plan.entered])
+    if (controller !== '') ops.push({ op: 'joinGroup', path: `${directory}/tasks`, origin })
+  if (spec.privileges.oomScoreAdj !== undefined)
+    ops.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), origin: 'oomScoreAdj' })
+  if (spec.joins.length > 0)
+    ops.push({
+      op: 'joinNamespaces',
+      paths: spec.joins.map(({ path }) => path),
+      kinds: spec.joins.map(({ kind }) => namespaces[kind].flag),
+      origin: 'join',
+    })
+  // the other new namespaces must belong to the new user namespace
+  if (isolate.includes('user') && !cloned.includes('user'))
+    ops.push({ op: 'unshare', flags: cloneFlags(['user']), origin: 'isolate' }, ...awaitMaps)
+  if (later.length > 0) ops.push({ op: 'unshare', flags: cloneFlags(later), origin: 'isolate' })
+  if (isolate.includes('time') && !cloned.includes('time'))
+    ops.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
+  if (continuesAsSibling(plan)) ops.push({ op: 'continueAsSibling', origin: 'isolate' })
+  ops.push({ op: 'newSession', origin })
+  return ops
+}
+
+/**
+ * The settings in /proc/sys are written to the host's /proc, so before the root is made. In the container's /proc they
+ * are read-only, and it may be another file system.
+ */
+function makeRoot(plan: Plan): Op[] {
+  const { spec, isolate } = plan
+  const joinsPid = spec.joins.some(({ kind }) => kind === 'pid')
+  const ops: Op[] = spec.sysctls.map(({ path, value }) => ({
+    op: 'setSysctl',
+    path: `/proc/sys/${path}`,
+    value,
+    origin: 'sysctls',
+  }))
+  if (isolate.includes('mount')) ops.push(privatePropagation('isolate', receivesMounts(spec.root)))
+  if (spec.root) ops.push(...rootOps(spec.root, isolate, joinsPid, viewGroups(plan)))
+  if (spec.hostname !== undefined) ops.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
+  if (spec.domainname !== undefined) ops.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })
+  if (isolate.includes('net')) ops.push({ op: 'loopbackUp', origin: 'isolate' })
+  return ops
+}
+
+/** Limits and priorities come before the ids change, because raising them needs root. */
+function limitProcess({ spec }: Plan, { personality }: ContainerSpec): Op[] {
+  const { ulimits, nice, ioPriority, scheduler } = spec.privileges
+  const ops: Op[] = []
+  if (scheduler) ops.push({ op: 'setScheduler', ...scheduler, origin: 'scheduler' })
+  if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
+  if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
+  if (personality !== undefined) ops.push({ op: 'setPersonality', persona: personality, origin })
+  for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
+  return ops
+}
+
+function dropPrivileges({ ids, capabilities, spec }: Plan): Op[] {
+  const ops: Op[] = []
+  if (capabilities?.bounding !== undefined)
+    ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin: 'capDrop' })
+  const keepCapabilities = capabilities && capabilities.permitted > 0 ? 1 : 0
+  if (ids) ops.push({ op: 'setUser', ...ids, keepCapabilities, origin: 'user' })
+  if (capabilities) {
+    const { permitted, effective = permitted, inheritable, ambient } = capabilities
+    ops.push({ op: 'setCapabilities', effective, permitted, inheritable, ambient, origin: 'capAdd' })
+  }
+  if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
+  if (!spec.privileges.newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
+  return ops
+}
+
+/** The filter is only stored here. The exec installs it, so it need not allow the operations before. */
+function installFilter({ filter }: Plan): Op[] {
+  if (!filter) return []
+  return [{ op: 'installFilter', filter: filter.words, flags: filter.flags, origin: 'seccomp' }]
+}
