@@ -44,6 +44,9 @@ void host_children(JSValue host);
 void host_process(JSValue host);
 void host_arguments(int argc, char **argv);
 
+/* inflate.c */
+void inflate(const uint8_t *from, uint8_t *to);
+
 /* modules.c */
 void prepare_modules(void);
 int load_common_modules(void);
@@ -70,15 +73,22 @@ void call_function(JSValueConst function, int argc, JSValueConst *argv);
 #define KEPT __attribute__((section("kept")))
 int snapshot_wanted(void);
 int snapshot_open(void);
-_Noreturn void snapshot_write(void);
-int in_snapshot(const void *memory);
-char *snapshot_area(char **area_end);
+void snapshot_write(int *argc, char ***argv);
+char *snapshot_area(void);
+void write_all(const void *bytes, size_t size);
+
+/* layout.c */
+void *layout_take(size_t size);
+void layout_give(void *memory);
+size_t layout_size(const void *memory);
+void layout_report(void);
+char *layout_end(int *argc, char ***argv);
 
 /* memory.c */
 extern int memory_refused;
 JSRuntime *new_runtime(void);
-char *memory_end(void);
 int reserve_memory(void);
+void set_snapshot_memory(const char *start, const char *stop);
 void lift_memory_limit(void);
 
 /* main.c */

@@ -22,6 +22,7 @@ JSContext *js KEPT;
 _Noreturn void end(int status)
 {
 	core_close();
+	layout_report();
 	_exit(status);
 }
 
@@ -120,8 +121,6 @@ static void open_engine(void)
 	host_process(host);
 	host_loop(host);
 	JS_FreeValue(js, host);
-	if (snapshot_wanted())
-		snapshot_write();
 }
 
 int main(int argc, char **argv)
@@ -141,6 +140,8 @@ int main(int argc, char **argv)
 	}
 	if (!snapshot_open())
 		open_engine();
+	if (snapshot_wanted())
+		snapshot_write(&argc, &argv);
 	host_arguments(argc, argv);
 	for (unsigned int i = 0; i < 2; i++) {
 		out = load_module(i);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's memory: at most MEMORY_LIMIT. Notes when memory was refused, since an exception that
- * follows can have any cause in the engine's words. The engine asks for pages of small objects, and
- * for larger blocks. While the build makes the snapshot, all memory is from its area (snapshot.c).
+ * follows can have any cause in the engine's words. The engine is compiled so that it asks for each block
+ * here. Blocks of the snapshot have no size: one that is freed stays unused. While the build makes the
+ * snapshot, all memory is from layout.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,63 +18,72 @@
 #else
 #define SANITIZED 0
 #endif
-/* 4 classes for each power of 2, from 64 bytes to CHUNK; larger blocks are mapped one by one */
-#define CLASSES 49
+/* a class for each 8 bytes up to 128, 4 for each power of 2 up to CHUNK; larger blocks are mapped one by one */
+#define CLASSES 61
 #define LARGE CLASSES
 
 struct block {
 	size_t size;
-	struct block *next;
-	_Alignas(16) char memory[];
+	union {
+		struct block *next;
+		char memory[8];
+	};
 };
+
+#define HEAD offsetof(struct block, memory)
 
 int memory_refused;
 static size_t limit = MEMORY_LIMIT;
-static size_t used KEPT;
-static struct block *given_back[CLASSES] KEPT;
+static size_t used;
+static struct block *given_back[CLASSES];
 /* what is left of the last chunk */
 static char *chunk, *chunk_end;
+/* the memory of the blocks without a size: all memory while the build makes the snapshot */
+static uintptr_t sizeless, sizeless_length;
+static int making;
 
 static struct block *block_of(const void *memory)
 {
-	return (struct block *)((uintptr_t)memory - sizeof(struct block));
+	return (struct block *)((uintptr_t)memory - HEAD);
 }
 
+/* Says where blocks have no size: in the snapshot. */
+void set_snapshot_memory(const char *start, const char *stop)
+{
+	sizeless = (uintptr_t)start;
+	sizeless_length = (uintptr_t)stop - sizeless;
+	making = 0;
+}
+
+static int has_size(const void *memory)
+{
+	return (uintptr_t)memory - sizeless >= sizeless_length;
+}
+
+/* Returns a block's size, or 0 if it is unknown. */
 static size_t size_of(const void *memory)
 {
-	return memory ? block_of(memory)->size : 0;
+	return memory && has_size(memory) ? block_of(memory)->size : 0;
 }
 
 /* Rounds a size up to that of its class. Returns the class. */
 static unsigned int class_of(size_t *size)
 {
-	size_t step = 16;
-	unsigned int class = 0;
+	unsigned int bits;
+	size_t step;
 
+	if (*size <= 128) {
+		*size = *size ? (*size + 7) & ~(size_t)7 : 8;
+		return (unsigned int)(*size / 8);
+	}
 	if (*size > CHUNK) {
 		*size = (*size + 4095) & ~(size_t)4095;
 		return LARGE;
 	}
-	if (*size <= 64)
-		*size = 64;
-	while (*size > step * 8) {
-		step *= 2;
-		class += 4;
-	}
+	bits = 63 - (unsigned int)__builtin_clzl(*size - 1);
+	step = (size_t)1 << (bits - 2);
 	*size = (*size + step - 1) & ~(step - 1);
-	return class + (unsigned int)(*size / step) - 4;
-}
-
-/* Keeps a block of at least its class's size. In the snapshot, blocks have sizes between two classes. */
-static void keep(struct block *block)
-{
-	size_t size = block->size;
-	unsigned int class = class_of(&size);
-
-	if (size > block->size)
-		class--;
-	block->next = given_back[class];
-	given_back[class] = block;
+	return 16 + 4 * (bits - 7) + (unsigned int)(*size >> (bits - 2)) - 4;
 }
 
 static void *map(size_t size)
@@ -83,117 +93,44 @@ static void *map(size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Takes memory from the snapshot's area while the build makes it. Its free blocks are a list in the order of addresses. */
-static struct block *take_from_area(size_t size)
-{
-	struct block *block, *rest;
-
-	if (!chunk)
-		chunk = snapshot_area(&chunk_end);
-	size = size < 64 ? 64 : (size + 15) & ~(size_t)15;
-	for (struct block **at = &given_back[0]; *at; at = &(*at)->next) {
-		block = *at;
-		if (block->size < size)
-			continue;
-		*at = block->next;
-		if (block->size >= size + sizeof *rest + 64) {
-			rest = (struct block *)(block->memory + size);
-			rest->size = block->size - size - sizeof *rest;
-			rest->next = block->next;
-			*at = rest;
-			block->size = size;
-		}
-		return block;
-	}
-	block = (struct block *)chunk;
-	if ((size_t)(chunk_end - chunk) < size + sizeof *block)
-		return NULL;
-	chunk += size + sizeof *block;
-	block->size = size;
-	return block;
-}
-
-/* Gives memory back to the area. Neighbours become one block. */
-static void give_to_area(struct block *block)
-{
-	struct block *before = NULL, *after = given_back[0];
-
-	while (after && after < block) {
-		before = after;
-		after = after->next;
-	}
-	block->next = after;
-	if (before)
-		before->next = block;
-	else
-		given_back[0] = block;
-	for (struct block *at = before ? before : block; at && at <= block; at = at->next)
-		while (at->next && at->memory + at->size == (char *)at->next) {
-			at->size += sizeof *at + at->next->size;
-			at->next = at->next->next;
-		}
-}
-
-/* Ends the making of the area: returns its end. Its free blocks are for the program that gets it. */
-char *memory_end(void)
-{
-	struct block *list = given_back[0], *next;
-
-	given_back[0] = NULL;
-	for (; list; list = next) {
-		next = list->next;
-		if (list->size <= CHUNK)
-			keep(list);
-	}
-	return chunk;
-}
-
 /* Maps the next chunk. Returns 0 if there is no memory. */
 int reserve_memory(void)
 {
-	if (snapshot_wanted())
-		return 1;
+	if (snapshot_wanted() && !chunk) {
+		making = 1;
+		sizeless_length = UINTPTR_MAX;
+	}
 	chunk = map(CHUNK * 2);
 	chunk_end = chunk ? chunk + CHUNK * 2 : NULL;
 	return chunk != NULL;
 }
 
-static struct block *take_from_chunk(unsigned int class, size_t size)
-{
-	struct block *block;
-
-	if (SANITIZED) {
-		block = malloc(size + sizeof *block);
-	} else if (class == LARGE) {
-		block = map(size + sizeof *block);
-	} else if (given_back[class]) {
-		block = given_back[class];
-		given_back[class] = block->next;
-		return block;
-	} else {
-		if ((size_t)(chunk_end - chunk) < size + sizeof *block)
-			reserve_memory();
-		block = (struct block *)chunk;
-		if (chunk)
-			chunk += size + sizeof *block;
-	}
-	if (block)
-		block->size = size;
-	return block;
-}
-
-static void *take(size_t size)
+static struct block *take(size_t size)
 {
 	size_t exact = size;
 	unsigned int class = class_of(&size);
-	struct block *block = snapshot_wanted() ? take_from_area(exact) : take_from_chunk(class, SANITIZED ? exact : size);
+	struct block *block;
 
-	if (!block) {
-		memory_refused = 1;
-		return NULL;
+	if (SANITIZED) {
+		size = exact;
+		block = malloc(size + HEAD);
+	} else if (class == LARGE) {
+		block = map(size + HEAD);
+	} else if (given_back[class]) {
+		block = given_back[class];
+		given_back[class] = block->next;
+	} else {
+		if ((size_t)(chunk_end - chunk) < size + HEAD)
+			reserve_memory();
+		block = (struct block *)chunk;
+		if (chunk)
+			chunk += size + HEAD;
 	}
-	used += block->size;
-	return block->memory;
+	if (block) {
+		block->size = size;
+		used += size;
+	}
+	return block;
 }
 
 static int fits(size_t size)
@@ -206,8 +143,18 @@ static int fits(size_t size)
 
 static void *get(void *opaque, size_t size)
 {
+	struct block *block;
+
 	(void)opaque;
-	return fits(size) ? take(size) : NULL;
+	if (making)
+		return layout_take(size);
+	if (!fits(size))
+		return NULL;
+	block = take(size);
+	if (block)
+		return block->memory;
+	memory_refused = 1;
+	return NULL;
 }
 
 static void *get_zeros(void *opaque, size_t count, size_t size)
@@ -225,19 +172,41 @@ static void *get_zeros(void *opaque, size_t count, size_t size)
 static void give(void *opaque, void *memory)
 {
 	struct block *block = block_of(memory);
+	size_t size;
+	unsigned int class;
 
 	(void)opaque;
-	if (!memory)
+	if (making)
+		layout_give(memory);
+	if (!memory || !has_size(memory))
 		return;
 	used -= block->size;
-	if (SANITIZED)
+	if (SANITIZED) {
 		free(block);
-	else if (snapshot_wanted())
-		give_to_area(block);
-	else if (block->size <= CHUNK)
-		keep(block);
-	else if (!in_snapshot(block))
-		munmap(block, block->size + sizeof *block);
+		return;
+	}
+	size = block->size;
+	class = class_of(&size);
+	if (class == LARGE) {
+		munmap(block, block->size + HEAD);
+	} else {
+		block->next = given_back[class];
+		given_back[class] = block;
+	}
+}
+
+/* Returns how many bytes to copy from a block to one of this size. The size of a snapshot's block is unknown: what follows it does no harm. */
+static size_t size_to_copy(const void *memory, size_t size)
+{
+	size_t before;
+
+	if (making)
+		before = layout_size(memory);
+	else if (has_size(memory))
+		before = block_of(memory)->size;
+	else
+		before = sizeless + sizeless_length - (uintptr_t)memory;
+	return before < size ? before : size;
 }
 
 static void *resize(void *opaque, void *memory, size_t size)
@@ -253,9 +222,9 @@ static void *resize(void *opaque, void *memory, size_t size)
 		return memory;
 	if (size > before && !fits(size - before))
 		return NULL;
-	if (!SANITIZED && before > CHUNK && size > CHUNK && !in_snapshot(memory)) {
+	if (!SANITIZED && before > CHUNK && size > CHUNK) {
 		class_of(&size);
-		other = mremap(block_of(memory), before + sizeof(struct block), size + sizeof(struct block), MREMAP_MAYMOVE);
+		other = mremap(block_of(memory), before + HEAD, size + HEAD, MREMAP_MAYMOVE);
 		if (other == MAP_FAILED) {
 			memory_refused = 1;
 			return NULL;
@@ -264,11 +233,11 @@ static void *resize(void *opaque, void *memory, size_t size)
 		((struct block *)other)->size = size;
 		return ((struct block *)other)->memory;
 	}
-	other = take(size);
+	other = get(opaque, size);
 	if (!other)
 		return NULL;
 	if (memory)
-		memcpy(other, memory, size < before ? size : before);
+		memcpy(other, memory, size_to_copy(memory, size));
 	give(opaque, memory);
 	return other;
 }

@@ -14,7 +14,7 @@ __asm__(".section hutch_bytecode,\"a\",@progbits\n.balign 16\n.globl bytecode\n.
 /*
  * The file begins with the count of modules, that of the common ones, and that of packed blocks. Then come
  * places, each from an offset to another: those of the modules, and that of the start of compiled files.
- * The numbers of the common modules, the offsets of the blocks, and the blocks follow. In a program with
+ * The numbers of the common modules, the offsets of the blocks, and the blocks, packed by deflate, follow. In a program with
  * a snapshot, the common modules have no bytecode.
  */
 extern const uint32_t bytecode[];
@@ -29,42 +29,6 @@ static const uint32_t *const places = bytecode + 3;
 static JSValue *loaded KEPT;
 static JSValue main_function KEPT;
 static JSValue late_function KEPT, import_function KEPT, define_function KEPT;
-
-static uint32_t read_count(const uint8_t **from, uint32_t count)
-{
-	uint8_t more;
-
-	if (count == 15)
-		do {
-			more = *(*from)++;
-			count += more;
-		} while (more == 255);
-	return count;
-}
-
-/* Unpacks a block, whose format compile-modules.c describes. */
-static void unpack(const uint8_t *from, uint8_t *to, uint32_t size)
-{
-	const uint8_t *end = to + size;
-
-	for (;;) {
-		uint8_t counts = *from++;
-		uint32_t literals = read_count(&from, counts >> 4), back, length;
-
-		memcpy(to, from, literals);
-		from += literals;
-		to += literals;
-		if (to >= end)
-			return;
-		back = from[0] | (uint32_t)from[1] << 8;
-		from += 2;
-		length = read_count(&from, counts & 15) + 4;
-		while (length--) {
-			*to = *(to - back);
-			to++;
-		}
-	}
-}
 
 /* Returns the bytecode from one offset to another, or NULL if there is no memory. */
 static const uint8_t *unpacked(uint32_t from, uint32_t to)
@@ -82,7 +46,7 @@ static const uint8_t *unpacked(uint32_t from, uint32_t to)
 	}
 	for (uint32_t i = from / BLOCK; i * BLOCK < to; i++) {
 		if (!done[i])
-			unpack((const uint8_t *)(blocks + bytecode[2]) + blocks[i], all + i * BLOCK, total - i * BLOCK < BLOCK ? total - i * BLOCK : BLOCK);
+			inflate((const uint8_t *)(blocks + bytecode[2]) + blocks[i], all + i * BLOCK);
 		done[i] = 1;
 	}
 	return all + from;

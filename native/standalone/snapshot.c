@@ -33,15 +33,9 @@ int snapshot_wanted(void)
 	return snapshot.state == MAKE;
 }
 
-int in_snapshot(const void *memory)
-{
-	return (uintptr_t)memory - (uintptr_t)&snapshot < (uintptr_t)snapshot_end - (uintptr_t)&snapshot;
-}
-
 /* Returns the area's memory, which begins as zeros. */
-char *snapshot_area(char **area_end)
+char *snapshot_area(void)
 {
-	*area_end = (char *)(uintptr_t)snapshot_end;
 	return snapshot.memory;
 }
 
@@ -51,6 +45,7 @@ int snapshot_open(void)
 	if (snapshot.state != MADE)
 		return 0;
 	memcpy(__start_kept, snapshot.kept, (size_t)(__stop_kept - __start_kept));
+	set_snapshot_memory(snapshot.memory, snapshot_end);
 	JS_UpdateStackTop(JS_GetRuntime(js));
 	return 1;
 }
@@ -78,25 +73,35 @@ static void forget_stack(uintptr_t *from, const uintptr_t *to)
 			*from = 0;
 }
 
-/* Writes the area to stdout, as the second link wants it. */
-_Noreturn void snapshot_write(void)
+void write_all(const void *bytes, size_t size)
 {
-	size_t size = (size_t)(__stop_kept - __start_kept), done = 0;
-	const char *memory;
+	size_t done = 0;
 
-	if (size > sizeof snapshot.kept || JS_IsJobPending(JS_GetRuntime(js)))
-		_exit(1);
-	snapshot.state = MADE;
-	memory = memory_end();
-	memcpy(snapshot.kept, __start_kept, size);
-	forget_stack((uintptr_t *)&snapshot, (const uintptr_t *)memory);
-	size = (size_t)(memory - (char *)&snapshot);
 	while (done < size) {
-		ssize_t count = write(1, (char *)&snapshot + done, size - done);
+		ssize_t count = write(1, (const char *)bytes + done, size - done);
 
 		if (count <= 0)
 			_exit(1);
 		done += (size_t)count;
 	}
+}
+
+/* Writes the area to stdout, as the second link wants it. Returns in a process that executes a command for the layout. */
+void snapshot_write(int *argc, char ***argv)
+{
+	size_t size = (size_t)(__stop_kept - __start_kept);
+	const char *memory;
+
+	if (size > sizeof snapshot.kept || JS_IsJobPending(JS_GetRuntime(js)))
+		_exit(1);
+	memory = layout_end(argc, argv);
+	if (!memory) {
+		snapshot.state = ABSENT;
+		return;
+	}
+	snapshot.state = MADE;
+	memcpy(snapshot.kept, __start_kept, size);
+	forget_stack((uintptr_t *)&snapshot, (const uintptr_t *)memory);
+	write_all(&snapshot, (size_t)(memory - (char *)&snapshot));
 	_exit(0);
 }

@@ -12,8 +12,8 @@ export type { Code } from './codes.generated.ts'
 
 type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
 
-/** The list of all codes, for the documentation and the tests. */
-export const codes = Object.keys(table) as Code[]
+/** Returns all codes, for the documentation and the tests. */
+export const codes = () => Object.keys(table) as Code[]
 
 const brand = Symbol.for('hutch.error')
 /** Key of the property that holds the remedy with its options as keys, for `nameOptions`. All files of dist/ share this symbol. */

@@ -175,7 +175,9 @@ export function errorCodes(): string {
 // Generated from the table of errors (npx vitest run test/docs -u).
 
 /** A stable code of an error. Codes are never renamed or reused. docs/errors.md explains each. */
-export type Code = ${codes.map((code) => `'${code}'`).join(' | ')}
+export type Code = ${codes()
+    .map((code) => `'${code}'`)
+    .join(' | ')}
 `)
 }
 

@@ -19,9 +19,32 @@ import { rdma } from './rdma.ts'
 
 export type CgroupVersion = 'v2' | 'v1'
 
-const tables: { [version in CgroupVersion]: Entries } = {
-  v2: { ...core, ...cpu, ...cpuset, ...io, ...memory, ...hugetlb, ...pids, ...rdma, ...misc, ...dmem },
-  v1: { ...legacy, ...legacyMemory, ...legacyBlkio },
+/** The table of each controller. A command reads only the tables of the files that it names. */
+const tables: { [version in CgroupVersion]: { [controller: string]: () => Entries } } = {
+  v2: {
+    cgroup: () => core,
+    cpu: () => cpu,
+    cpuset: () => cpuset,
+    io: () => io,
+    memory: () => memory,
+    hugetlb: () => hugetlb,
+    pids: () => pids,
+    rdma: () => rdma,
+    misc: () => misc,
+    dmem: () => dmem,
+  },
+  v1: { cgroup: () => legacy, memory: () => legacyMemory, blkio: () => legacyBlkio },
+}
+
+/** Returns the table with the files of a controller. On v1, that of cgroup has the files of all controllers without one. */
+function tableOf(controller: string, version: CgroupVersion): Entries {
+  const known = Object.hasOwn(tables[version], controller) ? controller : version === 'v1' ? 'cgroup' : undefined
+  return known === undefined ? {} : tables[version][known]!()
+}
+
+/** Returns the controller of a file: the files of pressure belong to none. */
+function controllerOf(name: string): string {
+  return /^\w+\.pressure$/.test(name) ? 'cgroup' : name.slice(0, name.indexOf('.'))
 }
 
 /** Unit of the values of a format, where the format implies one. */
@@ -48,14 +71,15 @@ const accepted: { [format in FileFormat]?: string } = {
 
 /** Returns the description of a kernel file; undefined if the catalogue lacks the file. */
 export function describeFile(name: string, version: CgroupVersion = 'v2'): FileWords | undefined {
-  const table = tables[version]
+  const controller = controllerOf(name)
+  const table = tableOf(controller, version)
   const known = Object.hasOwn(table, name) ? name : name.replace(/^(hugetlb\.)\d{1,6}[KMGT]B(?=\.)/, '$1<size>')
   if (!Object.hasOwn(table, known)) return undefined
   const entry = table[known]!
   const accepts = acceptedBy(entry)
   return {
     file: name,
-    controller: /^\w+\.pressure$/.test(name) ? 'cgroup' : name.slice(0, name.indexOf('.')),
+    controller,
     unit: units[entry.format] ?? '',
     ...entry,
     ...(accepts !== undefined && { accepts }),
@@ -74,7 +98,7 @@ function acceptedBy(entry: FileEntry): string | undefined {
 
 /** Returns the names of all files of a cgroup version. `<size>` in a name stands for any size of huge pages. */
 export function catalogFiles(version: CgroupVersion): string[] {
-  return Object.keys(tables[version])
+  return Object.values(tables[version]).flatMap((table) => Object.keys(table()))
 }
 
 /** Returns what a key of a keyed file counts. Returns undefined if the catalogue lacks the key, such as a device number. */

@@ -183,7 +183,7 @@ test('an error carries its facts', () => {
     operation: undefined,
     remedy: 'mount it',
   })
-  expect(new Set(codes).size).toBe(codes.length)
+  expect(new Set(codes()).size).toBe(codes().length)
 })
 
 test('what the kernel counts for nobody is named, with the option that raises it', () => {

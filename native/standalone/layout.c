@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lays out the blocks of the snapshot while the build makes it, so that a start touches few of its pages. The program
+ * runs twice, and asks for the same blocks in the same order. The first run gives each block pages of its own. At the
+ * end, a child for each command of the arguments executes the command, and reads in /proc/self/pagemap which
+ * blocks it wrote or read. The second run reads from stdin what the first one wrote, and has blocks of the
+ * same commands side by side. Blocks that are freed before the end are not in the snapshot.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+#define POOL ((size_t)1 << 36)
+/* the kernel maps up to 16 pages around the one that is read, if they exist */
+#define SLOT ((size_t)64 << 10)
+#define BLOCKS (1u << 20)
+#define PAGE 4096u
+#define COMMANDS 6
+#define MASKS (1u << COMMANDS)
+/* zones in their order: blocks that commands write, blocks that they only read, the others */
+#define GONE 0
+#define WRITTEN 1u
+#define READ (WRITTEN + MASKS)
+#define UNUSED_ZONE (READ + MASKS)
+#define ZONES (UNUSED_ZONE + 1)
+/* bits of an entry of pagemap */
+#define PRESENT ((uint64_t)1 << 63)
+#define SWAPPED ((uint64_t)1 << 62)
+#define FROM_FILE ((uint64_t)1 << 61)
+
+/* what the first run writes */
+static struct layout {
+	uint32_t count;
+	uint32_t sizes[ZONES];
+	uint8_t zones[BLOCKS];
+} *layout;
+
+struct block {
+	char *memory;
+	size_t size;
+	/* a bit for each command */
+	uint8_t writes, reads, gone;
+};
+
+static struct block *blocks;
+static uint32_t count;
+/* The pool has the memory of the first run, and of blocks that are freed. A slot has its block's number. */
+static char *pool, *pool_end;
+static int pool_file;
+static uint32_t *slots;
+static char *free_place[ZONES];
+static uint8_t command;
+
+static void *map(size_t size, int flags, int fd, void *address)
+{
+	void *memory = mmap(address, size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
+
+	if (memory == MAP_FAILED)
+		_exit(1);
+	return memory;
+}
+
+static void open_layout(void)
+{
+	size_t done = 0;
+	ssize_t more;
+
+	layout = map(sizeof *layout, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
+	while ((more = read(0, (char *)layout + done, sizeof *layout - done)) > 0)
+		done += (size_t)more;
+	free_place[0] = snapshot_area();
+	for (unsigned int zone = 1; zone < ZONES; zone++)
+		free_place[zone] = free_place[zone - 1] + layout->sizes[zone - 1];
+	pool_file = memfd_create("pool", MFD_CLOEXEC);
+	if (pool_file < 0 || ftruncate(pool_file, POOL))
+		_exit(1);
+	/* at an address that is a multiple of SLOT */
+	pool = map(POOL + SLOT, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
+	pool += -(uintptr_t)pool % SLOT;
+	pool_end = map(POOL, MAP_SHARED | MAP_FIXED, pool_file, pool);
+	slots = map(POOL / SLOT * sizeof *slots, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
+	blocks = map(BLOCKS * sizeof *blocks, MAP_SHARED | MAP_ANONYMOUS, -1, NULL);
+}
+
+static size_t rounded(size_t size, size_t unit)
+{
+	return (size + unit - 1) & ~(unit - 1);
+}
+
+static struct block *block_of(const void *memory)
+{
+	/* the second run is not as the first one */
+	if ((const char *)memory < pool || (const char *)memory >= pool_end)
+		_exit(1);
+	return &blocks[slots[(size_t)((const char *)memory - pool) / SLOT]];
+}
+
+void *layout_take(size_t size)
+{
+	uint8_t zone;
+	char *memory;
+
+	if (!pool)
+		open_layout();
+	if (count == BLOCKS || pool_end + rounded(size, SLOT) > pool + POOL)
+		_exit(1);
+	zone = count < layout->count ? layout->zones[count] : GONE;
+	if (zone != GONE) {
+		memory = free_place[zone];
+		free_place[zone] += rounded(size, 8);
+	} else {
+		memory = pool_end;
+		slots[(size_t)(memory - pool) / SLOT] = count;
+		pool_end += rounded(size, SLOT);
+	}
+	blocks[count++] = (struct block){ .memory = memory, .size = size };
+	return memory;
+}
+
+void layout_give(void *memory)
+{
+	struct block *block;
+
+	if (!memory)
+		return;
+	block = block_of(memory);
+	block->gone = 1;
+	madvise(memory, rounded(block->size, PAGE), MADV_REMOVE);
+}
+
+size_t layout_size(const void *memory)
+{
+	return block_of(memory)->size;
+}
+
+/* Notes which blocks the command of this child used. */
+void layout_report(void)
+{
+	int file = command ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
+	uint64_t entry;
+
+	for (struct block *block = blocks; file >= 0 && block < blocks + count; block++)
+		for (size_t done = 0; !block->gone && done < block->size; done += PAGE) {
+			if (pread(file, &entry, sizeof entry, (off_t)((uintptr_t)(block->memory + done) / PAGE * sizeof entry)) != sizeof entry)
+				return;
+			if (entry & SWAPPED || (entry & PRESENT && !(entry & FROM_FILE)))
+				block->writes |= command;
+			else if (entry & PRESENT)
+				block->reads |= command;
+		}
+}
+
+/* Returns in a child for each command, with its arguments, and at the end in the parent, with none. */
+static void execute_commands(int *argc, char ***argv)
+{
+	int bit = 0, status, end, null;
+
+	for (int at = 1; at < *argc && bit < COMMANDS; at = end + 1, bit++) {
+		for (end = at; end < *argc && strcmp((*argv)[end], ":::");)
+			end++;
+		if (fork()) {
+			wait(&status);
+			continue;
+		}
+		command = (uint8_t)(1 << bit);
+		map(POOL, MAP_PRIVATE | MAP_FIXED, pool_file, pool);
+		set_snapshot_memory(pool, pool_end);
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		for (int fd = 0; fd <= 2; fd++)
+			dup2(null, fd);
+		close(null);
+		*argc = end - at;
+		*argv += at;
+		(*argv)[*argc] = NULL;
+		return;
+	}
+}
+
+/* Returns zones of written blocks in an order in which those of most commands are first. */
+static void order_masks(uint8_t *order)
+{
+	uint8_t next = 0;
+
+	for (int bits = COMMANDS; bits >= 0; bits--)
+		for (unsigned int mask = 0; mask < MASKS; mask++)
+			if (__builtin_popcount(mask) == bits)
+				order[mask] = next++;
+}
+
+/* Ends the first run by writing the layout. Returns the end of the snapshot's memory in the second, NULL in a command's child. */
+char *layout_end(int *argc, char ***argv)
+{
+	uint8_t order[MASKS], zone;
+
+	if (layout->count) {
+		if (count != layout->count)
+			_exit(1);
+		return free_place[ZONES - 1];
+	}
+	execute_commands(argc, argv);
+	if (command)
+		return NULL;
+	order_masks(order);
+	for (struct block *block = blocks; block < blocks + count; block++) {
+		zone = (uint8_t)(block->writes ? WRITTEN + order[block->writes] : block->reads ? READ + order[block->reads] : UNUSED_ZONE);
+		if (block->gone)
+			zone = GONE;
+		else
+			layout->sizes[zone] += (uint32_t)rounded(block->size, 8);
+		layout->zones[block - blocks] = zone;
+	}
+	layout->count = count;
+	write_all(layout, offsetof(struct layout, zones) + count);
+	_exit(0);
+}
