@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each property of the OCI runtime specification: a container shows that it works, or hutch refuses it and says why.
+// `npm run conformance` runs the containers; HUTCH_OCI_RUNTIME names another runtime, such as runc.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import { configShape, readConfig } from '../../../src/oci/config/read-config.ts'
+import type { Shape } from '../../../src/oci/config/shape.ts'
+import { toSpec } from '../../../src/oci/config/to-spec.ts'
+import { makeImage, workplace } from '../../support/image.ts'
+import { minimal } from '../config-documents.ts'
+import { baseDocument, namesOf, type Runs, rows } from './rows.ts'
+
+function propertiesOf(shape: Shape<unknown>, at = ''): string[] {
+  if (shape.each) return propertiesOf(shape.each, at)
+  return Object.entries(shape.properties ?? {}).flatMap(([name, part]) => {
+    const path = at === '' ? name : `${at}.${name}`
+    return [path, ...propertiesOf(part, path)]
+  })
+}
+
+test('each property has a row, and each row has properties of the specification', () => {
+  const covered = new Set(rows.flatMap(({ properties }) => namesOf(properties)))
+  expect([...covered].toSorted()).toEqual([...new Set(propertiesOf(configShape))].toSorted())
+})
+
+describe('refused, as this host lacks it or the specification does not define it', () => {
+  const facts = {
+    id: 'a',
+    bundle: '/b',
+    kernel: [6, 1] as const,
+    hasAppArmor: false,
+    hasSelinux: false,
+    hasResctrl: false,
+    groups: [],
+    streams: { kept: 0 },
+  }
+  for (const row of rows)
+    if ('refused' in row)
+      test(row.properties, () => {
+        expect(() => toSpec(readConfig(JSON.stringify(minimal(row.changes))), facts)).toThrow(row.refused)
+      })
+})
+
+describe('tried by another test', () => {
+  for (const row of rows)
+    if ('tested' in row) test(`${row.properties}: ${row.because}`, () => expect(existsSync(row.tested)).toBe(true))
+})
+
+const runtime = process.env.HUTCH_OCI_RUNTIME?.split(' ')
+
+describe.skipIf(!runtime)(
+  runtime ? `containers of ${runtime.join(' ')}` : 'containers (skipped: HUTCH_OCI_RUNTIME is not set)',
+  () => {
+    const { path, remove } = workplace()
+    chmodSync(path, 0o755)
+    afterAll(remove)
+    const version = /^spec: (1\.\d+)/m.exec(
+      spawnSync(runtime?.[0] ?? 'true', [...runtime!.slice(1), '--version'], { encoding: 'utf8' }).stdout,
+    )
+    let last = 0
+
+    /** Runs a container of its own in a new bundle, and returns what it and its hooks have printed. */
+    function printed({ changes, program }: Runs): string {
+      const id = `hutch-conformance-${process.pid}-${last++}`
+      const bundle = `${path}/${id}`
+      const image = makeImage(`${bundle}/image`)
+      for (const tool of ['hostname', 'sleep', 'stat', 'tr', 'head', 'wc', 'uname'])
+        symlinkSync('busybox', `${image}/bin/${tool}`)
+      writeFileSync(`${image}/data/marker`, 'image\n')
+      mkdirSync(`${bundle}/from`)
+      writeFileSync(`${bundle}/from/file`, 'bundle\n')
+      writeFileSync(`${bundle}/log`, '')
+      const document = minimal({
+        ...baseDocument(image),
+        'linux.cgroupsPath': `/${id}`,
+        'process.args': ['sh', '-c', program],
+        ...changes,
+      })
+      const text = JSON.stringify(document)
+        .replaceAll('@LOG@', `${bundle}/log`)
+        .replaceAll('@NET@', `/proc/${process.pid}/ns/net`)
+        .replaceAll('@GROUP@', `/${id}`)
+      writeFileSync(`${bundle}/config.json`, text)
+      const words = [...runtime!.slice(1), '--root', `${path}/state`, 'run', '--bundle', bundle, id]
+      const { stdout, stderr } = spawnSync(runtime![0]!, words, { encoding: 'utf8', input: '', timeout: 30_000 })
+      return `${stdout}${readFileSync(`${bundle}/log`, 'utf8')}${stderr}`.trimEnd()
+    }
+
+    const isMissing = ({ since, runc }: Runs) =>
+      (since !== undefined && version !== null && since > version[1]!) ||
+      (runc !== undefined && runtime![0]!.endsWith('runc'))
+
+    for (const row of rows)
+      if ('program' in row)
+        test.skipIf(isMissing(row))(row.properties, () => {
+          const output = printed(row)
+          if (typeof row.prints === 'string') expect(output).toBe(row.prints)
+          else expect(output).toMatch(row.prints)
+        })
+  },
+)
