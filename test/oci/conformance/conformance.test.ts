@@ -47,56 +47,54 @@ describe('tried by another test', () => {
     if ('tested' in row) test(`${row.properties}: ${row.because}`, () => expect(existsSync(row.tested)).toBe(true))
 })
 
-const runtime = process.env.HUTCH_OCI_RUNTIME?.split(' ')
+const named = process.env.HUTCH_OCI_RUNTIME
+const [runtime = 'true', ...globals] = named?.split(' ') ?? []
 
-describe.skipIf(!runtime)(
-  runtime ? `containers of ${runtime.join(' ')}` : 'containers (skipped: HUTCH_OCI_RUNTIME is not set)',
-  () => {
-    const { path, remove } = workplace()
-    chmodSync(path, 0o755)
-    afterAll(remove)
-    const version = /^spec: (1\.\d+)/m.exec(
-      spawnSync(runtime?.[0] ?? 'true', [...runtime!.slice(1), '--version'], { encoding: 'utf8' }).stdout,
-    )
-    let last = 0
+const title = named ? `containers of ${named}` : 'containers (skipped: HUTCH_OCI_RUNTIME is not set)'
 
-    /** Runs a container of its own in a new bundle, and returns what it and its hooks have printed. */
-    function printed({ changes, program }: Runs): string {
-      const id = `hutch-conformance-${process.pid}-${last++}`
-      const bundle = `${path}/${id}`
-      const image = makeImage(`${bundle}/image`)
-      for (const tool of ['hostname', 'sleep', 'stat', 'tr', 'head', 'wc', 'uname'])
-        symlinkSync('busybox', `${image}/bin/${tool}`)
-      writeFileSync(`${image}/data/marker`, 'image\n')
-      mkdirSync(`${bundle}/from`)
-      writeFileSync(`${bundle}/from/file`, 'bundle\n')
-      writeFileSync(`${bundle}/log`, '')
-      const document = minimal({
-        ...baseDocument(image),
-        'linux.cgroupsPath': `/${id}`,
-        'process.args': ['sh', '-c', program],
-        ...changes,
+describe.skipIf(!named)(title, () => {
+  const { path, remove } = workplace()
+  chmodSync(path, 0o755)
+  afterAll(remove)
+  const { stdout: versions } = spawnSync(runtime, [...globals, '--version'], { encoding: 'utf8' })
+  const version = /^spec: (1\.\d+)/m.exec(versions)
+  let last = 0
+
+  /** Runs a container of its own in a new bundle, and returns what it and its hooks have printed. */
+  function printed({ changes, program }: Runs): string {
+    const id = `hutch-conformance-${process.pid}-${last++}`
+    const bundle = `${path}/${id}`
+    const image = makeImage(`${bundle}/image`)
+    for (const tool of ['hostname', 'sleep', 'stat', 'tr', 'head', 'wc', 'uname'])
+      symlinkSync('busybox', `${image}/bin/${tool}`)
+    writeFileSync(`${image}/data/marker`, 'image\n')
+    mkdirSync(`${bundle}/from`)
+    writeFileSync(`${bundle}/from/file`, 'bundle\n')
+    writeFileSync(`${bundle}/log`, '')
+    const document = minimal({
+      ...baseDocument(image),
+      'linux.cgroupsPath': `/${id}`,
+      'process.args': ['sh', '-c', program],
+      ...changes,
+    })
+    const text = JSON.stringify(document)
+      .replaceAll('@LOG@', `${bundle}/log`)
+      .replaceAll('@NET@', `/proc/${process.pid}/ns/net`)
+      .replaceAll('@GROUP@', `/${id}`)
+    writeFileSync(`${bundle}/config.json`, text)
+    const words = [...globals, '--root', `${path}/state`, 'run', '--bundle', bundle, id]
+    const { stdout, stderr } = spawnSync(runtime, words, { encoding: 'utf8', input: '', timeout: 30_000 })
+    return `${stdout}${readFileSync(`${bundle}/log`, 'utf8')}${stderr}`.trimEnd()
+  }
+
+  const isMissing = ({ since, runc }: Runs) =>
+    (since !== undefined && version !== null && since > version[1]!) || (runc !== undefined && runtime.endsWith('runc'))
+
+  for (const row of rows)
+    if ('program' in row)
+      test.skipIf(isMissing(row))(row.properties, () => {
+        const output = printed(row)
+        if (typeof row.prints === 'string') expect(output).toBe(row.prints)
+        else expect(output).toMatch(row.prints)
       })
-      const text = JSON.stringify(document)
-        .replaceAll('@LOG@', `${bundle}/log`)
-        .replaceAll('@NET@', `/proc/${process.pid}/ns/net`)
-        .replaceAll('@GROUP@', `/${id}`)
-      writeFileSync(`${bundle}/config.json`, text)
-      const words = [...runtime!.slice(1), '--root', `${path}/state`, 'run', '--bundle', bundle, id]
-      const { stdout, stderr } = spawnSync(runtime![0]!, words, { encoding: 'utf8', input: '', timeout: 30_000 })
-      return `${stdout}${readFileSync(`${bundle}/log`, 'utf8')}${stderr}`.trimEnd()
-    }
-
-    const isMissing = ({ since, runc }: Runs) =>
-      (since !== undefined && version !== null && since > version[1]!) ||
-      (runc !== undefined && runtime![0]!.endsWith('runc'))
-
-    for (const row of rows)
-      if ('program' in row)
-        test.skipIf(isMissing(row))(row.properties, () => {
-          const output = printed(row)
-          if (typeof row.prints === 'string') expect(output).toBe(row.prints)
-          else expect(output).toMatch(row.prints)
-        })
-  },
-)
+})
