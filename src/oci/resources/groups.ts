@@ -18,7 +18,7 @@ const maxPasses = 140
 const waitMs = (pass: number): number => (pass < 20 ? 1 : 25)
 
 /** Returns places in the form of the functions for groups. */
-function pathsOf(places: Places): GroupPaths {
+export function pathsOf(places: Places): GroupPaths {
   const directories = Object.fromEntries(places.map(({ controller, directory }) => [controller, directory]))
   return { path: places[0]?.directory ?? '', directories }
 }
