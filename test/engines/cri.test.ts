@@ -2,27 +2,31 @@
 // Kubernetes' view of each runtime: pods and containers through containerd's CRI, with the limits as the kernel has them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cri, hostNetwork, openCri, type Pod, type Quality } from './cri.ts'
+import { groupOf, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
 
 const loop = 'trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
 const MiB = 1024 * 1024
 
 /** Resources as kubelet computes them for requests and limits of each class. */
-const classes: [Quality, object, object][] = [
+const classes: [Quality, object, object, string][] = [
   [
     'guaranteed',
     { cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512, memory_limit_in_bytes: 64 * MiB, oom_score_adj: 999 },
-    { quota: '50000', shares: '512', memory: String(64 * MiB), score: '999' },
+    { quota: '50000', shares: '512', memory: String(64 * MiB) },
+    '999',
   ],
   [
     'burstable',
     { cpu_period: 100_000, cpu_quota: 0, cpu_shares: 256, memory_limit_in_bytes: 0, oom_score_adj: 999 },
-    { quota: '-1', shares: '256', memory: '9223372036854771712', score: '999' },
+    { quota: 'max', shares: '256', memory: 'max' },
+    '999',
   ],
   [
     'besteffort',
     { cpu_period: 100_000, cpu_shares: 2, oom_score_adj: 1000 },
-    { quota: '-1', shares: '2', memory: '9223372036854771712', score: '1000' },
+    { quota: 'max', shares: '2', memory: 'max' },
+    '1000',
   ],
 ]
 
@@ -30,29 +34,21 @@ describe.each(runtimes)('CRI over $name', (runtime) => {
   let cri: Cri
   const info = async (container: string) =>
     JSON.parse((await cri.call('ContainerStatus', { container_id: container, verbose: true })).info.info)
-  /** Reads a file of the group that a container's first process is in. */
-  const limit = async (container: string, controller: string, file: string) => {
-    const { pid } = await info(container)
-    return cri.session.groupFile(controller, await cri.session.groupOf(String(pid), controller), file)
-  }
+  const pidOf = async (container: string) => String((await info(container)).pid)
+  const limitsOf = async (container: string) => readLimits(cri.session, await pidOf(container))
   const log = (pod: string, container: string) => cri.session.read(`/session/logs/${pod}/${container}.log`)
   beforeAll(async () => {
     cri = await openCri(runtime)
   }, 300_000)
   afterAll(() => cri.session.close())
 
-  test.each(classes)('a pod of class %s', async (quality, resources, wanted) => {
+  test.each(classes)('a pod of class %s', async (quality, resources, limits, score) => {
     const pod = await cri.runPod(quality, quality)
     const container = await cri.runContainer(pod, 'main', loop, { resources })
-    const { pid } = await info(container)
-    for (const controller of ['memory', 'cpu', 'pids', 'cpuset'])
-      expect(await cri.session.groupOf(String(pid), controller)).toBe(`${pod.group}/${container}`)
-    expect({
-      quota: await limit(container, 'cpu', 'cpu.cfs_quota_us'),
-      shares: await limit(container, 'cpu', 'cpu.shares'),
-      memory: await limit(container, 'memory', 'memory.limit_in_bytes'),
-      score: cri.session.read(`/proc/${pid}/oom_score_adj`).trim(),
-    }).toEqual(wanted)
+    const pid = await pidOf(container)
+    expect(await groupOf(cri.session, pid)).toBe(`${pod.group}/${container}`)
+    expect(await limitsOf(container)).toMatchObject(limits)
+    expect(cri.session.read(`/proc/${pid}/oom_score_adj`).trim()).toBe(score)
     await cri.stop(pod)
     expect(await cri.session.output(['find', '/sys/fs/cgroup', '-name', container])).toBe('')
   })
@@ -119,7 +115,7 @@ describe.each(runtimes)('CRI over $name', (runtime) => {
     test('UpdateContainerResources', async () => {
       const resources = { cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512, memory_limit_in_bytes: 64 * MiB }
       const container = await cri.runContainer(pod, 'resized', loop, { resources })
-      expect(await limit(container, 'memory', 'memory.limit_in_bytes')).toBe(String(64 * MiB))
+      expect(await limitsOf(container)).toMatchObject({ memory: String(64 * MiB), quota: '50000', shares: '512' })
       const linux = {
         ...resources,
         cpu_quota: 150_000,
@@ -128,10 +124,8 @@ describe.each(runtimes)('CRI over $name', (runtime) => {
         cpuset_cpus: '0',
       }
       await cri.call('UpdateContainerResources', { container_id: container, linux })
-      expect(await limit(container, 'memory', 'memory.limit_in_bytes')).toBe(String(128 * MiB))
-      expect(await limit(container, 'cpu', 'cpu.cfs_quota_us')).toBe('150000')
-      expect(await limit(container, 'cpu', 'cpu.shares')).toBe('1024')
-      expect(await limit(container, 'cpuset', 'cpuset.cpus')).toBe('0')
+      const limits = { memory: String(128 * MiB), quota: '150000', shares: '1024', cpus: '0' }
+      expect(await limitsOf(container)).toMatchObject(limits)
     })
 
     test('stats', async () => {

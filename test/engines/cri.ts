@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of Kubernetes' container runtime interface: calls containerd as kubelet does, and makes the pods' control groups as kubelet does.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { openContainerd, socket } from './containerd.ts'
 import { type Message, openClient } from './grpc.ts'
 import { busybox, busyboxArchive, pauseArchive } from './images.ts'
+import { isV2 } from './limits.ts'
 import type { Runtime } from './runtimes.ts'
-import { prepared, type Session } from './session.ts'
+import { copyProcessors, delegate, prepared, type Session } from './session.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers have the fields of cri.proto
 type Answer = any
@@ -44,21 +45,19 @@ interface Linux {
   security_context?: object
 }
 
-const controllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'systemd', 'blkio', 'devices', 'freezer']
-
-/** Makes a group in each hierarchy of the session, with the processors of the group above it. */
+/** Makes a group in each hierarchy of the session, with the controllers and processors of the group above it. */
 function makeGroup(session: Session, group: string): void {
-  for (const controller of controllers) {
-    let at = session.path(`/sys/fs/cgroup/${controller}`)
+  for (const mount of session.hierarchies) {
+    let at = session.path(mount)
     for (const name of group.split('/').filter(Boolean)) {
       const above = at
       at = `${at}/${name}`
       if (existsSync(at)) continue
       mkdirSync(at)
-      if (controller !== 'cpuset') continue
-      for (const file of ['cpuset.cpus', 'cpuset.mems'])
-        writeFileSync(`${at}/${file}`, readFileSync(`${above}/${file}`))
+      if (isV2) delegate(above)
+      else copyProcessors(above, at)
     }
+    if (isV2) delegate(at)
   }
 }
 

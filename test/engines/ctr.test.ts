@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // containerd's ctr over each runtime: the shim's calls without an engine above it.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openContainerd } from './containerd.ts'
 import { busybox, busyboxArchive } from './images.ts'
+import { groupOf, isFrozen, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
 import type { RunOptions, Session } from './session.ts'
 
@@ -24,13 +25,17 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
   const remove = async (id: string) => {
     await ctr(`tasks kill -s KILL ${id}`)
     await session.until(async () => (await state(id)) ?? 'STOPPED', /STOPPED/)
-    await output(`tasks delete ${id}`)
+    await ctr(`tasks delete ${id}`)
     await output(`containers delete ${id}`)
   }
   beforeAll(async () => {
     session = await openContainerd('ctr', runtime)
     await output(`images import ${busyboxArchive}`)
   }, 300_000)
+  // a test that failed has left it
+  afterEach(async () => {
+    if ((await output('containers ls -q')).includes('task')) await remove('task')
+  })
   afterAll(() => session.close())
 
   test('run: output and status', async () => {
@@ -41,7 +46,7 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
 
   test('run with a terminal', async () => {
     const { status, stdout } = await ctr(run('--rm --tty', 'task'), ['tty; exit 3'], { terminal: true })
-    expect([status, stdout]).toEqual([3, expect.stringMatching(/^\/dev\/pts\/0\r+\n/)])
+    expect([status, stdout]).toEqual([3, expect.stringMatching(/^\/dev\/pts\/0\r*$/m)])
   })
 
   test('run: stdin, environment, directory, read-only root, no new privileges', async () => {
@@ -77,7 +82,7 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
       stdout: '1000\n/data\n',
     })
     const terminal = await ctr('tasks exec --exec-id exec --tty task', ['sh', '-c', 'tty; exit 4'], { terminal: true })
-    expect([terminal.status, terminal.stdout]).toEqual([4, expect.stringMatching(/^\/dev\/pts\/0\r+\n/)])
+    expect([terminal.status, terminal.stdout]).toEqual([4, expect.stringMatching(/^\/dev\/pts\/0\r*$/m)])
     const missing = await exec('--exec-id exec', '/missing')
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('no such file or directory')])
     const own = await pid('task')
@@ -88,10 +93,10 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
     ])
     await output('tasks pause task')
     expect(await state('task')).toBe('PAUSED')
-    expect(session.groupFile('freezer', await session.groupOf(own, 'freezer'), 'freezer.state')).toBe('FROZEN')
+    expect(await isFrozen(session, own)).toBe(true)
     await output('tasks resume task')
     expect(await state('task')).toBe('RUNNING')
-    expect(session.groupFile('freezer', await session.groupOf(own, 'freezer'), 'freezer.state')).toBe('THAWED')
+    expect(await isFrozen(session, own)).toBe(false)
     await output('tasks kill task')
     expect(await session.until(async () => (await state('task')) ?? '', /STOPPED/)).toBe('STOPPED')
     expect(await ctr('tasks kill task')).toMatchObject({ stderr: expect.stringContaining('process already finished') })
@@ -102,10 +107,8 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
   test('limits are in the kernel’s files, and metrics read them', async () => {
     await start('task', '--memory-limit 67108864 --cpu-quota 50000 --cpu-period 100000')
     const own = await pid('task')
-    const group = await session.groupOf(own, 'memory')
-    expect(group).toBe('/default/task')
-    expect(session.groupFile('memory', group, 'memory.limit_in_bytes')).toBe('67108864')
-    expect(session.groupFile('cpu', await session.groupOf(own, 'cpu'), 'cpu.cfs_quota_us')).toBe('50000')
+    expect(await groupOf(session, own)).toBe('/default/task')
+    expect(await readLimits(session, own)).toMatchObject({ memory: '67108864', quota: '50000' })
     const metrics = await output('tasks metrics --format json task')
     expect(JSON.parse(metrics)).toMatchObject({ memory: { usage: { limit: 67108864 } }, pids: { current: 2 } })
     await remove('task')

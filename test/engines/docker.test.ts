@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requires } from '../support/requires.ts'
 import { busyboxLayer, writeImages } from './images.ts'
+import { groupOf, isFrozen, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
 import { openSession, type RunOptions, type Session } from './session.ts'
 
@@ -62,8 +63,7 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     expect(await session.until(() => output(`logs ${name}`), /ready/)).toBe('ready')
   }
   const remove = (name: string) => output(`rm -f ${name}`)
-  const limit = async (name: string, controller: string, file: string) =>
-    session.groupFile(controller, await session.groupOf(await inspect(name, 'State.Pid'), controller), file)
+  const pidOf = (name: string) => inspect(name, 'State.Pid')
   beforeAll(async () => {
     session = await openSession('docker', runtime)
     writeImages(session)
@@ -152,9 +152,9 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     await start('frozen', '--memory 64m')
     await output('pause frozen')
     expect(await inspect('frozen', 'State.Status')).toBe('paused')
-    expect(await limit('frozen', 'freezer', 'freezer.state')).toBe('FROZEN')
+    expect(await isFrozen(session, await pidOf('frozen'))).toBe(true)
     await output('unpause frozen')
-    expect(await limit('frozen', 'freezer', 'freezer.state')).toBe('THAWED')
+    expect(await isFrozen(session, await pidOf('frozen'))).toBe(false)
     expect(await output('top frozen -o pid,comm')).toMatch(/^PID +COMMAND\n\d+ +sh\n\d+ +sleep$/)
     const stats = await output('stats --no-stream --format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 'frozen')
     expect(stats).toMatch(/^frozen [\d.]+[KM]iB \/ 64MiB 2$/)
@@ -163,15 +163,7 @@ describe.each(runtimes)('docker over $name', (runtime) => {
 
   test('limits are in the kernel’s files, and update changes them', async () => {
     await start('limited', limits)
-    const read = async () => ({
-      memory: await limit('limited', 'memory', 'memory.limit_in_bytes'),
-      swap: await limit('limited', 'memory', 'memory.memsw.limit_in_bytes'),
-      soft: await limit('limited', 'memory', 'memory.soft_limit_in_bytes'),
-      pids: await limit('limited', 'pids', 'pids.max'),
-      quota: await limit('limited', 'cpu', 'cpu.cfs_quota_us'),
-      shares: await limit('limited', 'cpu', 'cpu.shares'),
-      cpus: await limit('limited', 'cpuset', 'cpuset.cpus'),
-    })
+    const read = async () => readLimits(session, await pidOf('limited'))
     const first = {
       memory: '67108864',
       swap: '67108864',
@@ -187,8 +179,10 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     )
     const second = { memory: '134217728', swap: '268435456', pids: '60', quota: '150000', shares: '256', cpus: '0-1' }
     expect(await read()).toEqual({ ...first, ...second })
+    const group = await groupOf(session, await pidOf('limited'))
+    expect(group).toMatch(/^\/docker\/[0-9a-f]{64}$/)
     await remove('limited')
-    expect(await session.output(['find', '/sys/fs/cgroup/pids/docker', '-mindepth', '1', '-type', 'd'])).toBe('')
+    expect(await session.output(['find', '/sys/fs/cgroup', '-path', `*${group}`])).toBe('')
   })
 
   test('lack of memory', async () => {
@@ -241,9 +235,8 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     const ids = () => output('ps -q --filter label=com.docker.swarm.service.name=service --filter status=running')
     expect(await session.until(ids, /\S+\n\S+/)).toMatch(/^\w+\n\w+$/)
     for (const id of (await ids()).split('\n')) {
-      expect(await limit(id, 'memory', 'memory.limit_in_bytes')).toBe('67108864')
-      expect(await limit(id, 'cpu', 'cpu.cfs_quota_us')).toBe('50000')
-      expect(await limit(id, 'pids', 'pids.max')).toBe('50')
+      const limits = { memory: '67108864', quota: '50000', pids: '50' }
+      expect(await readLimits(session, await pidOf(id))).toMatchObject(limits)
     }
     await output('service scale --detach service=1')
     expect(await session.until(ids, /^\w+$/)).toMatch(/^\w+$/)

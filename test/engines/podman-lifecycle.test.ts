@@ -2,6 +2,7 @@
 // Podman over each runtime: containers in the background from create to rm, exec, signals, limits, pods and builds.
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { groupOf, isFrozen, readLimits } from './limits.ts'
 import { busybox, openPodman, type Podman, pauseImage } from './podman.ts'
 import { runtimes } from './runtimes.ts'
 
@@ -88,10 +89,10 @@ describe.each(runtimes)('podman over $name', (runtime) => {
     expect(await status('unpause frozen')).not.toBe(0)
     await engine.output('pause frozen')
     expect(await engine.inspect('frozen', 'State.Status')).toBe('paused')
-    expect(await engine.limit('frozen', 'freezer', 'freezer.state')).toBe('FROZEN')
+    expect(await isFrozen(engine.session, await engine.pidOf('frozen'))).toBe(true)
     expect(await status('exec frozen true')).not.toBe(0)
     await engine.output('unpause frozen')
-    expect(await engine.limit('frozen', 'freezer', 'freezer.state')).toBe('THAWED')
+    expect(await isFrozen(engine.session, await engine.pidOf('frozen'))).toBe(false)
     expect(await status('exec frozen true')).toBe(0)
     await engine.output('pause frozen')
     await remove('frozen')
@@ -99,15 +100,7 @@ describe.each(runtimes)('podman over $name', (runtime) => {
 
   test('limits are in the kernel’s files, and update changes them', async () => {
     await start('limited', `--net none ${limits}`)
-    const read = async () => ({
-      memory: await engine.limit('limited', 'memory', 'memory.limit_in_bytes'),
-      swap: await engine.limit('limited', 'memory', 'memory.memsw.limit_in_bytes'),
-      soft: await engine.limit('limited', 'memory', 'memory.soft_limit_in_bytes'),
-      pids: await engine.limit('limited', 'pids', 'pids.max'),
-      quota: await engine.limit('limited', 'cpu', 'cpu.cfs_quota_us'),
-      shares: await engine.limit('limited', 'cpu', 'cpu.shares'),
-      cpus: await engine.limit('limited', 'cpuset', 'cpuset.cpus'),
-    })
+    const read = async () => readLimits(engine.session, await engine.pidOf('limited'))
     const first = {
       memory: '67108864',
       swap: '67108864',
@@ -213,7 +206,7 @@ describe.each(runtimes)('podman over $name', (runtime) => {
 
   test('of removed containers no group is left', async () => {
     await start('last')
-    const group = await engine.session.groupOf(await engine.inspect('last', 'State.Pid'), 'pids')
+    const group = await groupOf(engine.session, await engine.pidOf('last'))
     expect(group).toMatch(/^\/libpod_parent\/libpod-[0-9a-f]{64}$/)
     const find = ['find', '/sys/fs/cgroup', '-name', 'libpod-*', '-not', '-name', 'libpod-conmon-*']
     expect(await engine.session.output(find)).toContain(group)

@@ -14,8 +14,8 @@ export interface Podman {
   shell: (flags: string, script: string, options?: RunOptions) => Promise<Outcome>
   /** Returns a property of a container's state. */
   inspect: (name: string, property: string) => Promise<string>
-  /** Reads a file of a running container's group. */
-  limit: (name: string, controller: string, file: string) => Promise<string>
+  /** Returns the pid of a running container's first process. */
+  pidOf: (name: string) => Promise<string>
 }
 
 const configuration = ({ name, program }: { name: string; program: string }) => `[engine]
@@ -46,10 +46,7 @@ export async function openPodman(runtime: Runtime): Promise<Podman> {
     shell: (flags, script, options) =>
       podman(['run --rm', flags, busybox, 'sh -c'].filter(Boolean).join(' '), { ...options, more: [script] }),
     inspect: (name, property) => output(`inspect --format {{.${property}}} ${name}`),
-    limit: async (name, controller, file) => {
-      const pid = await output(`inspect --format {{.State.Pid}} ${name}`)
-      return session.groupFile(controller, await session.groupOf(pid, controller), file)
-    },
+    pidOf: (name) => output(`inspect --format {{.State.Pid}} ${name}`),
   }
 }
 

@@ -17,9 +17,10 @@ import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { removeDirectory, walkGroups } from '../../src/cgroup/files.ts'
 import { parseNamedHierarchies } from '../../src/host/hierarchy.ts'
-import { readHost } from '../../src/host/host.ts'
+import { readHost, readMembership } from '../../src/host/host.ts'
 import { hutchCommand } from '../support/command.ts'
 import { compile } from '../support/compile.ts'
+import { groupIn, isV2 } from './limits.ts'
 import { collectRecords } from './records.ts'
 import type { Runtime } from './runtimes.ts'
 
@@ -44,6 +45,9 @@ const environment = {
   HOME: '/root',
   LANG: 'C.UTF-8',
 }
+
+/** The Debian whose callers run. */
+const suite = process.env.ENGINES ?? 'bookworm'
 
 /** Calls of the runtime are recorded, and made fixtures of by records.ts. */
 const recording = process.env.RECORD === '1'
@@ -83,6 +87,12 @@ export class Session {
     this.#keeper = keeper
     this.#pid = pid
     this.#groups = groups
+  }
+
+  /** Where the hierarchies of control groups are mounted, in the session as on the host. */
+  get hierarchies(): string[] {
+    const { unified, v1 } = readHost()
+    return [...new Set([...Object.values(v1), ...(unified ? [unified] : [])].map(({ mount }) => mount))]
   }
 
   /** The runtime as the callers' configuration names it. */
@@ -168,17 +178,9 @@ export class Session {
     }
   }
 
-  /** A v1 group's file by the group's path in the session, or a v2 group's. */
-  groupFile(controller: string, group: string, file: string): string {
-    return this.read(`/sys/fs/cgroup/${controller}${group}/${file}`).trimEnd()
-  }
-
-  /** Returns the group of a process in a v1 hierarchy, or in the v2 tree by the empty name. */
-  async groupOf(pid: string, controller: string): Promise<string> {
-    const groups = await this.output(['cat', `/proc/${pid}/cgroup`])
-    const [, group] = new RegExp(`^\\d+:(?:[^:]*,)?${controller}(?:,[^:]*)?:(.*)$`, 'm').exec(groups) ?? []
-    if (group === undefined) throw new Error(`process ${pid} has no group of ${controller}:\n${groups}`)
-    return group
+  /** Reads a file of a group: `groups` are the lines of a process's /proc/PID/cgroup, the controller is empty for the v2 tree. */
+  groupFile(controller: string, groups: string, file: string): string {
+    return this.read(`/sys/fs/cgroup/${controller}${groupIn(groups, controller)}/${file}`).trimEnd()
   }
 
   async close(): Promise<void> {
@@ -187,7 +189,12 @@ export class Session {
     this.#keeper.stdin!.end()
     await ended
     await Promise.all(this.#running)
-    if (recording) collectRecords(this.#caller, version, `${this.directory}/records`)
+    if (recording)
+      collectRecords(
+        suite === 'bookworm' ? this.#caller : `${this.#caller}-${suite}`,
+        version,
+        `${this.directory}/records`,
+      )
     for (const group of this.#groups) for (const one of walkGroups(group).reverse()) removeDirectory(one)
     rmSync(this.directory, { recursive: true, force: true })
   }
@@ -199,21 +206,34 @@ function joining(groups: readonly string[], words: readonly string[]): string[] 
   return ['-c', script, 'sh', ...groups, '--', ...words]
 }
 
+/** Gives a v1 group of cpuset the processors of the group above it. */
+export function copyProcessors(above: string, group: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems'])
+    if (existsSync(`${group}/${file}`)) writeFileSync(`${group}/${file}`, readFileSync(`${above}/${file}`))
+}
+
+/** Lets the groups below a v2 group have all its controllers. */
+export function delegate(group: string): void {
+  for (const controller of readFileSync(`${group}/cgroup.controllers`, 'utf8').trim().split(' '))
+    if (controller) writeFileSync(`${group}/cgroup.subtree_control`, `+${controller}`)
+}
+
 /** Makes a group for the session in each hierarchy. */
 function makeGroups(): string[] {
   const { unified, v1 } = readHost()
-  const named = [...parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), '').values()].map(
-    ({ mount }) => mount,
-  )
-  const parents = [...Object.values(v1).map(({ own }) => own), ...(unified ? [unified.own] : []), ...named]
-  return [...new Set(parents)].map((parent) => {
-    const group = `${parent}/hutch-test-${process.pid}-engines-${sessions}`
-    mkdirSync(group)
-    for (const file of ['cpuset.cpus', 'cpuset.mems'])
-      if (existsSync(`${group}/${file}`) && !existsSync(`${group}/cgroup.controllers`))
-        writeFileSync(`${group}/${file}`, readFileSync(`${parent}/${file}`))
-    return group
+  const named = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'))
+  const parents = [...Object.values(v1), ...named.values()].map(({ own }) => own)
+  const name = `hutch-test-${process.pid}-engines-${sessions}`
+  const groups = [...new Set(parents)].map((parent) => {
+    mkdirSync(`${parent}/${name}`)
+    copyProcessors(parent, `${parent}/${name}`)
+    return `${parent}/${name}`
   })
+  if (!unified) return groups
+  const group = `${unified.own}/${name}`
+  if (isV2) delegate(unified.own)
+  mkdirSync(group)
+  return [...groups, group]
 }
 
 function provideRuntime({ name, program, inRoot }: Runtime, directory: string): void {
@@ -245,7 +265,7 @@ export async function prepared<T>(session: Session, prepare: () => Promise<T>): 
 
 /** Enters the callers' root. The first call on a machine makes the root, which takes a minute. */
 export async function openSession(caller: Caller, runtime: Runtime): Promise<Session> {
-  const root = execFileSync('test/engines/make-root', { encoding: 'utf8' }).trim()
+  const root = execFileSync('test/engines/make-root', [suite], { encoding: 'utf8' }).trim()
   const directory = mkdtempSync(`${tmpdir()}/hutch-engines-`)
   sessions++
   provideRuntime(runtime, directory)
