@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buildah over each runtime: run in a working container, and builds.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { busybox, busyboxArchive, writeImages } from './images.ts'
+import { buildLimits, busybox, busyboxArchive, writeImages } from './images.ts'
 import { runtimes } from './runtimes.ts'
 import { openSession, type RunOptions, type Session } from './session.ts'
 
@@ -21,7 +21,7 @@ describe.each(runtimes)('buildah over $name', (runtime) => {
     writeImages(session)
     session.write('/session/shared/file', 'shared\n')
     await output(`pull -q oci-archive:${busyboxArchive}`)
-    await output(`from --name work ${busybox}`)
+    await output(`from ${buildLimits} --name work ${busybox}`)
   }, 300_000)
   afterAll(() => session.close())
 
@@ -60,10 +60,10 @@ describe.each(runtimes)('buildah over $name', (runtime) => {
     const group = 'grep -E ":(memory|cpu|pids):" /proc/self/cgroup'
     const file = `FROM ${busybox}\nRUN ${group} && ulimit -n && echo built >/data/built\nUSER worker\nRUN id -un >/tmp/who\n`
     session.write('/session/build/Containerfile', file)
-    const build = `bud --runtime ${session.program} --isolation oci --network none --ulimit nofile=500:500 --memory 64m --cpu-shares 512 -t local/built`
+    const build = `bud --runtime ${session.program} --isolation oci --network none ${buildLimits} --memory 64m --cpu-shares 512 -t local/built`
     const { status, stdout } = await buildah(`${build} /session/build`)
     expect([status, stdout]).toEqual([0, expect.stringMatching(/\n500\n/)])
-    const made = await output('from local/built')
+    const made = await output(`from ${buildLimits} local/built`)
     const words = [
       'buildah',
       'run',

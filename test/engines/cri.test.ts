@@ -2,6 +2,7 @@
 // Kubernetes' view of each runtime: pods and containers through containerd's CRI, with the limits as the kernel has them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cri, hostNetwork, openCri, type Pod, type Quality } from './cri.ts'
+import { waitForGo } from './images.ts'
 import { groupOf, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
 
@@ -140,9 +141,11 @@ describe.each(runtimes)('CRI over $name', (runtime) => {
     test('OOMKilled: the first process, and a child', async () => {
       const resources = { memory_limit_in_bytes: 32 * MiB }
       const hog = 'dd if=/dev/zero of=/dev/null bs=128M count=1'
-      const init = await cri.runContainer(pod, 'oom-init', `exec ${hog}`, { resources })
+      // containerd watches for it only after the start
+      const init = await cri.runContainer(pod, 'oom-init', `${waitForGo}; exec ${hog}`, { resources })
+      const child = await cri.runContainer(pod, 'oom-child', `${waitForGo}; ${hog}; exit 3`, { resources })
+      for (const container of [init, child]) await cri.exec(container, 'touch /tmp/go')
       expect(await cri.ended(init, 'OOMKilled')).toMatchObject({ exit_code: 137, reason: 'OOMKilled' })
-      const child = await cri.runContainer(pod, 'oom-child', `${hog}; exit 3`, { resources })
       expect(await cri.ended(child, 'OOMKilled')).toMatchObject({ exit_code: 3, reason: 'OOMKilled' })
     })
 

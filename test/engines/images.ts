@@ -15,6 +15,12 @@ export const busyboxArchive = '/session/busybox.tar'
 export const busyboxLayer = '/session/busybox-layer.tar'
 export const pauseArchive = '/session/pause.tar'
 
+/** Flags for builds, whose default limits a host without CAP_SYS_RESOURCE cannot raise to. */
+export const buildLimits = '--ulimit nofile=500:500 --ulimit nproc=500:500'
+
+/** Words of a script that waits until an exec has made this file. */
+export const waitForGo = 'until [ -e /tmp/go ]; do sleep 0.05; done'
+
 /** Writes both images into the session's directory. */
 export function writeImages(session: Session): void {
   const root = `${session.directory}/image`

@@ -88,6 +88,8 @@ describe.each(runtimes)('podman over $name', (runtime) => {
     const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 2 }
     const profile = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }
     engine.session.write('/session/no-mkdir.json', JSON.stringify(profile))
+    const users = engine.session.read('/etc/passwd')
+    engine.session.write('/etc/passwd', `${users}containers:x:999:999::/:/usr/sbin/nologin\n`)
     engine.session.write('/etc/subuid', 'containers:200000:100000\n')
     engine.session.write('/etc/subgid', 'containers:200000:100000\n')
   }, 300_000)

@@ -89,12 +89,15 @@ function addFiles(caller: string, kind: string, directory: string): void {
   mkdirSync(folder, { recursive: true })
   const start = `${caller}-${kind}-`
   const kept = readdirSync(folder).filter((name) => name.startsWith(start))
-  const seen = new Set(kept.flatMap((name) => featuresOf(JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')))))
+  // what the caller of another Debian writes in the same way is no news
+  const alike = new RegExp(`^${caller.split('-')[0]}(-\\w+)?-${kind}-\\d`)
+  const before = readdirSync(folder).filter((name) => alike.test(name))
+  const seen = new Set(before.flatMap((name) => featuresOf(JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')))))
   const names = readdirSync(directory).filter((name) => name.endsWith(`-${kind}.json`))
   const number = (name: string) => Number.parseInt(name, 10)
   for (const name of names.toSorted((one, other) => number(one) - number(other))) {
     const value = JSON.parse(neutralize(readFileSync(`${directory}/${name}`, 'utf8')))
-    if (kept.length > 0) shorten(value)
+    if (before.length + kept.length > 0) shorten(value)
     const features = featuresOf(value)
     if (features.every((feature) => seen.has(feature))) continue
     for (const feature of features) seen.add(feature)

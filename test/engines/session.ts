@@ -44,10 +44,11 @@ const environment = {
   PATH: '/session/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LANG: 'C.UTF-8',
+  PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
 }
 
 /** The Debian whose callers run. */
-const suite = process.env.ENGINES ?? 'bookworm'
+export const suite = process.env.ENGINES ?? 'bookworm'
 
 /** Calls of the runtime are recorded, and made fixtures of by records.ts. */
 const recording = process.env.RECORD === '1'
