@@ -87,6 +87,8 @@ const engine = buildQuickjs(ownCc, engineFlags)
 const hostEngine = buildQuickjs(hostCc, ['-O2', ...sections])
 
 const modules = await makeModules({ version, arch: platform.replace('linux-', ''), entry })
+const absent = [...common].filter((name) => !modules.some((module) => module.name === name))
+if (absent.length > 0 && !entry) throw new Error(`scripts/build/common-modules.txt: ${absent.join(', ')}: not a module of the binary`)
 const compiler = `${work}/compile-modules`
 execFileSync(hostCc, ['-O1', '-w', '-static', '-no-pie', '-I', engine.include, '-o', compiler, 'native/standalone/compile-modules.c', ...hostEngine.objects, '-lm', '-lpthread'], { stdio: 'inherit' })
 
