@@ -6,6 +6,7 @@ import { toExecSpec } from '../../src/oci/config/exec-spec.ts'
 import { configShape, readConfig, readProcess, readResources } from '../../src/oci/config/read-config.ts'
 import type { Shape } from '../../src/oci/config/shape.ts'
 import { toSpec } from '../../src/oci/config/to-spec.ts'
+import { makeForeign } from '../../src/seccomp/make-filter.ts'
 
 const folder = 'test/oci/configs'
 const names = readdirSync(folder).filter((name) => name.endsWith('.json'))
@@ -49,6 +50,16 @@ describe('config.json', () => {
     expect(warnings).toEqual([])
     expect(spec.root?.mounts.length).toBeGreaterThan(0)
     expect(unknownProperties(JSON.parse(read(name)), configShape)).toEqual([])
+  })
+
+  test('the filter of each caller can be compiled', () => {
+    const filters = having('config').flatMap((name) => {
+      const { seccomp } = specOf(name).spec
+      if (!seccomp || !('profile' in seccomp)) return []
+      return [makeForeign({ value: seccomp.profile }, 'linux.seccomp', 'x86_64')({ kernel: [6, 1], capabilities: [] })]
+    })
+    expect(filters.length).toBeGreaterThan(10)
+    for (const { words } of filters) expect(words.length).toBeGreaterThan(20)
   })
 
   test('the document of runc spec', () => {

@@ -6,6 +6,8 @@ import { toExecSpec } from '../../src/oci/config/exec-spec.ts'
 import { addHome } from '../../src/oci/config/home.ts'
 import { readConfig, readProcess } from '../../src/oci/config/read-config.ts'
 import { type ContainerFacts, toSpec } from '../../src/oci/config/to-spec.ts'
+import { makeForeign } from '../../src/seccomp/make-filter.ts'
+import { runFilter } from '../seccomp/bpf.ts'
 import { minimal } from './config-documents.ts'
 
 const facts: ContainerFacts = {
@@ -379,6 +381,51 @@ describe('seccomp', () => {
         ],
       },
     })
+  })
+})
+
+describe('a filter from linux.seccomp', () => {
+  const compile = (seccomp: object) => {
+    const source = convert({ 'linux.seccomp': seccomp }).spec.seccomp as { profile: object }
+    return makeForeign({ value: source.profile }, 'linux.seccomp', 'x86_64')({ kernel: [6, 1], capabilities: [] })
+  }
+  const permit = { names: ['read'], action: 'SCMP_ACT_ALLOW' }
+  /** What the filter returns for a call, by its number and first argument. */
+  const answerOf = (seccomp: object, number: number, argument = 0n) =>
+    runFilter(compile(seccomp).words, { number, machine: 0xc000003e, args: [argument] })
+
+  test('defaultErrnoRet, errnoRet, and ENOSYS for calls that are newer than the profile', () => {
+    const seccomp = {
+      defaultAction: 'SCMP_ACT_ERRNO',
+      defaultErrnoRet: 13,
+      syscalls: [permit, { names: ['mkdir'], action: 'SCMP_ACT_ERRNO', errnoRet: 28 }, { ...permit, names: ['statx'] }],
+    }
+    expect(answerOf(seccomp, 0)).toBe(0x7fff0000)
+    expect(answerOf(seccomp, 1)).toBe(0x50000 + 13)
+    expect(answerOf(seccomp, 83)).toBe(0x50000 + 28)
+    expect(answerOf(seccomp, 435)).toBe(0x50000 + 38)
+  })
+
+  test('masks of 64 bits', () => {
+    const args = [{ index: 0, value: 2 ** 52, valueTwo: 2 ** 52, op: 'SCMP_CMP_MASKED_EQ' }]
+    const seccomp = { defaultAction: 'SCMP_ACT_KILL_PROCESS', syscalls: [{ ...permit, args }] }
+    expect(answerOf(seccomp, 0, (1n << 52n) + 5n)).toBe(0x7fff0000)
+    expect(answerOf(seccomp, 0, 1n << 51n)).toBe(0x80000000)
+  })
+
+  test('flags', () => {
+    const flags = ['TSYNC', 'LOG', 'SPEC_ALLOW', 'WAIT_KILLABLE_RECV'].map((flag) => `SECCOMP_FILTER_FLAG_${flag}`)
+    expect(compile({ defaultAction: 'SCMP_ACT_ALLOW', flags }).flags).toBe(2 + 4)
+  })
+
+  test.each<[seccomp: object, words: RegExp]>([
+    [{ defaultAction: 'SCMP_ACT_ALOW' }, /linux\.seccomp: defaultAction is SCMP_ACT_ALOW/],
+    [{ defaultAction: 'SCMP_ACT_ALLOW', defaultErrnoRet: 1 }, /defaultErrnoRet is 1: SCMP_ACT_ALLOW has no number/],
+    [{ defaultAction: 'SCMP_ACT_ALLOW', flags: ['X'] }, /flags\[0\] is X/],
+    [{ defaultAction: 'SCMP_ACT_ALLOW', architectures: ['X'] }, /architectures\[0\] is X/],
+    [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /hutch does not forward notifications/],
+  ])('%j is refused', (seccomp, words) => {
+    expect(() => compile(seccomp)).toThrow(words)
   })
 })
 
