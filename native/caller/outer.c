@@ -303,8 +303,8 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 }
 
 /*
- * Releases the locks on the groups. Must run after their removal: otherwise another hutch would
- * treat them as abandoned, and kill their processes.
+ * Releases the locks on the groups after their removal: another hutch removes groups without a lock
+ * and kills their processes.
  */
 static void release_locks(struct outer *o)
 {

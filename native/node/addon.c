@@ -379,6 +379,10 @@ NAPI_MODULE_INIT()
 		{ "watchPipe", export_watch_pipe }, { "armPipe", export_arm_pipe },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },
 	};
+	static void (*const parts[])(napi_env, napi_value) = {
+		add_procs, add_ns, add_held, add_follow, add_order, add_stale, add_process, add_console,
+		add_in_root, add_pipes,
+	};
 	struct instance *self = calloc(1, sizeof *self);
 
 	if (!self)
@@ -388,12 +392,7 @@ NAPI_MODULE_INIT()
 	OK(napi_set_instance_data(env, self, NULL, NULL));
 	OK(napi_add_env_cleanup_hook(env, close_instance, self));
 	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
-	add_procs(env, exports);
-	add_ns(env, exports);
-	add_held(env, exports);
-	add_follow(env, exports);
-	add_order(env, exports);
-	add_stale(env, exports);
-	add_pipes(env, exports);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		parts[i](env, exports);
 	return exports;
 }

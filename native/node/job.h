@@ -173,6 +173,15 @@ void add_ns(napi_env env, napi_value exports);
 void add_held(napi_env env, napi_value exports);
 void add_stale(napi_env env, napi_value exports);
 
+/* in-root.c */
+void add_in_root(napi_env env, napi_value exports);
+
+/* console.c */
+void add_console(napi_env env, napi_value exports);
+
+/* process.c */
+void add_process(napi_env env, napi_value exports);
+
 /* pool.c */
 void add_order(napi_env env, napi_value exports);
 

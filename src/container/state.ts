@@ -56,9 +56,12 @@ export function parseState<Details>(text: string, path: string): ContainerState<
   return value as ContainerState<Details>
 }
 
-/** Returns true if a text can be the id of a container. It is then the name of a directory. */
+/**
+ * Returns true if a text can be the id of a container. It is then the name of a directory. Names that begin with a dot
+ * are left to other things in the root.
+ */
 export function isContainerId(id: string): boolean {
-  return /^[\w+.-]+$/.test(id) && id !== '.' && id !== '..' && id.length <= maxIdLength
+  return /^[\w+-][\w+.-]*$/.test(id) && id.length <= maxIdLength
 }
 
 /** Maximum length of an id: that of a file name. */

@@ -42,6 +42,12 @@ export const containerErrors = {
     remedy: 'stop the container and create it again, or use runc or crun with CRIU for this container',
     value: f.command,
   }),
+  HOOK_FAILED: (f: { point: string; index: number; path: string; why: string; output: string }): ErrorWords => ({
+    message: `error running ${f.point} hook #${f.index}: ${f.path}: ${f.why}`,
+    remedy: 'correct the hook, or remove it from the configuration',
+    path: f.path,
+    ...(f.output && { evidence: [`its output: ${f.output}`] }),
+  }),
   /** The container's status forbids an action. `operation` is the action, and `value` the status. */
   CONTAINER_STATUS: (f: { id: string; action: string; status: string }): ErrorWords => ({
     message: `cannot ${f.action} the container ${quote(f.id)}: its status is ${f.status}`,

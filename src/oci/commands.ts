@@ -9,6 +9,12 @@ import type { OciCommandName } from './flag-table.ts'
 type Runner<Name extends OciCommandName> = (call: OciCallOf<Name>, context: OciContext) => number | Promise<number>
 
 export const runners: { readonly [Name in OciCommandName]?: () => Promise<{ run: Runner<Name> }> } = {
+  create: () => import('./lifecycle/create.ts'),
+  start: () => import('./lifecycle/start.ts'),
+  run: () => import('./lifecycle/run.ts'),
+  exec: () => import('./lifecycle/exec.ts'),
+  kill: () => import('./lifecycle/kill.ts'),
+  delete: () => import('./lifecycle/delete.ts'),
   state: () => import('./state-output.ts'),
   list: () => import('./list.ts'),
   ps: () => import('./ps.ts'),

@@ -119,6 +119,28 @@ export interface Native {
    */
   signalListed(file: string | Uint8Array, signal: number, except: number): number
   /**
+   * Opens a file for reading below a root directory, as a process with that root would see it. Returns a close-on-exec
+   * descriptor; or -errno.
+   */
+  openInRoot(root: string, path: string): number
+  /** Waits for a message with a descriptor on a socket. Returns the descriptor, close-on-exec; or -errno. */
+  receiveDescriptor(socket: number): number
+  /**
+   * Copies between the master of a terminal and the standard streams until a child has ended. Nothing else runs in this
+   * thread meanwhile. Returns 0 or -errno.
+   */
+  followTerminal(master: number, pid: number): number
+  /**
+   * Sends a signal to the process with this id and start time (field 22 of proc_pid_stat(5)). Signal 0 only checks.
+   * Returns 0 or -errno; ESRCH if it has ended.
+   */
+  signalProcess(pid: number, started: number, signal: number): number
+  /**
+   * Waits until the process with this id and start time has ended, for at most `ms` milliseconds. Returns 1 if it has
+   * ended, 0 if it runs; or -errno.
+   */
+  awaitProcess(pid: number, started: number, ms: number): number
+  /**
    * Creates a reader of the same files in many groups that come and go. `names` is a list separated by NUL. The first
    * `signs` files are read each time. The rest are read only if these have changed, and occasionally.
    */

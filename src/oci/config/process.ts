@@ -111,20 +111,31 @@ function toCapabilities(
   warn: (message: string) => void,
 ): NonNullable<ContainerSpec['capabilities']> {
   const missing = new Set<string>()
-  const mask = (name: (typeof capabilitySetNames)[number]) => {
+  const numbersOf = (name: (typeof capabilitySetNames)[number]) => {
     const numbers = (sets[name] ?? []).map((word) => parseCapability(word) as number)
     const [known, unknown] = [
       numbers.filter((number) => missingSince(number, kernel) === undefined),
       numbers.filter((number) => missingSince(number, kernel) !== undefined),
     ]
     for (const number of unknown) missing.add(capabilityName(number))
-    return capabilityMask([...new Set(known)])
+    return new Set(known)
   }
-  const masks = Object.fromEntries(capabilitySetNames.map((name) => [name, mask(name)])) as {
-    [K in (typeof capabilitySetNames)[number]]: number
+  const read = Object.fromEntries(capabilitySetNames.map((name) => [name, numbersOf(name)])) as {
+    [K in (typeof capabilitySetNames)[number]]: Set<number>
   }
+  // the kernel allows only such ambient capabilities, and configurations of callers have others
+  const useless = [...read.ambient].filter((number) => !read.permitted.has(number) || !read.inheritable.has(number))
+  for (const number of useless) read.ambient.delete(number)
+  if (useless.length > 0)
+    warn(`${at}.ambient: ignoring capabilities that are not permitted and inheritable: ${namesOf(useless)}`)
   if (missing.size > 0) warn(`${at}: ignoring unknown or unavailable capabilities: ${[...missing].join(', ')}`)
-  return masks
+  return Object.fromEntries(
+    capabilitySetNames.map((name) => [name, capabilityMask([...read[name]])]),
+  ) as unknown as NonNullable<ContainerSpec['capabilities']>
+}
+
+function namesOf(numbers: readonly number[]): string {
+  return numbers.map(capabilityName).join(', ')
 }
 
 /** Returns the labels of Linux security modules. A label for a module that is not active is an error. */

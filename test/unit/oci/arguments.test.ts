@@ -333,8 +333,6 @@ const lines: [line: string, meaning: object][] = [
   ['--root /r --version', { command: 'version' }],
   // ids
   ['state A.b_c+d-e', call('state', { id: 'A.b_c+d-e' })],
-  ['state ...', call('state', { id: '...' })],
-  ['state .a', call('state', { id: '.a' })],
 ]
 
 test.each(lines)('%s', (line, meaning) => {

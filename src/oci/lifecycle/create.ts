@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Creates containers: the directory, the groups, and the first process, which waits for its start.
+
+import { readContainerProcess } from '../../container/process.ts'
+import { stateVersion } from '../../container/state.ts'
+import { startFile } from '../../container/status.ts'
+import { createContainer, type LockedContainer } from '../../container/store.ts'
+import { readHost } from '../../host/host.ts'
+import { loadFilter } from '../../run/load-parsers.ts'
+import { existsSync, writeFileSync } from '../../system/files.ts'
+import { closeDescriptor } from '../../system/native.ts'
+import { resolve } from '../../system/paths.ts'
+import { readTextFile } from '../../system/text-file.ts'
+import type { OciCallOf } from '../arguments.ts'
+import { type OciConfig, readConfig } from '../config/read-config.ts'
+import { toSpec } from '../config/to-spec.ts'
+import type { OciContext } from '../context.ts'
+import { removeGroups } from '../resources/groups.ts'
+import { planContainerGroups } from '../resources/plan-groups.ts'
+import { listenAt, openConsole } from './console.ts'
+import { stopContainer } from './delete.ts'
+import { configPath, hookState, maxBundleBytes, type OciDetails, type OciState } from './details.ts'
+import { runHooks, runHooksInside } from './hooks.ts'
+import { readSecurity, withHome } from './host-facts.ts'
+import { joinsOf } from './joins.ts'
+import { launchContained, type Waiting } from './launch-contained.ts'
+import { writePidFile } from './pid-file.ts'
+import { listStreams } from './streams.ts'
+
+type BundleOptions = Pick<
+  OciCallOf<'create'>['options'],
+  'bundle' | 'console-socket' | 'pid-file' | 'no-pivot' | 'no-new-keyring' | 'preserve-fds' | 'pidfd-socket'
+>
+
+/** A container whose first process waits for its start. The caller closes the lock. */
+export interface Created {
+  container: LockedContainer<OciDetails>
+  waiting: Waiting
+  /** Connects the standard streams with the container's terminal, if this process has it, until the container ends. */
+  follow: () => void
+}
+
+/**
+ * Creates a container from a bundle. If that fails, nothing is left.
+ *
+ * @throws CONTAINER_EXISTS, OCI_CONFIG_INVALID, HOOK_FAILED, and the errors of a start
+ */
+export async function createFromBundle(
+  id: string,
+  options: BundleOptions,
+  { root, global, remark }: OciContext,
+  attached = false,
+): Promise<Created> {
+  const bundle = resolve(options.bundle ?? '.')
+  const text = readTextFile(`${bundle}/config.json`, maxBundleBytes)
+  const config = readConfig(text)
+  const { linux = {} } = config
+  const groups = planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id)
+  const state = firstState(
+    id,
+    bundle,
+    config,
+    groups.places,
+    global.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs',
+  )
+  const container = createContainer<OciDetails>(root, state)
+  const path = `${container.directory}/${startFile}`
+  const sockets: number[] = []
+  try {
+    writeFileSync(configPath(container.directory), text, { mode: 0o600 })
+    const listening = listenAt(path)
+    sockets.push(listening)
+    const terminal = openConsole(config.process?.terminal === true, options['console-socket'], !attached)
+    if (terminal) sockets.push(...terminal.sockets)
+    const streams = listStreams(options['preserve-fds'] ?? 0, listening, terminal?.sockets[0])
+    const { hooks = {} } = config
+    const { spec, warnings } = toSpec(config, {
+      ...readSecurity(),
+      id,
+      bundle,
+      hasResctrl: existsSync('/sys/fs/resctrl/schemata'),
+      ...groups,
+      streams: streams.places,
+      noPivot: options['no-pivot'] === true,
+      noNewKeyring: options['no-new-keyring'] === true,
+    })
+    for (const warning of warnings) remark(warning)
+    spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
+    const filter = await loadFilter(spec)
+    const waiting = await launchContained(
+      spec,
+      streams.stdio,
+      { filter },
+      {
+        launched: (pid) => container.save({ ...state, process: readContainerProcess(pid)! }),
+        beforeRoot: async (pid) => {
+          const text = hookState(container.state!, 'creating')
+          for (const point of ['prestart', 'createRuntime'] as const) runHooks(point, hooks[point] ?? [], text)
+          await runHooksInside('createContainer', hooks.createContainer ?? [], text, joinsOf(pid))
+        },
+      },
+    )
+    if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
+    return { container, waiting, follow: () => terminal?.follow?.(waiting) }
+  } catch (error) {
+    stopContainer(container.state!)
+    removeGroups(state.groups)
+    container.remove()
+    container.close()
+    throw error
+  } finally {
+    for (const fd of sockets) closeDescriptor(fd)
+  }
+}
+
+function firstState(
+  id: string,
+  bundle: string,
+  config: OciConfig,
+  groups: OciState['groups'],
+  driver: OciState['driver'],
+): OciState {
+  const { hooks = {}, linux } = config
+  const pids = linux?.namespaces?.find(({ type }) => type === 'pid')
+  return {
+    version: stateVersion,
+    id,
+    created: new Date().toISOString(),
+    owner: process.getuid!(),
+    annotations: config.annotations ?? {},
+    rootfs: resolve(bundle, config.root?.path ?? 'rootfs'),
+    driver,
+    groups,
+    details: {
+      ociVersion: config.ociVersion,
+      bundle,
+      hooks: {
+        startContainer: hooks.startContainer ?? [],
+        poststart: hooks.poststart ?? [],
+        poststop: hooks.poststop ?? [],
+      },
+      ownsPids: pids !== undefined && !pids.path,
+    },
+  }
+}
+
+export async function run({ id, options }: OciCallOf<'create'>, context: OciContext): Promise<number> {
+  const { container } = await createFromBundle(id, options, context)
+  container.close()
+  return 0
+}

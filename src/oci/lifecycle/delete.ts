@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deletes containers: ends what runs, removes the groups and the directory, and runs the last hooks.
+
+import { containerStatus } from '../../container/status.ts'
+import { type LockedContainer, lockContainer } from '../../container/store.ts'
+import { fail, HutchError } from '../../errors/errors.ts'
+import { native } from '../../system/native.ts'
+import type { OciCallOf } from '../arguments.ts'
+import type { OciContext } from '../context.ts'
+import { removeGroups, signalGroups, thawGroups } from '../resources/groups.ts'
+import { hookState, type OciDetails, type OciState } from './details.ts'
+import { keepEnd } from './ended.ts'
+import { runHooks } from './hooks.ts'
+
+const sigkill = 9
+
+/** Milliseconds in which killed processes must end. */
+const endTimeout = 10_000
+
+/**
+ * Deletes a container. Without `force`, its command must have ended, or not have been started. With `force`, an
+ * unknown container is not an error.
+ *
+ * @throws CONTAINER_NOT_FOUND, CONTAINER_STATUS, CGROUP_LEFT
+ */
+export async function deleteContainer(id: string, force: boolean, { root, remark }: OciContext): Promise<void> {
+  let container: LockedContainer<OciDetails>
+  try {
+    container = lockContainer(root, id)
+  } catch (error) {
+    if (force && HutchError.is(error) && error.code === 'CONTAINER_NOT_FOUND') return
+    throw error
+  }
+  try {
+    const { state } = container
+    const status = state ? containerStatus(root, state, () => false) : 'stopped'
+    if (!force && (status === 'running' || status === 'paused'))
+      throw fail('CONTAINER_STATUS', { id, action: 'delete', status })
+    if (state) {
+      await keepEnd(root, state)
+      stopContainer(state)
+      removeGroups(state.groups)
+    }
+    container.remove()
+    if (state) runLast(state, remark)
+  } finally {
+    container.close()
+  }
+}
+
+/** Ends all processes of a container, and waits for the end of the first. */
+export function stopContainer({ groups, process }: OciState): void {
+  const addon = native()
+  if (process) addon.signalProcess(process.pid, process.started, sigkill)
+  signalGroups(groups, sigkill)
+  thawGroups(groups)
+  if (process) addon.awaitProcess(process.pid, process.started, endTimeout)
+}
+
+/** Runs the hooks of poststop. The failure of one is a warning, and the others run. */
+function runLast(state: OciState, remark: OciContext['remark']): void {
+  for (const hook of state.details.hooks?.poststop ?? [])
+    try {
+      runHooks('poststop', [hook], hookState(state, 'stopped'))
+    } catch (error) {
+      remark((error as Error).message)
+    }
+}
+
+export async function run({ id, options }: OciCallOf<'delete'>, context: OciContext): Promise<number> {
+  await deleteContainer(id, options.force === true, context)
+  return 0
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime stores of a container beyond its state, and the state that hooks and callers get.
+
+import type { ContainerState } from '../../container/state.ts'
+import { readTextFile } from '../../system/text-file.ts'
+import { type OciConfig, readConfig } from '../config/read-config.ts'
+import type { Hook } from './hooks.ts'
+
+/** The part of a container's state that only this runtime needs. */
+export interface OciDetails {
+  ociVersion: string
+  /** Absolute path of the bundle. */
+  bundle: string
+  /** Hooks that run after the creation. */
+  hooks?: { startContainer?: Hook[]; poststart?: Hook[]; poststop?: Hook[] }
+  /** True if the first process has a pid namespace that ends with it. */
+  ownsPids: boolean
+}
+
+export type OciState = ContainerState<OciDetails>
+
+/** Name of the copy of config.json in the container's directory. A bundle may change after the creation. */
+const configFile = 'config.json'
+
+export function configPath(directory: string): string {
+  return `${directory}/${configFile}`
+}
+
+/** Reads the configuration with which a container was created. @throws FILE_REFUSED, OCI_CONFIG_INVALID */
+export function readStoredConfig(directory: string): OciConfig {
+  return readConfig(readTextFile(configPath(directory), maxBundleBytes))
+}
+
+/** Maximum length of config.json in bytes. */
+export const maxBundleBytes = 16 << 20
+
+/** Returns the state that hooks get on stdin: compact JSON, with the process id of this pid namespace. */
+export function hookState(
+  { id, annotations, details, process }: OciState,
+  status: 'creating' | 'created' | 'running' | 'stopped',
+): string {
+  return JSON.stringify({
+    ociVersion: details.ociVersion,
+    id,
+    status,
+    pid: status === 'stopped' ? 0 : (process?.pid ?? 0),
+    bundle: details.bundle,
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  })
+}

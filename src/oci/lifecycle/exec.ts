@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs another process in a container.
+
+import { containerStatus, startFile } from '../../container/status.ts'
+import { containerDirectory, readContainer } from '../../container/store.ts'
+import { fail } from '../../errors/errors.ts'
+import { loadFilter } from '../../run/load-parsers.ts'
+import { rmSync } from '../../system/files.ts'
+import { closeDescriptor, native } from '../../system/native.ts'
+import { randomBytes } from '../../system/random.ts'
+import { readTextFile } from '../../system/text-file.ts'
+import type { OciCallOf } from '../arguments.ts'
+import { toExecSpec } from '../config/exec-spec.ts'
+import type { OciProcess } from '../config/process-table.ts'
+import { readProcess } from '../config/read-config.ts'
+import type { OciContext } from '../context.ts'
+import { listenAt, openConsole } from './console.ts'
+import { maxBundleBytes, type OciState, readStoredConfig } from './details.ts'
+import { readSecurity, withHome } from './host-facts.ts'
+import { launchContained, statusOfEnd } from './launch-contained.ts'
+import { writePidFile } from './pid-file.ts'
+import { startCommand } from './start-command.ts'
+import { listStreams } from './streams.ts'
+
+/**
+ * Runs a process in a container, and returns its exit status; 0 with --detach as soon as it runs.
+ *
+ * @throws CONTAINER_NOT_FOUND, CONTAINER_STATUS, OCI_CONFIG_INVALID, FILE_REFUSED, and the errors of a start
+ */
+export async function run({ id, options, words }: OciCallOf<'exec'>, { root, remark }: OciContext): Promise<number> {
+  const state: OciState = readContainer(root, id)
+  const status = containerStatus(root, state)
+  if (!state.process || status === 'stopped' || (status === 'paused' && !options['ignore-paused']))
+    throw fail('CONTAINER_STATUS', { id, action: 'exec', status })
+  const { pid } = state.process
+  const directory = containerDirectory(root, id)
+  const config = readStoredConfig(directory)
+  const request =
+    options.process === undefined
+      ? requestOf(config.process, options, words)
+      : readProcess(readTextFile(options.process, maxBundleBytes))
+  const socket = `${directory}/${startFile}-${randomBytes(8).toString('hex')}`
+  const sockets: number[] = []
+  try {
+    const listening = listenAt(socket)
+    sockets.push(listening)
+    const terminal = openConsole(request.terminal === true, options['console-socket'], options.detach === true)
+    if (terminal) sockets.push(...terminal.sockets)
+    const streams = listStreams(options['preserve-fds'] ?? 0, listening, terminal?.sockets[0])
+    const { spec, warnings } = toExecSpec(request, config, {
+      ...readSecurity(),
+      id,
+      pid,
+      groups: groupsBelow(state.groups, options.cgroup ?? []),
+      streams: streams.places,
+    })
+    for (const warning of warnings) remark(warning)
+    spec.env = { ...withHome(spec.env, `/proc/${pid}/root`, spec.container!.ids.uid), ...streams.env }
+    if (!options.detach) native().holdSignals()
+    const waiting = await launchContained(spec, streams.stdio, { filter: await loadFilter(spec) })
+    if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
+    startCommand(id, socket, () => request)
+    if (options.detach) return 0
+    native().forward(waiting.job)
+    terminal?.follow?.(waiting)
+    return statusOfEnd(await waiting.end)
+  } finally {
+    for (const fd of sockets) closeDescriptor(fd)
+    rmSync(socket, { force: true })
+  }
+}
+
+/** Returns the process that the options describe. What they do not say is that of the container's first process. */
+function requestOf(first: OciProcess | undefined, options: OciCallOf<'exec'>['options'], args: string[]): OciProcess {
+  const [uid, gid] = (options.user ?? '').split(':')
+  const { cap = [], env = [], apparmor } = options
+  const { capabilities, user } = first ?? {}
+  const label = options['process-label']
+  const groups = options['additional-gids']
+  return {
+    ...first,
+    args,
+    cwd: options.cwd ?? first?.cwd ?? '/',
+    env: [...(first?.env ?? []), ...env],
+    terminal: options.tty === true,
+    user: {
+      ...(user?.umask !== undefined && { umask: user.umask }),
+      uid: uid ? parseId(uid, options.user!) : (user?.uid ?? 0),
+      gid: gid ? parseId(gid, options.user!) : (user?.gid ?? 0),
+      additionalGids: [...(user?.additionalGids ?? []), ...(groups ?? [])],
+    },
+    ...(options['no-new-privs'] && { noNewPrivileges: true }),
+    ...(label !== undefined && { selinuxLabel: label }),
+    ...(apparmor !== undefined && { apparmorProfile: apparmor }),
+    ...(cap.length > 0 && {
+      capabilities: {
+        ...capabilities,
+        // only named capabilities are inheritable (CVE-2022-29162)
+        ...Object.fromEntries(
+          (['bounding', 'effective', 'permitted'] as const).map((name) => [
+            name,
+            [...(capabilities?.[name] ?? []), ...cap],
+          ]),
+        ),
+      },
+    }),
+  }
+}
+
+function parseId(text: string, value: string): number {
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (id < 2 ** 32 - 1) return id
+  throw fail('OPTION_INVALID', { name: '--user', value, accepted: 'UID or UID:GID, as numbers' })
+}
+
+/** Returns groups below those of a container, for `[CONTROLLER,…:]PATH`. @throws OPTION_INVALID */
+function groupsBelow(groups: OciState['groups'], paths: readonly string[]): OciState['groups'] {
+  return paths.reduce((found, word) => {
+    const [, controllers, path = ''] = /^(?:([\w=,]*):)?(.*)$/s.exec(word)!
+    if (path.split('/').includes('..') || path.includes('\0'))
+      throw fail('OPTION_INVALID', { name: '--cgroup', value: word, accepted: 'a path below the container’s group' })
+    const names = controllers?.split(',')
+    return found.map((place) =>
+      names && !names.includes(place.controller)
+        ? place
+        : { ...place, directory: `${place.directory}/${path}`.replace(/\/+$/, '') },
+    )
+  }, groups)
+}

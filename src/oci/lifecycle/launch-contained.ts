@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts the first process of a container, or a process in one, up to the point where it waits for its start.
+
+import type { HutchError } from '../../errors/errors.ts'
+import type { Op } from '../../ops/ops.ts'
+import type { Spec } from '../../options/spec.ts'
+import { nameFailedCall } from '../../run/failed-call.ts'
+import { type LaunchHooks, launch } from '../../run/launch.ts'
+import { explainRefusal } from '../../run/op-errors.ts'
+import { endStatus } from '../../system/events.ts'
+import { unwatchJob, watchedNative, watchJob } from '../../system/reactor.ts'
+
+/** A process that is set up and waits for its start. */
+export interface Waiting {
+  /** Number of the job, for signals. */
+  job: number
+  pid: number
+  /** Resolves with the wait status when the process has ended, as long as this process runs. */
+  end: Promise<number>
+}
+
+/**
+ * Launches a process and resolves when it waits for its start. `beforeRoot` runs while it waits before its root is
+ * made. If it throws, the process ends.
+ *
+ * @throws HutchError, with no process left
+ */
+export function launchContained(
+  spec: Spec,
+  stdio: readonly number[],
+  hooks: LaunchHooks,
+  { launched, beforeRoot }: { launched?: (pid: number) => void; beforeRoot?: (pid: number) => Promise<void> } = {},
+): Promise<Waiting> {
+  const { job, pid, plan, program } = launch(spec, stdio, hooks)
+  const addon = watchedNative()
+  launched?.(pid)
+  let failure: unknown
+  let over: (status: number) => void
+  const end = new Promise<number>((resolve) => {
+    over = resolve
+  })
+  const explain = (op: Op, errno: string, part: number, call: number): HutchError =>
+    nameFailedCall(
+      explainRefusal(op, errno, plan, () => [], part),
+      call,
+      errno,
+    )
+  return new Promise((resolve, reject) => {
+    watchJob(job, (event) => {
+      if (event.kind === 'failed') failure ??= explain(program.inner[event.step]!, event.errno, event.part, event.call)
+      else if (event.kind === 'ready' && event.waitsFor === 'root')
+        beforeRoot!(pid).then(
+          () => addon.release(job),
+          (error: unknown) => {
+            failure ??= error
+            addon.signal(job, 9)
+          },
+        )
+      else if (event.kind === 'ready') resolve({ job, pid, end })
+      else if (event.kind === 'ended') {
+        unwatchJob(job)
+        over(endStatus(event))
+        reject(failure)
+      }
+    })
+  })
+}
+
+/** Returns the exit status of a command as a shell counts it: 128 and the number of the signal that ended it. */
+export function statusOfEnd(status: number): number {
+  const signal = status & 0x7f
+  return signal > 0 ? 128 + signal : (status >> 8) & 0xff
+}

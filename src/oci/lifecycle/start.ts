@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts the command of a created container.
+
+import { type ContainerStatus, containerStatus, startFile } from '../../container/status.ts'
+import { type LockedContainer, withContainer } from '../../container/store.ts'
+import { fail } from '../../errors/errors.ts'
+import { rmSync } from '../../system/files.ts'
+import type { OciCallOf } from '../arguments.ts'
+import type { OciContext } from '../context.ts'
+import { hookState, type OciDetails, readStoredConfig } from './details.ts'
+import { runHooks, runHooksInside } from './hooks.ts'
+import { joinsOf } from './joins.ts'
+import { startCommand } from './start-command.ts'
+
+export async function run({ id }: OciCallOf<'start'>, { root }: OciContext): Promise<number> {
+  await withContainer<OciDetails, void>(root, id, (container) => startLocked(root, container))
+  return 0
+}
+
+/**
+ * Lets the first process of a container become its command. Hooks of startContainer run before, those of poststart
+ * after. If one of them fails, the container is stopped.
+ *
+ * @throws CONTAINER_STATUS, HOOK_FAILED, FILE_REFUSED
+ */
+export async function startLocked(root: string, container: LockedContainer<OciDetails>): Promise<void> {
+  const { state, directory, id } = container
+  const status: ContainerStatus = state ? containerStatus(root, state, () => false) : 'stopped'
+  if (!state || status !== 'created') throw fail('CONTAINER_STATUS', { id, action: 'start', status })
+  const { startContainer = [], poststart = [] } = state.details.hooks ?? {}
+  try {
+    if (startContainer.length > 0)
+      await runHooksInside('startContainer', startContainer, hookState(state, 'created'), joinsOf(state.process!.pid))
+    startCommand(id, `${directory}/${startFile}`, () => readStoredConfig(directory).process!)
+    rmSync(`${directory}/${startFile}`, { force: true })
+    if (poststart.length > 0) runHooks('poststart', poststart, hookState(state, 'running'))
+  } catch (error) {
+    const { stopContainer } = await import('./delete.ts')
+    stopContainer(state)
+    throw error
+  }
+}

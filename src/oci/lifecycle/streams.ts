@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which descriptors a container's process gets: the standard streams, those that the caller passes on, and the sockets that its setup uses.
+
+import { fail } from '../../errors/errors.ts'
+import { fstatSync } from '../../system/files.ts'
+import type { ContainerStreams } from '../config/to-spec.ts'
+
+/** The streams of a process, and where its sockets are in their list. */
+interface ProcessStreams {
+  stdio: number[]
+  /** Where the sockets are in the list. */
+  places: ContainerStreams
+  /** Variables that tell the command about passed sockets, as sd_listen_fds(3) expects. */
+  env: { [name: string]: string }
+}
+
+/** First descriptor above the standard streams. */
+const firstFurther = 3
+
+/** hutch passes at most this many descriptors (MAX_STREAMS of native/wire/program.h), two of them sockets of its own. */
+const keptAtMost = 32 - firstFurther - 2
+
+/**
+ * Lists the streams of a container's process. Sockets of LISTEN_FDS come before those of --preserve-fds.
+ *
+ * @throws OPTION_INVALID if a descriptor is not open
+ */
+export function listStreams(preserved: number, startSocket: number, consoleSocket: number | undefined): ProcessStreams {
+  const listened = Number.parseInt(process.env.LISTEN_FDS ?? '', 10)
+  const sockets = listened > 0 ? listened : 0
+  const kept = sockets + preserved
+  if (kept > keptAtMost)
+    throw fail('OPTION_INVALID', {
+      name: '--preserve-fds',
+      value: preserved,
+      why: `with LISTEN_FDS, ${kept} descriptors are passed on`,
+      accepted: `at most ${keptAtMost}`,
+    })
+  const numbers = Array.from({ length: kept }, (_, i) => firstFurther + i)
+  const closed = numbers.find((fd) => !isOpen(fd))
+  if (closed !== undefined)
+    throw fail('OPTION_INVALID', {
+      name: closed < firstFurther + sockets ? 'LISTEN_FDS' : '--preserve-fds',
+      value: closed < firstFurther + sockets ? sockets : preserved,
+      why: `descriptor ${closed} is not open`,
+      accepted: 'the number of open descriptors from 3 on',
+    })
+  const stdio = [0, 1, 2, ...numbers, startSocket]
+  return {
+    stdio: consoleSocket === undefined ? stdio : [...stdio, consoleSocket],
+    places: {
+      kept,
+      start: firstFurther + kept,
+      ...(consoleSocket !== undefined && { console: firstFurther + kept + 1 }),
+    },
+    env: sockets > 0 ? { LISTEN_FDS: String(sockets), LISTEN_PID: '1' } : {},
+  }
+}
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd)
+    return true
+  } catch {
+    return false
+  }
+}
