@@ -235,6 +235,11 @@ test('the last of several words for the same attribute counts', () => {
   expect([combined.sets, combined.clears]).toEqual([strictatime, 0x70 + ro])
 })
 
-test('options can stand in one text', () => {
-  expect(combineOptions(['ro,nosuid', 'size=1']).sets).toBe(ro + nosuid)
+test('options can stand in one text, and quotes protect commas in a value', () => {
+  expect(combineOptions(['ro,nosuid', 'size=1,mode=755'])).toMatchObject({
+    sets: ro + nosuid,
+    data: ['size=1', 'mode=755'],
+  })
+  expect(combineOptions(['context="a:b:c1,c2"', 'ro']).data).toEqual(['context=a:b:c1,c2'])
+  expect(combineOptions(['a="b,c', ',', '']).data).toEqual(['a="b,c'])
 })

@@ -103,10 +103,11 @@ interface MountOptions {
 /** Combines the options of a mount. A later word replaces an earlier one with the opposite effect. */
 export function combineOptions(words: readonly string[]): MountOptions {
   const result: MountOptions = { sets: 0, clears: 0, data: [], unknown: [] }
-  for (const word of words.flatMap((option) => option.split(','))) {
+  for (const word of words.flatMap(splitOption)) {
     const effect = Object.hasOwn(mountWords, word) ? mountWords[word]! : undefined
     if (!effect) {
-      result.data.push(word)
+      // as mount(2): quotes protect commas in a value such as the context of SELinux
+      result.data.push(word.replace(/^([\w.-]+=)"(.*)"$/s, '$1$2'))
       result.unknown.push(word)
       continue
     }
@@ -117,6 +118,11 @@ export function combineOptions(words: readonly string[]): MountOptions {
     else Object.assign(result, change(result, sets, clears))
   }
   return result
+}
+
+/** Splits an option at commas that are not in quotation marks. */
+function splitOption(option: string): string[] {
+  return option.match(/(?:[^,"]|"[^"]*"?)+/g) ?? []
 }
 
 function change(before: { sets: number; clears: number }, sets: number, clears: number) {
