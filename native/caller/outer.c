@@ -302,10 +302,7 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
-/*
- * Releases the locks on the groups after their removal: another hutch removes groups without a lock
- * and kills their processes.
- */
+/* Releases the groups' locks after their removal: another hutch kills the processes of groups without a lock. */
 static void release_locks(struct outer *o)
 {
 	for (u32 i = 0; i < o->made_count; i++)

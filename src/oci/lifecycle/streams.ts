@@ -26,8 +26,7 @@ const keptAtMost = 32 - firstFurther - 2
  * @throws OPTION_INVALID if a descriptor is not open
  */
 export function listStreams(preserved: number, startSocket: number, consoleSocket: number | undefined): ProcessStreams {
-  const listened = Number.parseInt(process.env.LISTEN_FDS ?? '', 10)
-  const sockets = listened > 0 ? listened : 0
+  const sockets = Math.max(0, Number.parseInt(process.env.LISTEN_FDS ?? '', 10) || 0)
   const kept = sockets + preserved
   if (kept > keptAtMost)
     throw fail('OPTION_INVALID', {
