@@ -13,10 +13,7 @@
 
 #define AGAIN_WHILE_DYING -EAGAIN
 
-/*
- * Creates a group. The plan refuses ".." in paths. A parent group may be shared by many jobs; the
- * job's own group must not exist yet.
- */
+/* Creates a group. A shared group may exist, the job's own must not. The plan refuses ".." in paths. */
 static int op_make_group(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);

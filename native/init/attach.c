@@ -110,7 +110,7 @@ int op_attach_tree(struct cursor *c)
 
 	if (err)
 		return err;
-	fd = copy_tree(source, recursive);
+	fd = recursive & TREE_HELD ? take_held_tree() : copy_tree(source, recursive);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
 	err = refuse_attributes(fd, absent);

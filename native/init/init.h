@@ -119,6 +119,8 @@ int take_place(const char *name, int absolute);
 /* init/propagation.c: mounts that are exchanged with others */
 
 int propagate(int mount_fd);
+int take_held_tree(void);
+int op_hold_trees(struct cursor *c);
 int op_set_propagation(struct cursor *c);
 
 /* init/attach.c: mounts attached to the root */

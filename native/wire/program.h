@@ -120,6 +120,7 @@
 	X(142, checkStreams, op_check_streams, "protect:u32") \
 	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings attributes:u64 required:u32") \
 	X(152, changeMount, op_change_mount, "target:string changes:numbers") \
+	X(154, holdTrees, op_hold_trees, "sources:strings how:numbers") \
 	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32") \
 	X(160, awaitRelease, op_await_release, "") \
 	X(161, awaitStart, op_await_start, "descriptor:u32") \
@@ -268,6 +269,9 @@ struct program_look {
 	char loader[256];		/* interpreter of a script, or loader of an ELF file */
 	unsigned char head[256];
 };
+
+/* How attachTree gets a tree, and holdTrees copies one. */
+enum copied_tree { TREE_RECURSIVE = 1, TREE_HELD = 2, TREE_ALL_SHARED = 4 };
 
 /* Where openRoot lets missing mount points be created. */
 enum makes { MAKES_NOTHING = 0, MAKES_IN_ROOT = 1, MAKES_EVERYWHERE = 2 };

@@ -2,7 +2,7 @@
 // Compiles a root whose list of mounts is complete, as that of an OCI container. Mounts are made in their order, then
 // device files, links and masked paths. Called by root.ts; pure.
 import type { NamespaceKind } from '../namespaces/namespace.ts'
-import { makesPoints, mountAttributes, mountFlags, takesOver } from '../ops/mount-flags.ts'
+import { makesPoints, mountAttributes, mountFlags, takesOver, treeBits } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { isBelow } from '../text/paths.ts'
 import { isMountedBy, masksIn, otherMasks } from './cover-ops.ts'
@@ -60,6 +60,25 @@ export function listedRootOps(root: Root, isolate: readonly NamespaceKind[], vie
   ]
 }
 
+/**
+ * Returns the operation that copies the trees which a shared root shares with the host. It must come before all mounts
+ * become private. A tree that is shared in another root gets a peer group of its own.
+ */
+export function holdShared(root: Root | undefined): Op[] {
+  const held = root?.standard === false ? root.mounts.filter((mount) => isPeer(root, mount)) : []
+  if (held.length === 0) return []
+  const how = held.map(
+    ({ recursive, propagation }) =>
+      (recursive ? treeBits.recursive : 0) + (propagation === 'rshared' ? treeBits.allShared : 0),
+  )
+  return [{ op: 'holdTrees', sources: held.map(({ source }) => source), how, origin: held[0]!.origin }]
+}
+
+function isPeer(root: Root, { type, propagation, remounts, idmap }: Mount): boolean {
+  const isShared = (kind = '') => /^r?shared$/.test(kind)
+  return type === 'bind' && !remounts && !idmap && isShared(propagation) && isShared(root.propagation)
+}
+
 /** Returns true if the root is a directory in which missing mount points may be created, other than the host's root. */
 export function isOwnDirectory({ directory }: Root): boolean {
   return directory !== undefined && !/^[/.]*$/.test(directory)
@@ -81,7 +100,9 @@ function mountListed(root: Root, mounts: readonly Mount[], receives: boolean, vi
     else if (!inside && target.startsWith('/'))
       last = holds(requested) ? target : isBelow(last ?? '/', target) ? undefined : last
     return [
-      ...withPropagation(mount, listedOp(mount, isKernelPath(target), view), receives),
+      ...(isPeer(root, mount)
+        ? takeHeld(listedOp(mount, isKernelPath(target), view), receives)
+        : withPropagation(mount, listedOp(mount, isKernelPath(target), view), receives)),
       ...masksIn(root, requested),
     ]
   })
@@ -115,6 +136,13 @@ function withPropagation({ propagation, origin: from }: Mount, op: Op, receives:
     ? setPropagation('rprivate', from)
     : { op: 'setPropagation', type: 0, recursive: 0, origin: from }
   return [setPropagation(propagation, from), op, after]
+}
+
+/** Returns the operations that attach a held tree, whose propagation stays. */
+function takeHeld(op: Op, receives: boolean): Op[] {
+  const attach = { ...op, recursive: treeBits.held } as Op
+  if (!receives) return [attach]
+  return [{ op: 'setPropagation', type: 0, recursive: 0, origin }, attach, setPropagation('rprivate', origin)]
 }
 
 function nodeOp({ path, type, major, minor, mode, uid, gid }: DeviceNode, binds: number): Op {

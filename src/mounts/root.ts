@@ -125,7 +125,7 @@ export interface Root {
 const { ro, nosuid, nodev, noexec } = mountAttributes
 
 /**
- * Returns the operations from the copy of the host's tree up to pivot_root. `privatePropagation` must come before them.
+ * Returns the operations from the copy of the host's tree up to pivot_root. `separateMounts` must come before them.
  * `joinsPid` is true if the job enters an existing pid namespace. `view` is what mounts of type cgroup show.
  */
 export function rootOps(

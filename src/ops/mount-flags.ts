@@ -28,6 +28,9 @@ export const mountAttributes = {
 /** The attributes of which a mount has at most one: its kind of access times. relatime is the kind without a bit. */
 export const accessTimes = 0x70
 
+/** How attachTree gets a tree, and holdTrees copies one; equal to the enum in native/wire/program.h. */
+export const treeBits = { recursive: 1, held: 2, allShared: 4 } as const
+
 /** Where openRoot lets missing mount points be created; equal to the enum in native/wire/program.h. */
 export const makesPoints = { nowhere: 0, inRoot: 1, everywhere: 2 } as const
 

@@ -48,6 +48,17 @@ export const mountOps = {
       return { words: `make the next mounts ${name}${recursive ? ', with those below them' : ''}`, shell: '' }
     },
   }),
+  holdTrees: row({
+    code: 154,
+    call: 'open_tree',
+    fields: { sources: 'strings', how: 'numbers' },
+    what: (op) => `copy ${op.sources.map(quote).join(', ')}`,
+    explain: (op) => ({
+      words: `copy ${op.sources.join(', ')}, so that later mounts there are also those of the host`,
+      shell: '',
+    }),
+    mount: { source: ({ sources }) => (sources.length === 1 ? quote(sources[0]) : 'a source') },
+  }),
   attachTree: row({
     code: 42,
     call: 'move_mount',

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles the inner section of a container, in the order of its life: namespaces, root, what the command inherits,
 // privileges, start. Comments give the reason wherever the order matters. Called by compile.ts; pure.
-import { receivesMounts } from '../mounts/mount-ops.ts'
-import { privatePropagation } from '../mounts/private-mounts.ts'
+import { separateMounts } from '../mounts/private-mounts.ts'
 import { rootOps } from '../mounts/root.ts'
 import { cloneFlags, namespaces } from '../namespaces/namespace.ts'
 import type { Op } from '../ops/ops.ts'
@@ -74,7 +73,7 @@ function makeRoot(plan: Plan): Op[] {
     value,
     origin: 'sysctls',
   }))
-  if (isolate.includes('mount')) ops.push(privatePropagation('isolate', receivesMounts(spec.root)))
+  if (isolate.includes('mount')) ops.push(...separateMounts('isolate', spec.root))
   if (spec.root) ops.push(...rootOps(spec.root, isolate, joinsPid, viewGroups(plan)))
   if (spec.hostname !== undefined) ops.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (spec.domainname !== undefined) ops.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles a Plan to a Program: the operations of a job in order. Comments give the reason wherever the order matters.
 // Pure.
-import { receivesMounts } from '../mounts/mount-ops.ts'
-import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
+import { privateProc, separateMounts } from '../mounts/private-mounts.ts'
 import { rootOps } from '../mounts/root.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -68,7 +67,7 @@ function compileInner(plan: Plan): Op[] {
   if (connectsFirst) inner.push(...network)
   for (const { path, value } of spec.sysctls)
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
-  if (has('mount')) inner.push(privatePropagation('isolate', receivesMounts(spec.root)))
+  if (has('mount')) inner.push(...separateMounts('isolate', spec.root))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid, viewGroups(plan)))
   // the groups are joined before pivot_root, while their paths still refer to the host
   const beforeGroups = inner.findIndex(({ op }) => op === 'attachGroups' || op === 'pivotRoot')

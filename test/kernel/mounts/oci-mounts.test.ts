@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mounts of an OCI container on the real kernel, as the container sees them in /proc/self/mountinfo.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import type { Mount } from '../../../src/mounts/root.ts'
+import type { Mount, MountPropagation } from '../../../src/mounts/root.ts'
 import { mountAttributes } from '../../../src/ops/mount-flags.ts'
 import type { RunOptions } from '../../../src/options/options.ts'
 import { makeImage, workplace } from '../../support/image.ts'
@@ -193,4 +193,27 @@ test('device files: an existing one is kept, another file in its place is refuse
   await expect(other).rejects.toMatchObject({ errno: 'EEXIST' })
   const pipe = await seen(plain, { nodes: [{ ...device('fifo', 0), type: 'p' }] }, { script: 'ls -l /dev/fifo' })
   expect(pipe.lines[0]).toMatch(/^prw-rw-rw-/)
+})
+
+test('a shared mount of a shared root is a peer of the host; in another root it has a group of its own', async (context) => {
+  requires(context, 'root', 'busybox')
+  await withTree('rw', async (tree) => {
+    execFileSync('mount', ['--make-rshared', tree])
+    const bind = at('bind', '/data', { source: tree, recursive: true, top: true, propagation: 'rshared' })
+    const slave = at('bind', '/tmp', { source: tree, recursive: true, top: true, propagation: 'rslave' })
+    const script = 'mkdir -p /data/sub/new && mount -t tmpfs made /data/sub/new && grep -c made /proc/self/mountinfo'
+    const mounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(' made ')
+    const run = async (propagation: MountPropagation) => {
+      const options = { capAdd: ['SYS_ADMIN'] }
+      return (await seen([...usual, bind, slave], { propagation }, { script, options })).lines.at(-1)
+    }
+    // at /data, and at /tmp, which receives what the host mounts
+    expect(await run('rshared')).toBe('2')
+    expect(mounted()).toBe(true)
+    execFileSync('umount', [`${tree}/sub/new`])
+    for (const propagation of ['rslave', 'rprivate'] as const) {
+      expect(await run(propagation)).toBe('1')
+      expect(mounted()).toBe(false)
+    }
+  })
 })
