@@ -172,6 +172,7 @@ void run_find_full(struct run *run);
 
 /* caller/cpu-time.c: the CPU time limit of the whole job */
 
+int op_limit_cpu(struct outer *o, struct cursor *c);
 void run_limit_cpu(struct run *run);
 int run_check_cpu(struct run *run, u64 now);
 u64 run_due(const struct run *run);

@@ -93,3 +93,12 @@ u64 run_due(const struct run *run)
 		return run->cpu_check_at;
 	return run->deadline;
 }
+
+/* Stores the job's CPU time limit. */
+int op_limit_cpu(struct outer *o, struct cursor *c)
+{
+	o->cpu_ms = take_u32(c);
+	o->cpu_extra_ms = take_u32(c);
+	o->cpu_file = take_string(c);
+	return finished(c);
+}

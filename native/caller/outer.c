@@ -176,15 +176,6 @@ static int op_wait(struct outer *o, struct cursor *c)
 	return finished(c) ? -EPROTO : 1;
 }
 
-/* Stores the job's CPU time limit, which cpu-time.c enforces. */
-static int op_limit_cpu(struct outer *o, struct cursor *c)
-{
-	o->cpu_ms = take_u32(c);
-	o->cpu_extra_ms = take_u32(c);
-	o->cpu_file = take_string(c);
-	return finished(c);
-}
-
 /* Reports what the child waits for. The time limit of a prestarted sandbox starts when it receives a job, not at its launch. */
 static int op_watch_ready(struct outer *o, struct cursor *c)
 {

@@ -129,18 +129,17 @@ int op_attach_tree(struct cursor *c)
 	return attach_at(fd, target, (int)directory, links ? 0 : RESOLVE_NO_SYMLINKS, 0);
 }
 
-/* Attaches a mount that hutch created outside and sent over the socket: see op_send_mapped. */
-int op_attach_sent(struct cursor *c)
-{
-	const char *source = take_string(c), *target = take_string(c);
-	u32 links = take_u32(c);
-	struct descriptor_message message;
-	long got, directory;
-	int err = finished(c);
+#define MAX_SENT 64
 
-	(void)source;
-	if (err)
-		return err;
+static int sent_mounts[MAX_SENT];	/* received mounts that are not attached yet, the next one last */
+static u32 sent_count;
+
+/* Receives a mount that hutch created outside: see op_send_mapped. */
+static int receive_mount(void)
+{
+	struct descriptor_message message;
+	long got;
+
 	make_message(&message, -1);
 	do
 		got = sys(__NR_recvmsg, report_socket, &message.header, K_MSG_CMSG_CLOEXEC);
@@ -149,12 +148,41 @@ int op_attach_sent(struct cursor *c)
 		return (int)got;
 	if (got == 0)
 		return -EOWNERDEAD;
-	if (message.header.control_length < CONTROL_LENGTH || message.control.fd < 0)
-		return -EPROTO;
-	directory = is_directory(message.control.fd);
+	return message.header.control_length < CONTROL_LENGTH || message.control.fd < 0 ? -EPROTO : message.control.fd;
+}
+
+/* Receives mounts that are attached later, so that other messages can come before then. */
+int hold_sent(u32 count)
+{
+	if (count > MAX_SENT)
+		return -E2BIG;
+	for (u32 i = count; i--;) {
+		sent_mounts[i] = receive_mount();
+		if (sent_mounts[i] < 0)
+			return sent_mounts[i];
+	}
+	sent_count = count;
+	return 0;
+}
+
+/* Attaches a mount that hutch created outside and sent over the socket. */
+int op_attach_sent(struct cursor *c)
+{
+	const char *source = take_string(c), *target = take_string(c);
+	u32 links = take_u32(c);
+	long directory;
+	int fd, err = finished(c);
+
+	(void)source;
+	if (err)
+		return err;
+	fd = sent_count ? sent_mounts[--sent_count] : receive_mount();
+	if (fd < 0)
+		return fd;
+	directory = is_directory(fd);
 	if (directory < 0)
 		return in_part(PART_SOURCE, directory);
-	return attach_at(message.control.fd, target, (int)directory, links ? 0 : RESOLVE_NO_SYMLINKS, 0);
+	return attach_at(fd, target, (int)directory, links ? 0 : RESOLVE_NO_SYMLINKS, 0);
 }
 
 /*

@@ -37,6 +37,25 @@ int move_descriptor(int *fd, u32 streams);
 
 int op_await_start(struct cursor *c);
 
+/* init/console.c: the terminal of a container */
+
+int op_open_terminal(struct cursor *c);
+
+/* init/process-attributes.c: what a container's command inherits */
+
+int op_join_keyring(struct cursor *c);
+int op_set_umask(struct cursor *c);
+int op_set_scheduler_attributes(struct cursor *c);
+int op_set_affinity(struct cursor *c);
+int op_set_memory_policy(struct cursor *c);
+int op_raise_limit(struct cursor *c);
+
+/* init/command-look.c: the working directory and the program of a container's command */
+
+int op_try_directory(struct cursor *c);
+int op_enter_inside(struct cursor *c);
+int op_check_program(struct cursor *c);
+
 /* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that hutch run does not use */
 
 int op_write_own_file(struct cursor *c);
@@ -109,6 +128,7 @@ int attach(int mount_fd, int target);
 void keep(int mount_fd, const char *path, int holds);
 int op_open_root(struct cursor *c);
 int op_pivot_root(struct cursor *c);
+int op_move_root(struct cursor *c);
 
 /* init/places.c: mount points of later ops */
 
@@ -130,6 +150,7 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 int configured_mount(int fs, const struct strings *options, u64 attributes);
 int op_attach_tree(struct cursor *c);
+int hold_sent(u32 count);
 int op_attach_sent(struct cursor *c);
 int op_attach_groups(struct cursor *c);
 int op_attach_new(struct cursor *c);

@@ -90,11 +90,17 @@ int op_await_network(struct cursor *c)
 	return err ? (int)err : await_go(report_socket);
 }
 
-/* Waits until hutch has done what must follow the namespaces of a container and precede its root: hooks, devices of its network. */
+/*
+ * Waits until hutch has done what must follow the namespaces of a container and precede its root:
+ * hooks, devices of its network. Receives the mounts that hutch has sent, which come before GO.
+ */
 int op_await_release(struct cursor *c)
 {
+	u32 mounts = take_u32(c);
 	long err = finished(c);
 
+	if (!err)
+		err = hold_sent(mounts);
 	if (!err)
 		err = say(REPORT_READY, 0, READY_FOR_ROOT);
 	if (err >= 0)

@@ -167,6 +167,16 @@ int op_open_root(struct cursor *c)
 	return in_part(PART_ATTACH, err);
 }
 
+/* Closes what was only needed to make the root. */
+static void forget_root(void)
+{
+	sys(__NR_close, root_fd);
+	if (held_fd >= 0)
+		sys(__NR_close, held_fd);
+	root_fd = held_fd = -1;
+	forget_covers();
+}
+
 /*
  * Makes the new root "/". pivot_root(".", ".") stacks the old root on the new one. Then every mount
  * on top is detached until the new root is on top. "/.." is the only path to the top of this stack.
@@ -205,10 +215,32 @@ int op_pivot_root(struct cursor *c)
 	/* enter "/" first: the caller's working directory may not exist in the new root */
 	if (where[1])
 		sys(__NR_chdir, where);
-	sys(__NR_close, root_fd);
-	if (held_fd >= 0)
-		sys(__NR_close, held_fd);
-	root_fd = held_fd = -1;
-	forget_covers();
+	forget_root();
+	return 0;
+}
+
+/*
+ * Makes the new root "/" where pivot_root(2) is impossible, because the host's root is a ramfs. The
+ * new root is on top of it already. The host's /proc and /sys are detached first, because they stay
+ * below the new root, and nothing in them is masked.
+ */
+int op_move_root(struct cursor *c)
+{
+	long err = finished(c);
+
+	if (err)
+		return (int)err;
+	if (root_fd < 0)
+		return -EPROTO;
+	sys(__NR_umount2, "/proc", K_MNT_DETACH);
+	sys(__NR_umount2, "/sys", K_MNT_DETACH);
+	err = sys(__NR_fchdir, root_fd);
+	if (!err)
+		err = sys(__NR_chroot, ".");
+	if (!err)
+		err = sys(__NR_chdir, "/");
+	if (err)
+		return (int)err;
+	forget_root();
 	return 0;
 }

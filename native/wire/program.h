@@ -122,10 +122,21 @@
 	X(152, changeMount, op_change_mount, "target:string changes:numbers") \
 	X(154, holdTrees, op_hold_trees, "sources:strings how:numbers") \
 	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32") \
-	X(160, awaitRelease, op_await_release, "") \
+	X(160, awaitRelease, op_await_release, "mounts:u32") \
 	X(161, awaitStart, op_await_start, "descriptor:u32") \
 	X(162, continueAsSibling, op_continue_as_sibling, "") \
-	X(163, closeOnExecFrom, op_close_on_exec_from, "first:u32")
+	X(163, closeOnExecFrom, op_close_on_exec_from, "first:u32") \
+	X(164, openTerminal, op_open_terminal, "socket:u32 rows:u32 columns:u32 uid:u32 binds:u32") \
+	X(165, joinKeyring, op_join_keyring, "name:string adds:u32") \
+	X(166, setUmask, op_set_umask, "mask:u32") \
+	X(167, setSchedulerAttributes, op_set_scheduler_attributes, "policy:u32 flags:u64 nice:u32 priority:u32 runtime:u64 deadline:u64 period:u64") \
+	X(168, setAffinity, op_set_affinity, "processors:numbers") \
+	X(169, setMemoryPolicy, op_set_memory_policy, "mode:u32 nodes:numbers") \
+	X(170, raiseLimit, op_raise_limit, "resource:u32 hard:u64") \
+	X(171, tryDirectory, op_try_directory, "path:string makes:u32") \
+	X(172, enterInside, op_enter_inside, "path:string") \
+	X(173, checkProgram, op_check_program, "program:string path:string") \
+	X(174, moveRoot, op_move_root, "")
 
 /* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,

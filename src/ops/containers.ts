@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations that only containers need, as rows of the table of operations (see row.ts). Pure.
+import { shellWord } from '../text/quote.ts'
 import { row, tasksRemedy } from './row.ts'
 
 export const containerOps = {
@@ -42,7 +43,7 @@ export const containerOps = {
   awaitRelease: row({
     code: 160,
     call: 'recvfrom',
-    fields: {},
+    fields: { mounts: 'u32' },
     what: 'wait for its release',
     explain: () => ({ words: 'wait until hooks have run', shell: '' }),
   }),
@@ -52,5 +53,119 @@ export const containerOps = {
     fields: { descriptor: 'u32' },
     what: 'wait for the start of the container',
     explain: () => ({ words: 'wait until the container is started', shell: '' }),
+  }),
+  openTerminal: row({
+    code: 164,
+    call: 'ioctl',
+    fields: { socket: 'u32', rows: 'u32', columns: 'u32', uid: 'u32', binds: 'u32' },
+    what: 'open the terminal of the container',
+    explain: (op) => ({
+      words: `open a new terminal${op.binds ? ', also as /dev/console' : ''}, and send its master to descriptor ${op.socket}`,
+      shell: '',
+    }),
+    remedy: (_, errno) =>
+      errno === 'ENOENT' || errno === 'ENODEV' ? 'mount a new devpts at /dev/pts of the container' : undefined,
+  }),
+  joinKeyring: row({
+    code: 165,
+    call: 'keyctl',
+    fields: { name: 'string', adds: 'u32' },
+    what: 'make a session keyring',
+    explain: (op) => ({
+      words: `make the session keyring ${op.name}`,
+      shell: `keyctl session ${shellWord(op.name)} …`,
+    }),
+    remedy: (_, errno) =>
+      errno === 'EDQUOT' ? 'its user has too many keys: raise /proc/sys/kernel/keys/maxkeys' : undefined,
+  }),
+  setUmask: row({
+    code: 166,
+    call: 'umask',
+    fields: { mask: 'u32' },
+    what: 'set the umask',
+    explain: ({ mask }) => ({
+      words: `set the umask ${mask.toString(8).padStart(4, '0')}`,
+      shell: `umask ${mask.toString(8).padStart(4, '0')}`,
+    }),
+  }),
+  setSchedulerAttributes: row({
+    code: 167,
+    call: 'sched_setattr',
+    fields: {
+      policy: 'u32',
+      flags: 'u64',
+      nice: 'u32',
+      priority: 'u32',
+      runtime: 'u64',
+      deadline: 'u64',
+      period: 'u64',
+    },
+    what: 'set the scheduling attributes',
+    explain: (op) => ({ words: `be scheduled by policy ${op.policy} of sched_setattr(2)`, shell: '' }),
+    right: 'realtime policies and deadlines need CAP_SYS_NICE in the initial user namespace',
+  }),
+  setAffinity: row({
+    code: 168,
+    call: 'sched_setaffinity',
+    fields: { processors: 'numbers' },
+    what: 'set the processors of the process',
+    explain: (op) => ({
+      words: `run on the processors ${op.processors.join(', ')}`,
+      shell: `taskset -pc ${op.processors.join(',')} $$`,
+    }),
+    remedy: ({ processors }) => `give processors of its control group that are online: ${processors.join(', ')}`,
+  }),
+  setMemoryPolicy: row({
+    code: 169,
+    call: 'set_mempolicy',
+    fields: { mode: 'u32', nodes: 'numbers' },
+    what: 'set the memory policy',
+    explain: (op) => ({ words: `use memory policy ${op.mode} with the nodes ${op.nodes.join(', ')}`, shell: '' }),
+    remedy: ({ nodes }) => `give memory nodes that exist: ${nodes.join(', ')}`,
+  }),
+  raiseLimit: row({
+    code: 170,
+    call: 'prlimit',
+    fields: { resource: 'u32', hard: 'u64' },
+    what: 'raise a limit of the process',
+    explain: (op) => ({ words: `raise the hard limit of resource ${op.resource} to at least ${op.hard}`, shell: '' }),
+    right: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
+  }),
+  tryDirectory: row({
+    code: 171,
+    call: 'chdir',
+    fields: { path: 'string', makes: 'u32' },
+    what: 'enter the working directory',
+    explain: (op) => ({
+      words: `start in ${op.path}${op.makes ? ', and create it if it is missing' : ''}`,
+      shell: `cd ${shellWord(op.path)}`,
+    }),
+    remedy: ({ path }) => `give a directory of the container: ${path}`,
+  }),
+  enterInside: row({
+    code: 172,
+    call: 'chdir',
+    fields: { path: 'string' },
+    what: 'enter the working directory',
+    explain: (op) => ({ words: `check that ${op.path} is inside the root`, shell: 'pwd' }),
+    remedy: ({ path }, errno) =>
+      errno === 'EXDEV'
+        ? `it leads out of the root of the container: give a directory inside, not ${path}`
+        : `give a directory of the container that its user can enter: ${path}`,
+  }),
+  checkProgram: row({
+    code: 173,
+    call: 'faccessat',
+    fields: { program: 'string', path: 'string' },
+    what: ({ program }) => `execute ${program}`,
+    explain: (op) => ({ words: `check that ${op.program} exists`, shell: `command -v ${shellWord(op.program)}` }),
+    remedy: ({ program }) => `give a program of the container that its user can execute: ${program}`,
+  }),
+  moveRoot: row({
+    code: 174,
+    call: 'chroot',
+    fields: {},
+    what: 'change to the new root',
+    explain: () => ({ words: 'make it the root, above that of the host', shell: 'chroot . …' }),
   }),
 }
