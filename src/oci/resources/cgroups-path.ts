@@ -13,7 +13,7 @@ function cleanPath(path: string): string {
 }
 
 /** A path from the mount points of the hierarchies, or from the groups of this process. */
-interface CgroupsPath {
+export interface CgroupsPath {
   isAbsolute: boolean
   /** Path without a slash at its start or end. */
   below: string

@@ -31,7 +31,7 @@ const containerDevices: readonly OrderedDeviceRule[] = [
  * Returns the rules of the config, followed by those for the devices that every container has. At first, everything is
  * denied. @throws OPTION_INVALID
  */
-function orderRules(devices: readonly DeviceResource[]): OrderedDeviceRule[] {
+export function orderRules(devices: readonly DeviceResource[]): OrderedDeviceRule[] {
   const rules = devices.flatMap(({ allow, type = 'a', major, minor, access = '' }, i): OrderedDeviceRule[] => {
     const name = `${property}[${i}]`
     if (access === '' || /[^rwm]/.test(access))

@@ -11,12 +11,15 @@ import type { Host } from '../../host/host.ts'
 import { nearestGroup } from '../../host/parent-group.ts'
 import type { GroupPlace } from '../../options/spec.ts'
 import { isWritable } from '../../systemd/failure.ts'
-import { groupIn, parseCgroupsPath } from './cgroups-path.ts'
+import { defaultSlice } from '../../systemd/unit.ts'
+import { type CgroupsPath, groupIn, parseCgroupsPath } from './cgroups-path.ts'
 import { deviceWrites, filterDevices } from './device-rules.ts'
 import { levelsAbove, type MountedTree, mountedTrees, readResourceFacts } from './host-groups.ts'
 import type { LinuxResources } from './linux-resources.ts'
+import { managerOf, type PlannedUnit, planUnit } from './plan-unit.ts'
 import type { ResourceWrite } from './resource-values.ts'
 import { convertResources } from './resource-writes.ts'
+import { parseUnitPath, type UnitPlace } from './systemd-path.ts'
 
 /** The planned groups of a container. */
 interface ContainerGroups {
@@ -25,6 +28,16 @@ interface ContainerGroups {
   places: GroupPlace[]
   /** v2: the BPF program that decides which devices may be used. Absent if this process may not load it. */
   deviceFilter?: number[]
+  /** The unit to start before the groups are used, with the driver systemd. */
+  unit?: PlannedUnit
+}
+
+/** How the groups are created. */
+interface DriverOptions {
+  /** `systemd` if a unit of systemd contains the groups: cgroupsPath is then SLICE:PREFIX:NAME. `cgroupfs` by default. */
+  driver?: 'cgroupfs' | 'systemd'
+  /** Annotations of the config, of which some are properties of the unit. None by default. */
+  annotations?: { readonly [name: string]: string }
 }
 
 /**
@@ -39,8 +52,10 @@ export function planContainerGroups(
   host: Host,
   resources: LinuxResources,
   id: string,
+  { driver = 'cgroupfs', annotations = {} }: DriverOptions = {},
 ): ContainerGroups {
-  const path = parseCgroupsPath(cgroupsPath, id)
+  const unitPlace = driver === 'systemd' ? parseUnitPath(cgroupsPath, id, managerOf(host)) : undefined
+  const path = unitPlace ? pathOfUnit(unitPlace, host) : parseCgroupsPath(cgroupsPath, id)
   const trees = mountedTrees(host)
   const isOnlyTree = host.layout === 'v2' && trees.length === 1
   const directories = new Map(trees.map((tree) => [tree, groupIn(tree, path, isOnlyTree)]))
@@ -58,12 +73,27 @@ export function planContainerGroups(
     return group ? [{ tree, group }] : []
   })
   return {
-    groups: planned.map(({ group }) => group),
+    groups: planned.map(({ group }) => (unitPlace ? inUnit(group) : group)),
+    ...(unitPlace && { unit: planUnit(unitPlace, resources, id, annotations) }),
     places: planned.flatMap(({ tree, group: { directory } }) =>
       tree.controllers.map((controller) => ({ controller, directory })),
     ),
     ...(host.unified && !host.v1.devices && mayLimitDevices(host) && { deviceFilter: filterDevices(devices) }),
   }
+}
+
+/** Returns the group of a unit as an absolute path. A user's units are below the group of that user's systemd. */
+function pathOfUnit({ path }: UnitPlace, { uid }: Host): CgroupsPath {
+  const above = uid === 0 ? '' : defaultSlice('', uid).controllers
+  return { isAbsolute: true, below: `${above}${path}`.slice(1) }
+}
+
+/** Changes a planned group for a unit: systemd creates it, and a waiting process in it counts as a task until the start. */
+function inUnit(group: PlannedGroup): PlannedGroup {
+  const writes = group.writes.map((write) =>
+    write.file === 'pids.max' && write.value !== 'max' ? { ...write, value: String(BigInt(write.value) + 1n) } : write,
+  )
+  return { ...group, writes, exists: true }
 }
 
 /**

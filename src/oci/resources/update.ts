@@ -12,6 +12,8 @@ import { readPageSizes } from './host-groups.ts'
 import type { CpuResources, Integer, LinuxResources, MemoryResources } from './linux-resources.ts'
 import { invalid, parseInteger, type ResourceWrite } from './resource-values.ts'
 import { convertResources } from './resource-writes.ts'
+import { setUnitProperties } from './systemd-unit.ts'
+import { limitProperties } from './unit-properties.ts'
 
 /** A number from which v1 reports no limit. */
 const unlimited = 2n ** 62n
@@ -21,22 +23,39 @@ type Directories = ReadonlyMap<string, string>
 
 /**
  * Changes limits. If the kernel refuses one, the others get their previous values again. Rules for devices are not
- * changed.
+ * changed. `unit` is the container's unit of systemd, if it has one.
  *
- * @throws OPTION_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_LIMIT_UNSUPPORTED, CGROUP_WRITE_REFUSED,
+ * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, OPTION_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_LIMIT_UNSUPPORTED, CGROUP_WRITE_REFUSED,
  * CGROUP_NOT_RESTORED
  */
 export async function updateGroups(
   places: readonly GroupPlace[],
   resources: LinuxResources,
   host: Pick<Host, 'v1'>,
+  unit?: string,
 ): Promise<void> {
-  const writes = planUpdate(places, resources, host)
-  await orNone((journal) => makeWrites(writes, journal))
+  const { writes, complete } = planUpdate(places, resources, host)
+  await orNone(async (journal) => {
+    await makeWrites(writes, journal)
+    // systemd writes its properties again when it reloads, so it must know the new ones; it is asked last, as nothing undoes that
+    if (unit !== undefined) {
+      await setUnitProperties(unit, limitProperties(complete))
+      // systemd rounds a quota up
+      await makeWrites(writes)
+    }
+  })
 }
 
-/** Returns the writes of an update in an order that the kernel accepts. @throws the errors of updateGroups, except the last two */
-function planUpdate(places: readonly GroupPlace[], resources: LinuxResources, host: Pick<Host, 'v1'>): FileWrite[] {
+/**
+ * Returns the writes of an update in an order that the kernel accepts, and the resources with the current values that they relate to.
+ *
+ * @throws the errors of updateGroups, except the last two
+ */
+function planUpdate(
+  places: readonly GroupPlace[],
+  resources: LinuxResources,
+  host: Pick<Host, 'v1'>,
+): { writes: FileWrite[]; complete: LinuxResources } {
   const directories: Directories = new Map(places.map(({ controller, directory }) => [controller, directory]))
   const unified = directories.get('')
   const complete = {
@@ -54,11 +73,12 @@ function planUpdate(places: readonly GroupPlace[], resources: LinuxResources, ho
     hasFile: (controller: string, file: string) => existsSync(`${directories.get(controller)}/${file}`),
   }
   const requested = [...convertResources(complete, controllers, facts)]
-  return requested.flatMap(([controller, writes]) => {
+  const writes = requested.flatMap(([controller, own]) => {
     const directory = directories.get(controller)!
-    const kept = writes.filter(({ file }) => !isOnlyCompleted(file, resources))
+    const kept = own.filter(({ file }) => !isOnlyCompleted(file, resources))
     return orderWrites(directory, kept).map(({ file, value }) => ({ directory, file, value }))
   })
+  return { writes, complete }
 }
 
 /** Returns true for a limit of memory that was only needed to calculate that of swap. */
