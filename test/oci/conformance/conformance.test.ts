@@ -84,6 +84,8 @@ describe.skipIf(!named)(title, () => {
     writeFileSync(`${bundle}/config.json`, text)
     const words = [...globals, '--root', `${path}/state`, 'run', '--bundle', bundle, id]
     const { stdout, stderr } = spawnSync(runtime, words, { encoding: 'utf8', input: '', timeout: 30_000 })
+    // a run that failed half-way can leave its groups
+    spawnSync(runtime, [...globals, '--root', `${path}/state`, 'delete', '--force', id], { timeout: 30_000 })
     return `${stdout}${readFileSync(`${bundle}/log`, 'utf8')}${stderr}`.trimEnd()
   }
 
