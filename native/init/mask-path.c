@@ -42,11 +42,14 @@ static int may_write(int fd)
 	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
 }
 
-static int is_null(int fd)
+static int check_null(int fd)
 {
 	struct statx found;
+	long err = stat_in(fd, "", &found);
 
-	return !stat_in(fd, "", &found) && S_ISCHR(found.stx_mode) && found.stx_rdev_major == 1 && found.stx_rdev_minor == 3;
+	if (err < 0)
+		return (int)err;
+	return S_ISCHR(found.stx_mode) && found.stx_rdev_major == 1 && found.stx_rdev_minor == 3 ? 0 : -ENODEV;
 }
 
 /*
@@ -68,7 +71,7 @@ static int hiding_mount(int directory)
 	fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
-	err = is_null(fd) ? set_attributes(fd, attributes, 0) : -ENODEV;
+	err = check_null(fd) ?: set_attributes(fd, attributes, 0);
 	if (err < 0) {
 		sys(__NR_close, fd);
 		return in_part(PART_ATTRIBUTES, err);
