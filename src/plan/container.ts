@@ -76,12 +76,12 @@ function planIds({ joins }: Spec, { ids }: ContainerSpec, namespace: UserNamespa
  */
 function planCapabilities(
   { privileges, joins }: Spec,
-  { capabilities, ids }: ContainerSpec,
+  { capabilities, ids, maps }: ContainerSpec,
   facts: PlanFacts,
   filter: SeccompFilter | undefined,
 ): Capabilities | undefined {
   const { SYS_ADMIN } = capabilityNumbers
-  const inUser = joins.some(({ kind }) => kind === 'user') || facts.host.uid !== 0
+  const inUser = maps !== undefined || joins.some(({ kind }) => kind === 'user')
   const has = inUser || hasCapability(facts.privileges.permitted, SYS_ADMIN)
   if (!filter || !privileges.newPrivileges || !has || (!capabilities && ids.uid === 0)) return capabilities
   const withAdmin = (mask: number) =>
