@@ -9,8 +9,11 @@ import type { Waiting } from './launch-contained.ts'
 interface Console {
   /** The first is the socket to which the process sends its terminal. All must be closed in the end. */
   sockets: number[]
-  /** Connects the standard streams with the terminal, until the process has ended. Absent if the caller does that. */
-  follow?: (waiting: Waiting) => void
+  /**
+   * Receives the terminal, which the process has sent before it waits. The returned function connects the standard
+   * streams with it, until the process has ended. Absent if the caller does that.
+   */
+  receive?: () => (process: Waiting) => void
 }
 
 /** Listens at a path for the process that starts the command. @throws FILE_REFUSED */
@@ -35,14 +38,16 @@ export function openConsole(terminal: boolean, path: string | undefined, detache
   if (detached) throw conflict('process.terminal is true', 'give the path of a socket that receives the terminal')
   const [ours, socket = -1] = native().socketPair()
   if (ours < 0) throw fail('STREAM_FAILED', { what: 'create a connection', why: errnoName(ours) })
-  return { sockets: [socket, ours], follow: ({ pid }) => followTerminal(ours, pid) }
+  return { sockets: [socket, ours], receive: () => receiveTerminal(ours) }
 }
 
-function followTerminal(socket: number, pid: number): void {
+function receiveTerminal(socket: number): (process: Waiting) => void {
   const master = native().receiveDescriptor(socket)
   if (master < 0) throw fail('STREAM_FAILED', { what: 'receive the terminal', why: errnoName(master) })
-  native().followTerminal(master, pid)
-  closeDescriptor(master)
+  return ({ pid }) => {
+    native().followTerminal(master, pid)
+    closeDescriptor(master)
+  }
 }
 
 function conflict(why: string, remedy: string) {

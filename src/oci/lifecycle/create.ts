@@ -101,7 +101,8 @@ export async function createFromBundle(
       },
     )
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
-    return { container, waiting, follow: () => terminal?.follow?.(waiting) }
+    const follow = terminal?.receive?.()
+    return { container, waiting, follow: () => follow?.(waiting) }
   } catch (error) {
     stopContainer(container.state!)
     removeGroups(state.groups)

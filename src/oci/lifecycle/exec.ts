@@ -59,10 +59,11 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     if (!options.detach) native().holdSignals()
     const waiting = await launchContained(spec, streams.stdio, { filter: await loadFilter(spec) })
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
+    const follow = terminal?.receive?.()
     startCommand(id, socket, () => request)
     if (options.detach) return 0
     native().forward(waiting.job)
-    terminal?.follow?.(waiting)
+    follow?.(waiting)
     return statusOfEnd(await waiting.end)
   } finally {
     for (const fd of sockets) closeDescriptor(fd)

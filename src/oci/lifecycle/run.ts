@@ -20,14 +20,19 @@ export async function run({ id, options }: OciCallOf<'run'>, context: OciContext
   if (attached) native().holdSignals()
   const { container, waiting, follow } = await createFromBundle(id, options, context, attached)
   try {
-    await startLocked(root, container)
-  } finally {
-    container.close()
+    try {
+      await startLocked(root, container)
+    } finally {
+      container.close()
+    }
+    if (!attached) return 0
+    native().forward(waiting.job)
+    follow()
+    const status = statusOfEnd(await waiting.end)
+    if (!options.keep) await deleteContainer(id, true, context)
+    return status
+  } catch (error) {
+    await deleteContainer(id, true, context)
+    throw error
   }
-  if (!attached) return 0
-  native().forward(waiting.job)
-  follow()
-  const status = statusOfEnd(await waiting.end)
-  if (!options.keep) await deleteContainer(id, true, context)
-  return status
 }
