@@ -17,6 +17,7 @@ import { toSpec } from '../config/to-spec.ts'
 import type { OciContext } from '../context.ts'
 import { removeGroups } from '../resources/groups.ts'
 import { planContainerGroups } from '../resources/plan-groups.ts'
+import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
 import { listenAt, openConsole } from './console.ts'
 import { stopContainer } from './delete.ts'
 import { configPath, hookState, maxBundleBytes, type OciDetails, type OciState } from './details.ts'
@@ -55,17 +56,16 @@ export async function createFromBundle(
   const text = readTextFile(`${bundle}/config.json`, maxBundleBytes)
   const config = readConfig(text)
   const { linux = {} } = config
-  const groups = planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id)
-  const state = firstState(
-    id,
-    bundle,
-    config,
-    groups.places,
-    global.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs',
-  )
+  const driver = global.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs'
+  const { annotations = {} } = config
+  const groups = planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id, { driver, annotations })
+  const { unit } = groups
+  const first = firstState(id, bundle, config, groups.places, driver)
+  const state = unit ? { ...first, unit: unit.name } : first
   const container = createContainer<OciDetails>(root, state)
   const path = `${container.directory}/${startFile}`
   const sockets: number[] = []
+  let releaseUnit: (() => Promise<void>) | undefined
   try {
     writeFileSync(configPath(container.directory), text, { mode: 0o600 })
     const listening = listenAt(path)
@@ -87,6 +87,7 @@ export async function createFromBundle(
     for (const warning of warnings) remark(warning)
     spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
     const filter = await loadFilter(spec)
+    if (unit) releaseUnit = await startUnit(unit, groups.places)
     const waiting = await launchContained(
       spec,
       streams.stdio,
@@ -100,12 +101,14 @@ export async function createFromBundle(
         },
       },
     )
+    await releaseUnit?.()
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
     const follow = terminal?.receive?.()
     return { container, waiting, follow: () => follow?.(waiting) }
   } catch (error) {
     stopContainer(container.state!)
     removeGroups(state.groups)
+    if (unit && releaseUnit) await stopUnit(unit.name)
     container.remove()
     container.close()
     throw error

@@ -8,6 +8,7 @@ import { native } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
 import { removeGroups, signalGroups, thawGroups } from '../resources/groups.ts'
+import { stopUnit } from '../resources/systemd-unit.ts'
 import { hookState, type OciDetails, type OciState } from './details.ts'
 import { keepEnd } from './ended.ts'
 import { runHooks } from './hooks.ts'
@@ -40,6 +41,7 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
       await keepEnd(root, state)
       stopContainer(state)
       removeGroups(state.groups)
+      if (state.unit !== undefined) await stopUnit(state.unit)
     }
     container.remove()
     if (state) runLast(state, remark)
