@@ -46,7 +46,7 @@ test('a scope is started, limited, updated, and stopped', async () => {
   )
   const directory = groups[0]!.directory
   expect(directory).toBe(`${host.unified!.mount}/system.slice/system-hutchtest.slice/oci-t${process.pid}.scope`)
-  const ready = await startUnit(unit!, places)
+  const ready = await startUnit(unit!, groups)
   try {
     expect(createPlanned(groups)).toBe(undefined)
     const pid = sleeper()

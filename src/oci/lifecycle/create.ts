@@ -87,7 +87,7 @@ export async function createFromBundle(
     for (const warning of warnings) remark(warning)
     spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
     const filter = await loadFilter(spec)
-    if (unit) releaseUnit = await startUnit(unit, groups.places)
+    if (unit) releaseUnit = await startUnit(unit, groups.groups)
     const waiting = await launchContained(
       spec,
       streams.stdio,

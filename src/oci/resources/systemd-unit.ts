@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts, changes and stops the systemd unit of a container, over D-Bus. Called by create, update and delete.
 import { writeGroupFile } from '../../cgroup/files.ts'
+import type { PlannedGroup } from '../../cgroup/planned-group.ts'
 import { effectiveUser } from '../../host/passwd.ts'
-import type { GroupPlace } from '../../options/spec.ts'
 import { findInsideProgram } from '../../system/native.ts'
 import { spawn } from '../../system/processes.ts'
 import { findBuses } from '../../systemd/address.ts'
@@ -44,7 +44,7 @@ async function call(
  */
 export async function startUnit(
   { name, properties, tasks }: PlannedUnit,
-  places: readonly GroupPlace[],
+  groups: readonly PlannedGroup[],
 ): Promise<() => Promise<void>> {
   const holder = spawn(findInsideProgram(), ['keep'], { detached: true, stdio: 'ignore', cwd: '/' })
   const ended = new Promise<void>((resolve) => holder.once('exit', () => resolve()))
@@ -70,8 +70,9 @@ export async function startUnit(
     await ended
     if (tasks === undefined) return
     await setUnitProperties(name, [['TasksMax', ['t', tasks]]])
-    for (const { controller, directory } of places)
-      if (controller === '' || controller === 'pids') writeGroupFile(directory, 'pids.max', String(tasks))
+    // systemd has written its own values of all files again
+    for (const { directory, writes } of groups)
+      for (const { file, value } of writes) writeGroupFile(directory, file, file === 'pids.max' ? String(tasks) : value)
   }
 }
 

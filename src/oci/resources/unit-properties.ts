@@ -4,6 +4,7 @@
 import { containerWeight } from '../../cgroup/v1/translate.ts'
 import { type DeviceRule, formatDeviceRule } from '../../devices/device-filter.ts'
 import type { DbusValue } from '../../systemd/marshal.ts'
+import { parseSize } from '../../text/units.ts'
 import type { LinuxResources } from './linux-resources.ts'
 import { swapOf } from './resource-tables.ts'
 import { invalid, parseInteger, parseUnsigned } from './resource-values.ts'
@@ -20,7 +21,7 @@ const limitOf = (value: bigint): bigint => (value < 0n ? infinity : value)
 const number = (name: string, value: bigint): UnitProperty => [name, ['t', value]]
 
 /** Returns the properties that limit resources. @throws OPTION_INVALID */
-export function limitProperties({ memory = {}, cpu = {}, pids = {} }: LinuxResources): UnitProperty[] {
+export function limitProperties({ memory = {}, cpu = {}, pids = {}, unified = {} }: LinuxResources): UnitProperty[] {
   const properties: UnitProperty[] = []
   const { limit, swap } = swapOf(memory)
   const reservation = parseInteger(memory.reservation, 'memory.reservation')
@@ -39,7 +40,23 @@ export function limitProperties({ memory = {}, cpu = {}, pids = {} }: LinuxResou
     // systemd refuses 0; with the first process in the group, 1 prevents forks, too
     properties.push(number('TasksMax', tasks === 0n ? 1n : limitOf(tasks)))
   }
+  for (const [file, text] of Object.entries(unified)) {
+    const name = Object.hasOwn(unifiedProperties, file) ? unifiedProperties[file] : undefined
+    const value = parseSize(text.trim())
+    if (name !== undefined && value !== undefined)
+      properties.push(number(name, value === 'max' ? infinity : BigInt(value)))
+  }
   return properties
+}
+
+/** Properties of files in `unified`. */
+const unifiedProperties: { readonly [file: string]: string } = {
+  'memory.max': 'MemoryMax',
+  'memory.high': 'MemoryHigh',
+  'memory.low': 'MemoryLow',
+  'memory.min': 'MemoryMin',
+  'memory.swap.max': 'MemorySwapMax',
+  'cpu.weight': 'CPUWeight',
 }
 
 function perSecond(quota: bigint, period: bigint): bigint {
