@@ -28,6 +28,7 @@ export const rooms = [
   'container',
   'oci',
   'monitor',
+  'advise',
   'ui',
   'dropin',
   'cli',
