@@ -93,7 +93,12 @@ export async function createFromBundle(
       streams.stdio,
       { filter },
       {
-        launched: (pid) => container.save({ ...state, process: readContainerProcess(pid)! }),
+        launched: (pid) => {
+          // only the container listens: a connection fails if it has ended
+          closeDescriptor(sockets.shift()!)
+          const process = readContainerProcess(pid)
+          if (process) container.save({ ...state, process })
+        },
         beforeRoot: async (pid) => {
           const text = hookState(container.state!, 'creating')
           for (const point of ['prestart', 'createRuntime'] as const) runHooks(point, hooks[point] ?? [], text)

@@ -57,7 +57,10 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     for (const warning of warnings) remark(warning)
     spec.env = { ...withHome(spec.env, `/proc/${pid}/root`, spec.container!.ids.uid), ...streams.env }
     if (!options.detach) native().holdSignals()
-    const waiting = await launchContained(spec, streams.stdio, { filter: await loadFilter(spec) })
+    const filter = await loadFilter(spec)
+    // after the launch only the new process listens: a connection fails if it has ended
+    const launched = () => closeDescriptor(sockets.shift()!)
+    const waiting = await launchContained(spec, streams.stdio, { filter }, { launched })
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
     const follow = terminal?.receive?.()
     startCommand(id, socket, () => request)
