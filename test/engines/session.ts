@@ -36,7 +36,7 @@ export interface RunOptions {
   /** With a terminal as stdin, stdout and stderr. */
   terminal?: boolean
   env?: Record<string, string>
-  /** Milliseconds; 60000 by default. */
+  /** Milliseconds; 60000 by default, more in a VM. */
   timeout?: number
 }
 
@@ -53,6 +53,7 @@ export const suite = process.env.ENGINES ?? 'bookworm'
 /** Calls of the runtime are recorded, and made fixtures of by records.ts. */
 const recording = process.env.RECORD === '1'
 let sessions = 0
+const slowness = process.env.VM ? 5 : 1
 
 /** The callers, and the commands that print their versions. */
 const versions = {
@@ -129,7 +130,7 @@ export class Session {
   /** Runs a command in the root to its end. */
   async run(
     words: readonly string[],
-    { input, terminal, env = {}, timeout = 60_000 }: RunOptions = {},
+    { input, terminal, env = {}, timeout = 60_000 * slowness }: RunOptions = {},
   ): Promise<Outcome> {
     const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
     const command = terminal ? ['script', '-qefc', quoted, '/dev/null'] : words
@@ -165,15 +166,15 @@ export class Session {
   async daemon(words: readonly string[], ready: readonly string[]): Promise<void> {
     const log = `/session/${words[0]}.log`
     const child = this.spawn(['sh', '-c', `exec "$@" >${log} 2>&1`, 'sh', ...words], { stdio: 'ignore' })
-    for (const end = Date.now() + 60_000; ; await pause(50)) {
+    for (const end = Date.now() + 60_000 * slowness; ; await pause(50)) {
       if ((await this.run(ready)).status === 0) return
       if (child.exitCode !== null || Date.now() > end) throw new Error(`${words[0]} is not ready:\n${this.read(log)}`)
     }
   }
 
-  /** Reads until the text is as wanted, for at most 20 s, and returns what was read last. */
+  /** Reads until the text is as wanted, for at most 20 s (longer in a VM), and returns what was read last. */
   async until(read: () => Promise<string> | string, wanted: RegExp): Promise<string> {
-    for (const end = Date.now() + 20_000; ; await pause(20)) {
+    for (const end = Date.now() + 20_000 * slowness; ; await pause(20)) {
       const text = await read()
       if (wanted.test(text) || Date.now() > end) return text
     }
