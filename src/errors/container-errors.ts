@@ -48,6 +48,11 @@ export const containerErrors = {
     path: f.path,
     ...(f.output && { evidence: [`its output: ${f.output}`] }),
   }),
+  /** The first process of a container, or a further one, ended while it was set up. */
+  CONTAINER_ENDED: (f: { why: string }): ErrorWords => ({
+    message: `the container's process ended before its start: ${f.why}`,
+    remedy: 'if the memory limit is low, raise linux.resources.memory.limit; otherwise see who sent the signal',
+  }),
   /** The container's status forbids an action. `operation` is the action, and `value` the status. */
   CONTAINER_STATUS: (f: { id: string; action: string; status: string }): ErrorWords => ({
     message: `cannot ${f.action} the container ${quote(f.id)}: its status is ${f.status}`,

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the first process of a container, or a process in one, up to the point where it waits for its start.
 
-import type { HutchError } from '../../errors/errors.ts'
-import type { Op } from '../../ops/ops.ts'
+import { fail, type HutchError, nameOptions } from '../../errors/errors.ts'
+import { findObstacles } from '../../host/privileges.ts'
 import type { Spec } from '../../options/spec.ts'
 import { nameFailedCall } from '../../run/failed-call.ts'
 import { type LaunchHooks, launch } from '../../run/launch.ts'
-import { explainRefusal } from '../../run/op-errors.ts'
-import { endStatus } from '../../system/events.ts'
+import { decodeTargetState, seenBy, type TargetState } from '../../run/mount-target.ts'
+import { explainAlone } from '../../run/op-errors.ts'
+import { endStatus, type NativeEvent } from '../../system/events.ts'
 import { unwatchJob, watchedNative, watchJob } from '../../system/reactor.ts'
+import { signalName } from '../../system/signals.ts'
+import { propertyName, propertyNames } from '../property-names.ts'
+import { refusedCommand } from './start-command.ts'
+
+type FailedStep = Extract<NativeEvent, { kind: 'failed' }>
 
 /** A process that is set up and waits for its start. */
 export interface Waiting {
@@ -39,16 +45,26 @@ export function launchContained(
   const end = new Promise<number>((resolve) => {
     over = resolve
   })
-  const explain = (op: Op, errno: string, part: number, call: number): HutchError =>
-    nameFailedCall(
-      explainRefusal(op, errno, plan, () => [], part),
-      call,
-      errno,
-    )
+  let explain: ((state?: TargetState) => HutchError) | undefined
+  const explainer = ({ step, errno, part, call }: FailedStep) => {
+    const op = program.inner[step]!
+    const named = { ...op, origin: propertyName(op.origin) }
+    return (state?: TargetState) => {
+      if (op.op === 'checkProgram') return refusedCommand(plan.argv[0]!, plan.searchPath, errno)
+      const seen = state && seenBy(plan, program.inner.slice(0, step), state)
+      const error = explainAlone(named, errno, part, findObstacles, seen)
+      return nameFailedCall(nameOptions(error, propertyNames), call, errno)
+    }
+  }
   return new Promise((resolve, reject) => {
     watchJob(job, (event) => {
-      if (event.kind === 'failed') failure ??= explain(program.inner[event.step]!, event.errno, event.part, event.call)
-      else if (event.kind === 'ready' && event.waitsFor === 'root')
+      if (event.kind === 'failed') {
+        explain ??= explainer(event)
+        failure ??= explain()
+      } else if (event.kind === 'program') {
+        const target = decodeTargetState(event.bytes)
+        if (target && explain) failure = explain(target)
+      } else if (event.kind === 'ready' && event.waitsFor === 'root')
         beforeRoot!(pid).then(
           () => addon.release(job),
           (error: unknown) => {
@@ -59,8 +75,10 @@ export function launchContained(
       else if (event.kind === 'ready') resolve({ job, pid, end })
       else if (event.kind === 'ended') {
         unwatchJob(job)
-        over(endStatus(event))
-        reject(failure)
+        const status = endStatus(event)
+        over(status)
+        const signal = signalName(status & 0x7f)
+        reject(failure ?? fail('CONTAINER_ENDED', { why: signal ?? `exit status ${status >> 8}` }))
       }
     })
   })

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lets a waiting process become its command, and explains why the kernel refused that.
 
-import { fail } from '../../errors/errors.ts'
+import { fail, type HutchError } from '../../errors/errors.ts'
 import { defaultSearchPath } from '../../plan/environment.ts'
 import { execError, explainPlainExec } from '../../run/exec-facts.ts'
 import { startWaiting } from '../../run/start-waiting.ts'
+import type { ProgramReport } from '../../verdict/exec-failure.ts'
 import type { OciProcess } from '../config/process-table.ts'
 
 /**
@@ -20,17 +21,18 @@ export function startCommand(id: string, socket: string, process: () => OciProce
     const status = ['ECONNRESET', 'EPIPE'].includes(start.errno) ? 'stopped' : 'running'
     throw fail('CONTAINER_STATUS', { id, action: 'start', status })
   }
-  const { errno, looks } = start
   const { args, env = [] } = process()
   const searchPath = env.findLast((entry) => entry.startsWith('PATH='))?.slice(5) ?? defaultSearchPath
-  const facts = {
-    command: args[0]!,
-    errno,
-    looks,
-    searchPath,
-    frontend: 'tool',
-    ownRoot: true,
-    filtered: false,
-  } as const
-  throw execError(explainPlainExec(facts), args[0]!, errno)
+  throw refusedCommand(args[0]!, searchPath, start.errno, start.looks)
+}
+
+/** Returns the error for a command that cannot be executed. */
+export function refusedCommand(
+  command: string,
+  searchPath: string,
+  errno: string,
+  looks: readonly ProgramReport[] = [],
+): HutchError {
+  const facts = { command, errno, looks, searchPath, frontend: 'tool', ownRoot: true, filtered: false } as const
+  return execError(explainPlainExec(facts), command, errno)
 }
