@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs another process in a container.
 
+import { isRunning } from '../../container/process.ts'
 import { containerStatus, startFile } from '../../container/status.ts'
 import { containerDirectory, readContainer } from '../../container/store.ts'
 import { fail } from '../../errors/errors.ts'
@@ -21,6 +22,8 @@ import { launchContained, statusOfEnd } from './launch-contained.ts'
 import { writePidFile } from './pid-file.ts'
 import { startCommand } from './start-command.ts'
 import { listStreams } from './streams.ts'
+
+const sigkill = 9
 
 /**
  * Runs a process in a container, and returns its exit status; 0 with --detach as soon as it runs.
@@ -61,6 +64,11 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     // after the launch only the new process listens: a connection fails if it has ended
     const launched = () => closeDescriptor(sockets.shift()!)
     const waiting = await launchContained(spec, streams.stdio, { filter }, { launched })
+    // the pid could have become another process's before its namespaces were joined
+    if (isRunning(state.process) === false) {
+      native().signal(waiting.job, sigkill)
+      throw fail('CONTAINER_STATUS', { id, action: 'exec', status: 'stopped' })
+    }
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
     const follow = terminal?.receive?.()
     startCommand(id, socket, () => request)
