@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connects this process's standard streams with the terminal of a command: receiveDescriptor,
+ * Connects this process's standard streams with the terminal of a command: receiveTerminal,
  * followTerminal. The command's own terminal does what its keys mean, so that of the caller passes
  * on every byte unchanged (raw mode) until the command ends.
  */
@@ -15,8 +15,19 @@
 
 #include "job.h"
 
-/* receiveDescriptor(socket): waits for a message with a descriptor; returns it close-on-exec, or -errno */
-static napi_value export_receive_descriptor(napi_env env, napi_callback_info info)
+static void copy_size(int master)
+{
+	struct winsize size;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		ioctl(master, TIOCSWINSZ, &size);
+}
+
+/*
+ * receiveTerminal(socket): waits for a message with the master of a terminal, which gets the size of
+ * the caller's terminal. Returns the master close-on-exec, or -errno.
+ */
+static napi_value export_receive_terminal(napi_env env, napi_callback_info info)
 {
 	union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
 	char text[4096];
@@ -38,6 +49,7 @@ static napi_value export_receive_descriptor(napi_env env, napi_callback_info inf
 	if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof(int)))
 		return to_number(env, -EPROTO);
 	memcpy(&fd, CMSG_DATA(head), sizeof fd);
+	copy_size(fd);
 	return to_number(env, fd);
 }
 
@@ -67,14 +79,6 @@ static int drain(int fd, struct buffer *b)
 		return errno == EAGAIN || errno == EINTR;
 	b->from += (size_t)put;
 	return 1;
-}
-
-static void copy_size(int master)
-{
-	struct winsize size;
-
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		ioctl(master, TIOCSWINSZ, &size);
 }
 
 /* Copies in both directions until the process has ended and its output is written. */
@@ -129,7 +133,6 @@ static napi_value export_follow_terminal(napi_env env, napi_callback_info info)
 		raw = before;
 		cfmakeraw(&raw);
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-		copy_size(master);
 	}
 	fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
 	err = copy_streams(master, pidfd);
@@ -142,7 +145,7 @@ static napi_value export_follow_terminal(napi_env env, napi_callback_info info)
 void add_console(napi_env env, napi_value exports)
 {
 	static const struct exported list[] = {
-		{ "receiveDescriptor", export_receive_descriptor }, { "followTerminal", export_follow_terminal },
+		{ "receiveTerminal", export_receive_terminal }, { "followTerminal", export_follow_terminal },
 	};
 
 	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);

@@ -123,8 +123,11 @@ export interface Native {
    * descriptor; or -errno.
    */
   openInRoot(root: string, path: string): number
-  /** Waits for a message with a descriptor on a socket. Returns the descriptor, close-on-exec; or -errno. */
-  receiveDescriptor(socket: number): number
+  /**
+   * Waits on a socket for the master of a terminal, and gives it the size of this process's terminal. Returns the
+   * descriptor, close-on-exec; or -errno.
+   */
+  receiveTerminal(socket: number): number
   /**
    * Copies between the master of a terminal and the standard streams until a child has ended. Nothing else runs in this
    * thread meanwhile. Returns 0 or -errno.

@@ -42,7 +42,7 @@ export function openConsole(terminal: boolean, path: string | undefined, detache
 }
 
 function receiveTerminal(socket: number): (process: Waiting) => void {
-  const master = native().receiveDescriptor(socket)
+  const master = native().receiveTerminal(socket)
   if (master < 0) throw fail('STREAM_FAILED', { what: 'receive the terminal', why: errnoName(master) })
   return ({ pid }) => {
     native().followTerminal(master, pid)
