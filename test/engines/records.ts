@@ -24,7 +24,7 @@ const neutral: [RegExp, string][] = [
   [/\b(buildah|podman|runc-process|docker-|work|exec-process-|many-|pty)-?\d+\b/g, '$1N'],
   [/\bconmon-term\.\w+/g, 'conmon-term.NAME'],
   [/\/proc\/\d+\//g, '/proc/1/'],
-  [/\/hutch-engines-\w+/g, '/session'],
+  [/\/hutch-test-\d+-engines-\w+/g, '/session'],
   [/\b[0-9a-z]{25}\b/g, 'TASK'],
   [/-working-container(-\d+)?/g, '-working-container'],
   [/\b20\d\d-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, '2026-01-01T00:00:00Z'],

@@ -14,9 +14,12 @@ export interface Runtime {
 const runc: Runtime = { name: 'runc', program: '/usr/sbin/runc', inRoot: true }
 const hutch: Runtime = { name: 'hutch-oci', program: binary }
 
-const works = ({ program }: Runtime) => spawnSync(program, ['oci', '--version'], { stdio: 'ignore' }).status === 0
-
 /** All runtimes, or those that the variable RUNTIME names. */
-export const runtimes = [runc, ...(works(hutch) ? [hutch] : [])].filter(
+export const runtimes = [runc, hutch].filter(
   ({ name }) => !process.env.RUNTIME || process.env.RUNTIME.split(',').includes(name),
 )
+
+if (runtimes.includes(hutch) && spawnSync(binary, ['oci', '--version']).status !== 0)
+  throw new Error(`${binary} does not run\n  remedy: npm run build:standalone`)
+if (runtimes.length === 0)
+  throw new Error(`RUNTIME=${process.env.RUNTIME}: expected names of ${runc.name}, ${hutch.name}, with commas`)

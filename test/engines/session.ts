@@ -268,7 +268,7 @@ export async function prepared<T>(session: Session, prepare: () => Promise<T>): 
 /** Enters the callers' root. The first call on a machine makes the root, which takes a minute. */
 export async function openSession(caller: Caller, runtime: Runtime): Promise<Session> {
   const root = execFileSync('test/engines/make-root', [suite], { encoding: 'utf8' }).trim()
-  const directory = mkdtempSync(`${tmpdir()}/hutch-engines-`)
+  const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-engines-`)
   sessions++
   provideRuntime(runtime, directory)
   const groups = makeGroups()

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups that tests make by hand, `hutch-test-PID…`: where they can be, and their removal when their test was ended by a signal.
-// Also vitest's global set-up: it removes the groups of test processes that were killed.
-import { existsSync, readFileSync, rmdirSync, statSync } from 'node:fs'
+// Also vitest's global set-up: it removes the groups, and the directories of that name, of test processes that were killed.
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename } from 'node:path'
 import { readChildren, walkGroups } from '../../src/cgroup/files.ts'
-import { readHost } from '../../src/host/host.ts'
+import { parseNamedHierarchies } from '../../src/host/hierarchy.ts'
+import { readHost, readMembership } from '../../src/host/host.ts'
 
 /** Longer than any test. A test in another PID namespace has a pid that does not exist here. */
 const oldMs = 600_000
 
-/** Returns all groups right below this process's groups, the groups above them, and `hutch` in each. */
+/** Returns all groups right below this process's groups, the groups above them, and `hutch` in each. Named hierarchies count, too. */
 export function nearGroups(): string[] {
   const { unified, v1 } = readHost()
-  return [unified, ...Object.values(v1)].flatMap((hierarchy) => {
+  const named = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'))
+  return [unified, ...Object.values(v1), ...named.values()].flatMap((hierarchy) => {
     if (!hierarchy) return []
     const levels: string[] = []
     for (let at = hierarchy.own; at.length >= hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/')))
@@ -21,9 +24,9 @@ export function nearGroups(): string[] {
   })
 }
 
-/** Returns the pid of the test process that made a group by hand, or undefined. */
-export function testOwner(group: string): number | undefined {
-  const pid = /^hutch-test-(\d+)(?:-|$)/.exec(basename(group))?.[1]
+/** Returns the pid of the test process that made a group or a directory by hand, or undefined. */
+function testOwner(path: string): number | undefined {
+  const pid = /^hutch-test-(\d+)(?:-|$)/.exec(basename(path))?.[1]
   return pid === undefined ? undefined : Number(pid)
 }
 
@@ -57,13 +60,25 @@ export function tryKill(pid: number): void {
   }
 }
 
-/** Removes the old and empty groups of test processes that no longer exist. */
-function removeDeadGroups(): void {
-  for (const group of nearGroups()) {
-    const owner = testOwner(group)
-    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
-    if (Date.now() - statSync(group).mtimeMs > oldMs) remove(group)
-  }
+/** Tells whether a group or a directory is old, and the test process that made it no longer exists. */
+function isDead(path: string): boolean {
+  const owner = testOwner(path)
+  if (owner === undefined || existsSync(`/proc/${owner}`)) return false
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return made !== undefined && Date.now() - made > oldMs
 }
 
-export const setup = removeDeadGroups
+/** Removes the directories of these that are this user's and have no mount below them. */
+function removeDirectories(paths: string[]): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+  for (const path of paths)
+    if (!mounts.includes(` ${path}/`) && statSync(path).uid === process.getuid!())
+      rmSync(path, { recursive: true, force: true })
+}
+
+/** Removes the old groups, if they are empty, and the old directories of test processes that no longer exist. */
+export function setup(): void {
+  nearGroups().filter(isDead).forEach(remove)
+  const names = readdirSync(tmpdir()).map((name) => `${tmpdir()}/${name}`)
+  removeDirectories(names.filter(isDead))
+}
