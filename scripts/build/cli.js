@@ -13,18 +13,22 @@ const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, c
 /** Modules that Node has loaded before it starts a script. */
 const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'node:timers', 'node:url']
 
+/** Commands of Kubernetes, with the parser of YAML, which no other command loads. */
+const kubernetes = { kube: /^(cli\/(kube|node\/kube-\w+)|kube\/)/ }
+
 /**
  * Files that share a part, by their paths below src/: they have most of their modules in common. What is started often is a part of
  * its own, with nothing in it that it does not need.
  */
 const quick = {
   groups: /^(cli\/cgroup\/(?!exec)|dropin\/cgroup-tools\/(?!cgexec)|cli\/rules|cgroup\/)/,
+  ...kubernetes,
   monitor: /^(cli\/(node\/|stats|ps|last-run)|monitor\/)/,
   others: /^(cli\/(why|doctor|compile|tour|hog|links|completion|seccomp-report|other-options)|why\/|dropin\/util-linux\/lsns)/,
 }
 
-/** All files in one part: the smallest, and as fast without bytecode. */
-const small = { all: /./ }
+/** Almost all files in one part: the smallest, and as fast without bytecode. */
+const small = { ...kubernetes, all: /./ }
 
 /** Adds each file that is loaded by import() to `parts`: as a part of its own, or to the part of its family. */
 function partsApart(parts, families) {

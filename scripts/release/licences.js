@@ -7,6 +7,7 @@ import { readQuickjsLicence } from '../build/quickjs.js'
 const bundled = {
   'd3-hierarchy': 'the treemap of the dashboard (dist/cli/)',
   uplot: 'the charts of the dashboard (dist/cli/)',
+  yaml: 'the parser of manifests (dist/cli/)',
 }
 const lgpl = '/usr/share/common-licenses/LGPL-2.1'
 

@@ -29,6 +29,7 @@ export const rooms = [
   'oci',
   'monitor',
   'advise',
+  'kube',
   'ui',
   'dropin',
   'cli',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantities of Kubernetes: what its documentation accepts, and how amounts are written back.
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   formatAmount,
@@ -37,4 +38,43 @@ test('amounts are written with the largest suffix that keeps them exact', () => 
   const mebibyte: Quantity = quantityOf(2 ** 20)
   const list: ResourceList = { cpu: parseQuantity('1500m')!, memory: mebibyte }
   expect(Object.entries(list).map(([name, amount]) => formatAmount(name, amount))).toEqual(['1500m', '1Mi'])
+})
+
+test.for<[text: string | number, whole: number, milli: number]>([
+  ['0', 0, 0],
+  ['1', 1, 1000],
+  [0.5, 1, 500],
+  ['.5', 1, 500],
+  ['5.', 5, 5000],
+  ['250m', 1, 250],
+  ['0.1m', 1, 1],
+  ['1n', 1, 1],
+  ['0.1n', 1, 1],
+  ['1500u', 1, 2],
+  ['128Mi', 134_217_728, 134_217_728_000],
+  ['1.5Gi', 1_610_612_736, 1_610_612_736_000],
+  ['0.1Gi', 107_374_183, 107_374_182_400],
+  ['1k', 1000, 1_000_000],
+  ['2M', 2_000_000, 2_000_000_000],
+  ['1e3', 1000, 1_000_000],
+  ['12E-1', 2, 1200],
+  ['+1', 1, 1000],
+  ['-2', -2, -2000],
+  ['1E', 1e18, 1e21],
+])('%s is %i as a whole number, %i thousandths', ([text, whole, milli]) => {
+  const amount = parseQuantity(text)!
+  expect([wholeOf(amount), milliOf(amount)]).toEqual([whole, milli])
+})
+
+test('neither true, nor a list, nor a map is a quantity', () => {
+  for (const value of [true, ['1'], { a: 1 }, null, undefined]) expect(parseQuantity(value)).toBeUndefined()
+})
+
+test('a formatted amount is read as the same amount', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 50 }), (amount) => {
+      expect(wholeOf(parseQuantity(formatAmount('memory', BigInt(amount) * 10n ** 9n))!)).toBe(amount)
+      expect(milliOf(parseQuantity(formatAmount('cpu', BigInt(amount) * 10n ** 6n))!)).toBe(amount)
+    }),
+  )
 })

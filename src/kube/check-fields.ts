@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks the types of an object's fields against the table of fields, and reports each fault with its path. Pure.
+import { nearest } from '../text/nearest.ts'
+import { parseQuantity } from '../text/quantity.ts'
+import { quote } from '../text/quote.ts'
+import type { FieldPath } from './documents.ts'
+import type { FieldType } from './fields.ts'
+
+/** Reports a fault of the field at a path. */
+export type ReportProblem = (path: FieldPath, what: string, remedy: string, severity?: 'warning') => void
+
+/** Returns true for a map of YAML. */
+export function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Returns the value at a path of keys and indexes. Returns undefined if it does not exist. */
+export function valueAt(value: unknown, path: FieldPath): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as { [key: string]: unknown } | undefined | null)?.[key], value)
+}
+
+/** Names the type of a value of YAML. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return 'empty'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a map'
+  return typeof value === 'string' ? `the text ${quote(value)}` : `the ${typeof value} ${quote(value)}`
+}
+
+interface Scalar {
+  holds(value: unknown): boolean
+  wanted: string
+  remedy(value: unknown): string
+}
+
+const whole = (value: unknown) => typeof value === 'number' && Number.isSafeInteger(value)
+const unquoted = (value: unknown, other: string) =>
+  typeof value === 'string' && /^\d+$/.test(value) ? `write ${value} without quotes, or another value` : other
+
+const scalars: { readonly [type: string]: Scalar } = {
+  string: {
+    holds: (value) => typeof value === 'string',
+    wanted: 'a text',
+    remedy: (value) =>
+      ['number', 'boolean'].includes(typeof value) ? `put quotes around it: "${String(value)}"` : 'give a text',
+  },
+  integer: { holds: whole, wanted: 'a whole number', remedy: (value) => unquoted(value, 'give a whole number') },
+  count: {
+    holds: (value) => whole(value) && (value as number) >= 0,
+    wanted: 'a whole number, at least 0',
+    remedy: (value) => unquoted(value, 'give a whole number, at least 0'),
+  },
+  boolean: {
+    holds: (value) => typeof value === 'boolean',
+    wanted: 'true or false',
+    remedy: () => 'write true or false, without quotes',
+  },
+  quantity: {
+    holds: (value) => parseQuantity(value) !== undefined,
+    wanted: 'a quantity',
+    remedy: (value) => `give a quantity such as ${suggestQuantity(value)}`,
+  },
+  port: {
+    holds: (value) => whole(value) || (typeof value === 'string' && value !== ''),
+    wanted: 'a number or name of a port',
+    remedy: () => 'give the number of a port, or the name of one of ports',
+  },
+}
+
+/** Returns a quantity that a mistyped one may mean: 512MB is 512M, 1gb is 1Gi. */
+function suggestQuantity(value: unknown): string {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$/.exec(String(value)) ?? []
+  if (unit === undefined) return '250m, 512Mi or 2'
+  const letter = unit[0]!.toUpperCase()
+  if (/^[KMGTPE]/.test(letter) && /^.(i?b|i)?$/i.test(unit))
+    return `${number}${/i/i.test(unit.slice(1)) || unit === unit.toLowerCase() ? `${letter}i` : letter === 'K' ? 'k' : letter}`
+  return `${number}, or ${number}Mi`
+}
+
+/** Reports each value that does not fit its type, each unknown field, and each missing one. Returns true if there is no fault. */
+export function checkFields(value: unknown, type: FieldType, path: FieldPath, report: ReportProblem): boolean {
+  const fault = (what: string, remedy: string, at: FieldPath = path) => {
+    report(at, what, remedy)
+    return false
+  }
+  if (type === 'any') return true
+  if (typeof type === 'string' && type !== 'texts') {
+    const scalar = scalars[type]!
+    return scalar.holds(value) || fault(`is ${kindOf(value)}, not ${scalar.wanted}`, scalar.remedy(value))
+  }
+  if (type === 'texts' || Array.isArray(type)) {
+    const item: FieldType = type === 'texts' ? 'string' : (type as readonly [FieldType])[0]
+    if (!Array.isArray(value))
+      return fault(`is ${kindOf(value)}, not a list`, 'write a list: lines that begin with "- "')
+    return value.map((one, i) => checkFields(one, item, [...path, i], report)).every(Boolean)
+  }
+  if ('words' in type && Array.isArray(type.words)) {
+    const list = type.words as readonly string[]
+    if (list.includes(value as string)) return true
+    const near = typeof value === 'string' ? list.find((word) => word.toLowerCase() === value.toLowerCase()) : undefined
+    return fault(`is ${kindOf(value)}`, near ? `write ${near}` : `give one of ${list.join(', ')}`)
+  }
+  if (!isRecord(value)) return fault(`is ${kindOf(value)}, not a map`, 'write a map: lines of KEY: VALUE')
+  if ('map' in type && Object.keys(type).length === 1)
+    return Object.entries(value)
+      .map(([key, one]) => checkFields(one, type.map as FieldType, [...path, key], report))
+      .every(Boolean)
+  return checkObject(value, type as { readonly [name: string]: FieldType }, path, report)
+}
+
+/** Checks the fields of a map whose names are known. An empty value is that of a missing field. */
+function checkObject(
+  value: { readonly [key: string]: unknown },
+  type: { readonly [name: string]: FieldType },
+  path: FieldPath,
+  report: ReportProblem,
+): boolean {
+  const types = new Map(Object.entries(type).map(([name, inner]) => [name.replace('!', ''), inner]))
+  const required = Object.keys(type).filter((name) => name.endsWith('!'))
+  let holds = true
+  for (const name of required.map((one) => one.slice(0, -1)))
+    if (value[name] === undefined || value[name] === null) {
+      report([...path, name], 'is missing', `add ${name}`)
+      holds = false
+    }
+  for (const [name, inner] of Object.entries(value)) {
+    const known = types.get(name)
+    if (known === undefined) {
+      const near = nearest(name, [...types.keys()])
+      report(
+        [...path, name],
+        'is an unknown field',
+        near ? `write ${near}` : 'remove it, or move it to where it belongs',
+      )
+      holds = false
+    } else if (inner !== null && inner !== undefined)
+      holds = checkFields(inner, known, [...path, name], report) && holds
+  }
+  return holds
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks an object around its pods by the rules of the API server: metadata, labels, selectors, restart policies, schedules. Pure.
+import { isRecord, type ReportProblem, valueAt } from './check-fields.ts'
+import { isLabel, isSubdomain, suggestName } from './check-pod.ts'
+import type { FieldPath } from './documents.ts'
+import type { ManifestKind } from './fields.ts'
+
+type Entry = { readonly [key: string]: unknown }
+
+const valuePattern = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/
+
+/** Returns true for the key of a label: a name of at most 63 characters, with a domain before it if there is a slash. */
+function isLabelKey(key: string): boolean {
+  const parts = key.split('/')
+  const name = parts.pop()!
+  return (
+    name !== '' &&
+    name.length <= 63 &&
+    valuePattern.test(name) &&
+    (parts.length === 0 || (parts.length === 1 && isSubdomain(parts[0])))
+  )
+}
+
+function checkLabels(labels: unknown, path: FieldPath, report: ReportProblem): void {
+  if (!isRecord(labels)) return
+  for (const [key, value] of Object.entries(labels)) {
+    if (!isLabelKey(key)) report([...path, key], 'is not a valid key of a label', 'write NAME or DOMAIN/NAME')
+    if (typeof value === 'string' && (value.length > 63 || !valuePattern.test(value)))
+      report(
+        [...path, key],
+        'is not a valid value of a label',
+        'give at most 63 letters, digits, and - _ . between them',
+      )
+  }
+}
+
+/** Checks name, namespace and labels of an object. */
+export function checkMetadata(
+  metadata: unknown,
+  path: FieldPath,
+  { maxName = 253 }: ManifestKind,
+  report: ReportProblem,
+): void {
+  if (!isRecord(metadata)) return
+  const { name, generateName, namespace } = metadata
+  if ((name === undefined || name === '') && generateName === undefined)
+    report([...path, 'name'], 'is missing', 'add name, or generateName')
+  else if (typeof name === 'string' && name !== '' && !isSubdomain(name, maxName))
+    report(
+      [...path, 'name'],
+      name.length > maxName ? `has more than ${maxName} characters` : `"${name}" is not a valid name`,
+      `write ${suggestName(name).slice(0, maxName)}`,
+    )
+  if (typeof namespace === 'string' && !isLabel(namespace))
+    report([...path, 'namespace'], `"${namespace}" is not a valid namespace`, `write ${suggestName(namespace)}`)
+  checkLabels(metadata.labels, [...path, 'labels'], report)
+}
+
+/** Checks what is around the spec of the pods, whose path is `pod`. */
+export function checkWorkload(object: Entry, kind: string, facts: ManifestKind, report: ReportProblem): void {
+  const pod = facts.pod
+  if (pod === undefined) return
+  const policy = valueAt(object, [...pod, 'restartPolicy'])
+  if (facts.restart && !facts.restart.includes(typeof policy === 'string' ? policy : 'Always'))
+    report(
+      [...pod, 'restartPolicy'],
+      policy === undefined
+        ? `is Always by default, which a ${kind} cannot have`
+        : `is ${String(policy)}, which a ${kind} cannot have`,
+      `write ${facts.restart.join(' or ')}${facts.restart[0] === 'Always' ? ', or use a Job' : ''}`,
+    )
+  if (pod.length > 1)
+    checkLabels(
+      valueAt(object, [...pod.slice(0, -1), 'metadata', 'labels']),
+      [...pod.slice(0, -1), 'metadata', 'labels'],
+      report,
+    )
+  if (facts.apiVersion === 'apps/v1') checkSelector(object, report)
+  if (kind === 'Deployment') checkRollout(object, report)
+  if (kind === 'Job' || kind === 'CronJob')
+    checkJob(object, kind === 'Job' ? ['spec'] : ['spec', 'jobTemplate', 'spec'], report)
+  if (kind === 'CronJob') checkSchedule(valueAt(object, ['spec', 'schedule']), report)
+}
+
+/** Checks that the selector of a workload selects its own pods. */
+function checkSelector(object: Entry, report: ReportProblem): void {
+  const selector = valueAt(object, ['spec', 'selector'])
+  if (!isRecord(selector)) return
+  const wanted = isRecord(selector.matchLabels) ? Object.entries(selector.matchLabels) : []
+  const expressions = Array.isArray(selector.matchExpressions) ? selector.matchExpressions : []
+  if (wanted.length + expressions.length === 0)
+    report(['spec', 'selector'], 'selects nothing', 'add matchLabels with labels of the template')
+  const labels = valueAt(object, ['spec', 'template', 'metadata', 'labels'])
+  for (const [key, value] of wanted) {
+    const own = isRecord(labels) ? labels[key] : undefined
+    if (own !== value)
+      report(
+        ['spec', 'selector', 'matchLabels', key],
+        own === undefined ? 'is not a label of the template' : `differs from the template, which has ${String(own)}`,
+        `write ${key}: ${String(value)} in spec.template.metadata.labels`,
+      )
+  }
+}
+
+function checkRollout(object: Entry, report: ReportProblem): void {
+  const type = valueAt(object, ['spec', 'strategy', 'type'])
+  const rolling = valueAt(object, ['spec', 'strategy', 'rollingUpdate'])
+  if (type !== undefined && type !== 'Recreate' && type !== 'RollingUpdate')
+    report(['spec', 'strategy', 'type'], `is ${String(type)}`, 'write RollingUpdate or Recreate')
+  if (type === 'Recreate' && rolling !== undefined && rolling !== null)
+    report(['spec', 'strategy', 'rollingUpdate'], 'is given with the type Recreate', 'remove it')
+  if (isRecord(rolling) && /^0%?$/.test(String(rolling.maxSurge)) && /^0%?$/.test(String(rolling.maxUnavailable)))
+    report(
+      ['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'],
+      'is 0, as maxSurge is',
+      'give one of them more than 0',
+    )
+  const [ready, deadline] = [
+    valueAt(object, ['spec', 'minReadySeconds']),
+    valueAt(object, ['spec', 'progressDeadlineSeconds']),
+  ]
+  if (typeof deadline === 'number' && deadline <= (typeof ready === 'number' ? ready : 0))
+    report(['spec', 'progressDeadlineSeconds'], 'is not above minReadySeconds', 'raise it')
+}
+
+function checkJob(object: Entry, path: FieldPath, report: ReportProblem): void {
+  const spec = valueAt(object, path)
+  if (!isRecord(spec)) return
+  if (spec.completionMode === 'Indexed' && spec.completions === undefined)
+    report([...path, 'completions'], 'is missing for an Indexed job', 'add completions')
+  if (spec.backoffLimitPerIndex !== undefined && spec.completionMode !== 'Indexed')
+    report([...path, 'backoffLimitPerIndex'], 'is given for a job that is not Indexed', 'write completionMode: Indexed')
+  if (spec.selector !== undefined && spec.manualSelector !== true)
+    report([...path, 'selector'], 'is made by the API server', 'remove it')
+}
+
+/** Fields of a schedule of cron(8) with their ranges. */
+const cronFields = [
+  ['minute', 0, 59],
+  ['hour', 0, 23],
+  ['day of the month', 1, 31],
+  ['month', 1, 12],
+  ['day of the week', 0, 7],
+] as const
+
+const cronNames = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)$/i
+
+function checkSchedule(schedule: unknown, report: ReportProblem): void {
+  if (typeof schedule !== 'string') return
+  const path = ['spec', 'schedule']
+  if (/^(CRON_)?TZ=/.test(schedule)) {
+    report(path, 'contains a time zone', 'give it in spec.timeZone')
+    return
+  }
+  if (/^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)$/.test(schedule)) return
+  const parts = schedule.trim().split(/\s+/)
+  if (parts.length !== 5) {
+    report(
+      path,
+      `"${schedule}" has ${parts.length} fields, not 5`,
+      'write MINUTE HOUR DAY MONTH WEEKDAY, such as "*/5 * * * *"',
+    )
+    return
+  }
+  for (const [i, part] of parts.entries()) {
+    const [name, first, last] = cronFields[i]!
+    const isValid = part.split(',').every((item) => {
+      const [range = '', step, ...more] = item.split('/')
+      const ends = range.split('-')
+      const inRange = (end: string) =>
+        cronNames.test(end) || (/^\d{1,2}$/.test(end) && Number(end) >= first && Number(end) <= last)
+      return (
+        more.length === 0 &&
+        (step === undefined || /^[1-9]\d*$/.test(step)) &&
+        (range === '*' || range === '?' || (ends.length <= 2 && ends.every(inRange)))
+      )
+    })
+    if (!isValid) report(path, `"${part}" is not a ${name}`, `give numbers from ${first} to ${last}, *, or a list`)
+  }
+}
