@@ -87,9 +87,9 @@ void test_root_ops(void)
 		CHECK(handlers[i](&(struct cursor){ zeros, zeros + sizeof zeros, 0 }) == -EPROTO);
 	}
 	CHECK(op_pivot_root(&(struct cursor){ zeros, zeros + 4, 0 }) == -EPROTO);
-	b->size = 0, put_string(b, "fd"), put_string(b, "/proc/self/fd");
+	b->size = 0, put_string(b, "fd"), put_string(b, "/proc/self/fd"), put(b, 0);
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
-	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
+	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/"), put(b, 0);
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
 	/* fails because no root is open yet */
 	b->size = 0, put_string(b, "/etc/resolv.conf"), put_string(b, "nameserver 192.0.2.7\n");
