@@ -36,6 +36,7 @@ int move_descriptor(int *fd, u32 streams);
 /* init/await-start.c: lets a container wait for its start, which another process requests */
 
 int op_await_start(struct cursor *c);
+int op_receive_agent(struct cursor *c);
 
 /* init/console.c: the terminal of a container */
 

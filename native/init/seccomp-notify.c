@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Installs a filter whose refused calls are reported. The kernel asks a listener about each
- * call that the profile refuses, and hutch is the listener (node/supervisor.c).
+ * Installs a filter with a listener, which the kernel asks about calls. Either hutch is the
+ * listener (node/supervisor.c), and the kernel asks about each call that the profile refuses. Or
+ * the listener is an agent outside, and the profile of a container says which calls it answers.
  *
- *   first     sends every refused call to the listener; always allows the next two calls
- *   sendmsg   passes the listener to hutch, before any call has to be answered
+ *   first     sends calls to the listener; always allows the next two calls
+ *   sendmsg   passes the listener to hutch or to the agent, before any call has to be answered
  *   second    answers these two calls as the profile does, and allows all others
  *
  * The two calls are recognised by the addresses of their arguments. With both filters, each
@@ -22,6 +23,9 @@
 /* BPF_MAXINSNS */
 #define MAX_INSTRUCTIONS 4096
 
+/* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV of Linux 5.19 */
+#define WAIT_KILLABLE (1u << 5)
+
 #define PREFIX 14
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define LOAD_HIGH(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
@@ -30,6 +34,37 @@
 
 static struct numbers noticed, plain;
 static u32 filter_flags;
+
+/* The connection to an agent, and the text of the message with the listener. Without an agent, hutch gets the listener. */
+static int agent_socket = -1;
+static struct { char *base; size_t length; } agent_text;
+
+/* Receives a text and a socket from the process that starts the container. */
+int op_receive_agent(struct cursor *c)
+{
+	struct descriptor_message message;
+	long got, memory, err = finished(c);
+
+	if (err)
+		return (int)err;
+	memory = sys(__NR_mmap, NULL, AGENT_TEXT_AT_MOST, K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);
+	if ((unsigned long)memory > -4096ul)
+		return (int)memory;
+	make_message(&message, -1);
+	message.piece.base = (char *)memory;
+	message.piece.length = AGENT_TEXT_AT_MOST;
+	do
+		got = sys(__NR_recvmsg, report_socket, &message.header, K_MSG_CMSG_CLOEXEC);
+	while (got == -EINTR);
+	if (got <= 0)	/* end of file: the process that starts the container has ended */
+		return got < 0 ? (int)got : -EOWNERDEAD;
+	if (message.header.control_length < CONTROL_LENGTH || message.control.fd < 0)
+		return -EPROTO;
+	agent_socket = message.control.fd;
+	agent_text.base = (char *)memory;
+	agent_text.length = (size_t)got;
+	return 0;
+}
 
 int op_supervise_filter(struct cursor *c)
 {
@@ -99,8 +134,9 @@ long install_supervised(void)
 	if (err < 0)
 		return err;
 	make_message(&message, (int)err);
-	message.piece.base = (char *)&report;
-	message.piece.length = sizeof report;
-	err = sys(__NR_sendmsg, report_socket, &message.header, K_MSG_NOSIGNAL);
-	return err < 0 ? err : sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags, &second);
+	message.piece.base = agent_socket < 0 ? (char *)&report : agent_text.base;
+	message.piece.length = agent_socket < 0 ? sizeof report : agent_text.length;
+	err = sys(__NR_sendmsg, agent_socket < 0 ? report_socket : agent_socket, &message.header, K_MSG_NOSIGNAL);
+	/* only a filter with a listener can have the flag WAIT_KILLABLE_RECV */
+	return err < 0 ? err : sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags & ~WAIT_KILLABLE, &second);
 }

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../lib/message.h"
 #include "job.h"
 
 #define MAX_REPORTS 8	/* a failure, and struct program_look for the program and its interpreters */
@@ -74,16 +75,30 @@ static int connect_to(const char *path, int type)
 	return err ? err : fd;
 }
 
+/* Sends a text and a descriptor in one message. Returns 0 or -errno. */
+static int send_with(int fd, int sent, void *text, size_t length)
+{
+	struct descriptor_message message;
+
+	make_message(&message, sent);
+	message.piece.base = text;
+	message.piece.length = length;
+	return sendmsg(fd, (struct msghdr *)&message.header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 /*
  * Sends GO, and reads reports until the container's exec or end closes the connection. Returns the
  * bytes of the reports, or -errno. ECONNRESET: the container ended, or another process started it.
  */
-static long start_over(int fd, char *reports, size_t size)
+static long start_over(int fd, int agent, void *text, size_t length, char *reports, size_t size)
 {
 	char go = GO_BYTE;
 	size_t at = 0;
 	ssize_t got = send(fd, &go, 1, MSG_NOSIGNAL);
+	int err = got == 1 && agent >= 0 ? send_with(fd, agent, text, length) : 0;
 
+	if (err)
+		return err;
 	while (got > 0 || (got < 0 && errno == EINTR)) {
 		if (size - at < sizeof(struct program_look))
 			return (long)at;
@@ -119,23 +134,44 @@ static napi_value export_connect_to(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : connect_to(path, SOCK_STREAM));
 }
 
+/* sendPidfd(socket, pid, text): sends a text with a pidfd of a child; returns 0 or -errno */
+static napi_value export_send_pidfd(napi_env env, napi_callback_info info)
+{
+	char text[64];
+	int fd, pid, pidfd, err = read_arguments(env, info, "iis", &fd, &pid, text, sizeof text);
+
+	if (err)
+		return to_number(env, err);
+	pidfd = (int)syscall(__NR_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return to_number(env, -errno);
+	err = send_with(fd, pidfd, text, strlen(text));
+	close(pidfd);
+	return to_number(env, err);
+}
+
 /*
- * startWaiting(path): lets a container execute its command. Returns -errno, or the reports of the
- * refused exec; none if the command has begun
+ * startWaiting(path, agent, text): lets a container execute its command. Returns -errno, or the
+ * reports of the refused exec; none if the command has begun. agent is -1, or a socket for the
+ * inner op receiveAgent
  */
 static napi_value export_start_waiting(napi_env env, napi_callback_info info)
 {
 	size_t size = MAX_REPORTS * sizeof(struct program_look);
 	char path[4096], *reports = NULL;
-	int fd, err = read_arguments(env, info, "s", path, sizeof path);
+	void *text;
+	size_t length;
+	int fd, agent, err = read_arguments(env, info, "siB", path, sizeof path, &agent, &text, &length);
 	napi_value out = NULL;
 	long got;
 
+	if (!err && length > AGENT_TEXT_AT_MOST)
+		err = -EMSGSIZE;
 	fd = err ? err : connect_to(path, SOCK_SEQPACKET);
 	if (fd < 0)
 		return to_number(env, fd);
 	reports = malloc(size);
-	got = reports ? start_over(fd, reports, size) : -ENOMEM;
+	got = reports ? start_over(fd, agent, text, length, reports, size) : -ENOMEM;
 	close(fd);
 	if (got < 0)
 		out = to_number(env, (double)got);
@@ -149,7 +185,7 @@ void add_start_socket(napi_env env, napi_value exports)
 {
 	static const struct exported list[] = {
 		{ "listenAt", export_listen_at }, { "connectTo", export_connect_to },
-		{ "startWaiting", export_start_waiting },
+		{ "startWaiting", export_start_waiting }, { "sendPidfd", export_send_pidfd },
 	};
 
 	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);

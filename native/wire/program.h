@@ -136,7 +136,8 @@
 	X(171, tryDirectory, op_try_directory, "path:string makes:u32") \
 	X(172, enterInside, op_enter_inside, "path:string") \
 	X(173, checkProgram, op_check_program, "program:string path:string") \
-	X(174, moveRoot, op_move_root, "")
+	X(174, moveRoot, op_move_root, "") \
+	X(175, receiveAgent, op_receive_agent, "")
 
 /* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,
@@ -181,6 +182,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *                       ◀──────────   READY    }  awaitStart: only the start of a container is
  *     (hutch may end)                 .        }  missing. GO and all later reports go over a
  *     startWaiting: GO  ──────────▶   .        }  connection of its listening socket
+ *     text, descriptor  ──────────▶   receiveAgent: the message for an agent, and a socket to it
  *                       ◀──────────   LISTENER, with the descriptor: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    then hutch-init ends with 125, or
  *                       ◀──────────   PROGRAM                    after FAILED of exec or a mount: struct program_look
@@ -225,6 +227,9 @@ enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1, READY_FOR_ROOT = 2, RE
 /* Streams of a command at most: the standard streams, and descriptors 3 and above that its caller passes on. */
 #define STANDARD_STREAMS 3
 #define MAX_STREAMS 32
+
+/* The text that the process which starts a container sends for an agent, at most. */
+#define AGENT_TEXT_AT_MOST 131072
 
 /* Or a job request in one message: the ops of one job, after which the program continues with them. */
 #define ORDER_BYTES_AT_MOST 131072

@@ -54,6 +54,13 @@ export const containerOps = {
     what: 'wait for the start of the container',
     explain: () => ({ words: 'wait until the container is started', shell: '' }),
   }),
+  receiveAgent: row({
+    code: 175,
+    call: 'recvmsg',
+    fields: {},
+    what: 'receive the connection to the agent of its system calls',
+    explain: () => ({ words: 'receive a connection to the agent that answers system calls', shell: '' }),
+  }),
   openTerminal: row({
     code: 164,
     call: 'ioctl',

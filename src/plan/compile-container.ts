@@ -154,5 +154,11 @@ function dropPrivileges(plan: Plan, { umask, checksProgram }: ContainerSpec): Op
 /** The filter is only stored here. The exec installs it, so it need not allow the operations before. */
 function installFilter({ filter }: Plan): Op[] {
   if (!filter) return []
-  return [{ op: 'installFilter', filter: filter.words, flags: filter.flags, origin: 'seccomp' }]
+  const { words, flags } = filter
+  if (filter.listens)
+    return [
+      { op: 'receiveAgent', origin },
+      { op: 'superviseFilter', noticed: words, plain: words, flags, origin: 'seccomp' },
+    ]
+  return [{ op: 'installFilter', filter: words, flags, origin: 'seccomp' }]
 }

@@ -27,9 +27,15 @@ interface FailedStart extends Refusal {
 /** Sizes in bytes of `struct report` and `struct program_look` in native/wire/program.h. */
 const sizes = { report: 20, look: 2624 }
 
+/** An agent that answers system calls of a container: a connected socket, and the message that it gets with the listener. */
+export interface Agent {
+  socket: number
+  text: string
+}
+
 /** Starts the container that waits at a socket. */
-export function startWaiting(path: string): Start {
-  const bytes = native().startWaiting(path)
+export function startWaiting(path: string, agent?: Agent): Start {
+  const bytes = native().startWaiting(path, agent?.socket ?? -1, Buffer.from(agent?.text ?? ''))
   if (typeof bytes === 'number') return { kind: 'absent', errno: errnoName(bytes) }
   if (bytes.length < sizes.report) return { kind: 'started' }
   const looks: ProgramReport[] = []

@@ -18,7 +18,7 @@ const actionNames: { [name: string]: number } = {
 }
 
 /** Actions that a profile can have. */
-export const supportedActions = Object.keys(actionNames).filter((name) => actionNames[name] !== actions.notify)
+export const supportedActions = Object.keys(actionNames)
 
 /** Names of the keys, in the profile's JSON object, that contain the action. */
 interface Keys {
@@ -27,11 +27,16 @@ interface Keys {
   name: string
 }
 
-/** Returns the value that a seccomp filter returns for this action. @throws SECCOMP_PROFILE_INVALID */
-export function readAnswer(from: { [key: string]: unknown }, cursor: JsonCursor, keys: Keys): number {
+/**
+ * Returns the value that a seccomp filter returns for this action. `listens` says whether it can be that an agent
+ * answers.
+ *
+ * @throws SECCOMP_PROFILE_INVALID
+ */
+export function readAnswer(from: { [key: string]: unknown }, cursor: JsonCursor, keys: Keys, listens = false): number {
   const at = inside(cursor, keys.action)
   const action = actionNames[readWord(from[keys.action], at, Object.keys(actionNames))]!
-  if (action === actions.notify)
+  if (action === actions.notify && !listens)
     throw refuse(at, from[keys.action], 'hutch does not forward notifications to another program', 'another action')
   const number = readErrno(from, cursor, keys)
   if (action !== actions.errno && action !== actions.trace) {

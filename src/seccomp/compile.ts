@@ -56,7 +56,7 @@ export function compileFilter(profile: Profile, facts: ProfileFacts, origin: str
   assembler.loadMachine()
   if (assembler.length > maxInstructions)
     throw fail('SECCOMP_TOO_LARGE', { origin, instructions: assembler.length, max: maxInstructions })
-  return { words: assembler.words(), flags: profile.flags }
+  return { words: assembler.words(), flags: profile.flags, ...(profile.listens && { listens: true }) }
 }
 
 /** Returns the precedence of an action: a smaller number is stricter. The kernel also compares actions as signed numbers. */

@@ -11,7 +11,10 @@ import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
 import { maxProfileBytes } from './parse.ts'
 
 /** Where a command's system call filter comes from: hutch's own profile, a file, or an object. */
-export type FilterSource = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
+export type FilterSource =
+  | { own: 'default' | 'strict'; comesWith?: 'rootfs' }
+  | { file: string }
+  | { profile: object; listens?: true }
 
 /**
  * Returns a function that compiles the profile. `origin` is the option as the user typed it.
@@ -23,7 +26,10 @@ export function loadProfileFilter(source: FilterSource, origin: string): FilterM
   if (machine === undefined)
     throw fail('HOST_UNSUPPORTED', { why: `hutch has no system call table for ${process.arch}` })
   if ('own' in source) return makeOwn(source.own, origin, machine)
-  const profile = 'file' in source ? { text: readProfile(source.file, origin) } : { value: source.profile }
+  const profile =
+    'file' in source
+      ? { text: readProfile(source.file, origin) }
+      : { value: source.profile, ...(source.listens && { listens: source.listens }) }
   return makeForeign(profile, origin, machine)
 }
 

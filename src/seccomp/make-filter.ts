@@ -51,11 +51,11 @@ export function makeOwn(profile: 'default' | 'strict', origin: string, machine: 
  * @throws SECCOMP_PROFILE_INVALID
  */
 export function makeForeign(
-  profile: { text: string } | { value: unknown },
+  profile: { text: string } | { value: unknown; listens?: true },
   origin: string,
   machine: string,
 ): FilterMaker {
   const parsed: Profile =
-    'text' in profile ? parseProfileText(profile.text, origin) : parseProfile(profile.value, origin)
+    'text' in profile ? parseProfileText(profile.text, origin) : parseProfile(profile.value, origin, profile.listens)
   return (known) => compileFilter(parsed, { ...known, machine }, origin)
 }

@@ -21,9 +21,9 @@ const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment',
 const most64 = 0xffff_ffff_ffff_ffffn
 
 /** Parses one entry of the list. @throws SECCOMP_PROFILE_INVALID */
-export function parseRule(value: unknown, cursor: JsonCursor, defaultAction: number): SeccompRule[] {
+export function parseRule(value: unknown, cursor: JsonCursor, defaultAction: number, listens: boolean): SeccompRule[] {
   const entry = readObject(value, cursor, keys)
-  const action = readAnswer(entry, cursor, { action: 'action', number: 'errnoRet', name: 'errno' })
+  const action = readAnswer(entry, cursor, { action: 'action', number: 'errnoRet', name: 'errno' }, listens)
   const names = readNames(entry, cursor, severity(action) < severity(defaultAction))
   const conditions = readList(entry.args, inside(cursor, 'args')).map((one, i) =>
     parseCondition(one, inside(inside(cursor, 'args'), i)),

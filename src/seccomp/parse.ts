@@ -22,15 +22,12 @@ const keys = [
   'listenerMetadata',
 ] as const
 
-/**
- * Flags of a filter, from linux/seccomp.h. Two have no effect here: TSYNC because hutch-init has one thread, and the
- * last one without a listener.
- */
+/** Flags of a filter, from linux/seccomp.h. TSYNC has no effect here, because hutch-init has one thread. */
 export const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_TSYNC: 0,
   SECCOMP_FILTER_FLAG_LOG: 2,
   SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
-  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 32,
 }
 
 /** Names of instruction sets in libseccomp. Those that hutch does not support are ignored. */
@@ -65,8 +62,16 @@ export function parseProfileText(text: string, origin: string): Profile {
   return parseProfile(value, origin)
 }
 
-/** Parses a profile from an object. @throws SECCOMP_PROFILE_INVALID */
-export function parseProfile(value: unknown, origin: string): Profile {
+/** Flags that only a filter with a listener can have. */
+const listenerFlags = filterFlags.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV!
+
+/**
+ * Parses a profile from an object. `listens` says whether an agent answers calls with the action SCMP_ACT_NOTIFY;
+ * otherwise this action is refused.
+ *
+ * @throws SECCOMP_PROFILE_INVALID
+ */
+export function parseProfile(value: unknown, origin: string, listens = false): Profile {
   const cursor: JsonCursor = { origin, at: '' }
   const profile = readObject(value, cursor, keys)
   for (const key of ['listenerPath', 'listenerMetadata'] as const)
@@ -90,14 +95,16 @@ export function parseProfile(value: unknown, origin: string): Profile {
     (flag, i) => filterFlags[readWord(flag, inside(inside(cursor, 'flags'), i), Object.keys(filterFlags))]!,
   )
   const syscalls = inside(cursor, 'syscalls')
+  const all = flags.reduce((sum, flag) => sum | flag, 0)
   return {
     architectures,
     architecturesOf,
     defaultAction,
     rules: readList(profile.syscalls, syscalls).flatMap((rule, i) =>
-      parseRule(rule, inside(syscalls, i), defaultAction),
+      parseRule(rule, inside(syscalls, i), defaultAction, listens),
     ),
-    flags: flags.reduce((all, flag) => all | flag, 0),
+    flags: listens ? all : all & ~listenerFlags,
+    ...(listens && { listens }),
   }
 }
 

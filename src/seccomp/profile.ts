@@ -61,6 +61,8 @@ export interface Profile {
   rules: readonly SeccompRule[]
   /** SECCOMP_FILTER_FLAG_* for seccomp(2). */
   flags: number
+  /** True if an agent outside answers calls: those with the action `notify`. */
+  listens?: true
 }
 
 /** The facts of a plan that decide which rules of a profile apply. */
@@ -75,6 +77,8 @@ export interface ProfileFacts {
 export interface SeccompFilter {
   words: number[]
   flags: number
+  /** True if an agent outside answers calls. The filter then needs a listener. */
+  listens?: true
   /** Settings for the listener, if calls are reported. `noticed` is the filter that notifies the listener. */
   supervise?: { noticed: readonly number[]; arguments: readonly number[]; learns: boolean }
 }

@@ -220,12 +220,15 @@ export interface Native {
   listenAt(path: string): number
   /** Connects to a stream socket at a path of any length. Returns a close-on-exec descriptor; or -errno. */
   connectTo(path: string): number
+  /** Sends a text with a pidfd of a child process over a socket. Returns 0 or -errno. */
+  sendPidfd(socket: number, pid: number, text: string): number
   /**
    * Starts the container that waits at a socket. Returns the reports of its refused exec, or no bytes if its command
    * runs. Returns -errno if it could not be started. ECONNREFUSED and ENOENT: no container waits. ECONNRESET and EPIPE:
-   * it ended, or another process started it.
+   * it ended, or another process started it. `agent` is -1, or a socket that the container's process gets together with
+   * `text`, for the message with the listener of its filter. EMSGSIZE: the text is too long.
    */
-  startWaiting(path: string): Buffer | number
+  startWaiting(path: string, agent: number, text: Uint8Array): Buffer | number
   /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
   /** Removes a mount that `keepNetwork` made. The first argument has no meaning and is 0. */

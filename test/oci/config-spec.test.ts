@@ -423,7 +423,7 @@ describe('a filter from linux.seccomp', () => {
     [{ defaultAction: 'SCMP_ACT_ALLOW', defaultErrnoRet: 1 }, /defaultErrnoRet is 1: SCMP_ACT_ALLOW has no number/],
     [{ defaultAction: 'SCMP_ACT_ALLOW', flags: ['X'] }, /flags\[0\] is X/],
     [{ defaultAction: 'SCMP_ACT_ALLOW', architectures: ['X'] }, /architectures\[0\] is X/],
-    [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /hutch does not forward notifications/],
+    [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /SCMP_ACT_NOTIFY cannot be used as default action/],
   ])('%j is refused', (seccomp, words) => {
     expect(() => compile(seccomp)).toThrow(words)
   })

@@ -21,6 +21,11 @@ export function listenAt(path: string): number {
   return opened(native().listenAt(path), 'listen at', path)
 }
 
+/** Connects to a stream socket of a caller. @throws FILE_REFUSED */
+export function connectTo(path: string): number {
+  return opened(native().connectTo(path), 'connect to', path)
+}
+
 /**
  * Opens what receives the terminal of a process: the caller's socket, or this process itself. Returns undefined without
  * a terminal.
@@ -32,7 +37,7 @@ export function openConsole(terminal: boolean, path: string | undefined, detache
     throw conflict(terminal ? 'the command is not detached' : 'process.terminal is not true', 'leave it out')
   if (!terminal) return undefined
   if (path !== undefined) {
-    const socket = opened(native().connectTo(path), 'connect to', path)
+    const socket = connectTo(path)
     return { sockets: [socket] }
   }
   if (detached) throw conflict('process.terminal is true', 'give the path of a socket that receives the terminal')

@@ -18,6 +18,7 @@ import type { OciContext } from '../context.ts'
 import { removeGroups } from '../resources/groups.ts'
 import { planContainerGroups } from '../resources/plan-groups.ts'
 import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
+import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { stopContainer } from './delete.ts'
 import { configPath, hookState, maxBundleBytes, type OciDetails, type OciState } from './details.ts'
@@ -26,6 +27,7 @@ import { readSecurity, withHome } from './host-facts.ts'
 import { joinsOf } from './joins.ts'
 import { launchContained, type Waiting } from './launch-contained.ts'
 import { writePidFile } from './pid-file.ts'
+import { sendPidfd } from './pidfd.ts'
 import { listStreams } from './streams.ts'
 
 type BundleOptions = Pick<
@@ -85,6 +87,7 @@ export async function createFromBundle(
       noNewKeyring: options['no-new-keyring'] === true,
     })
     for (const warning of warnings) remark(warning)
+    requireAgent(state.details.agent)
     spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
     const filter = await loadFilter(spec)
     if (unit) releaseUnit = await startUnit(unit, groups.groups)
@@ -108,6 +111,7 @@ export async function createFromBundle(
     )
     await releaseUnit?.()
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
+    sendPidfd(options['pidfd-socket'], waiting, 'standard')
     const follow = terminal?.receive?.()
     return { container, waiting, follow: () => follow?.(waiting) }
   } catch (error) {
@@ -130,6 +134,7 @@ function firstState(
   driver: OciState['driver'],
 ): OciState {
   const { hooks = {}, linux } = config
+  const agent = agentOf(linux?.seccomp)
   const pids = linux?.namespaces?.find(({ type }) => type === 'pid')
   return {
     version: stateVersion,
@@ -148,6 +153,7 @@ function firstState(
         poststart: hooks.poststart ?? [],
         poststop: hooks.poststop ?? [],
       },
+      ...(agent && { agent }),
       ownsPids: pids !== undefined && !pids.path,
     },
   }

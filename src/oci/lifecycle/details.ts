@@ -4,6 +4,7 @@
 import type { ContainerState } from '../../container/state.ts'
 import { readTextFile } from '../../system/text-file.ts'
 import { type OciConfig, readConfig } from '../config/read-config.ts'
+import type { AgentPlace } from './agent.ts'
 import type { Hook } from './hooks.ts'
 
 /** The part of a container's state that only this runtime needs. */
@@ -13,6 +14,8 @@ export interface OciDetails {
   bundle: string
   /** Hooks that run after the creation. */
   hooks?: { startContainer?: Hook[]; poststart?: Hook[]; poststop?: Hook[] }
+  /** The agent that answers system calls of the first process. */
+  agent?: AgentPlace
   /** True if the first process has a pid namespace that ends with it. */
   ownsPids: boolean
 }
@@ -34,17 +37,21 @@ export function readStoredConfig(directory: string): OciConfig {
 /** Maximum length of config.json in bytes. */
 export const maxBundleBytes = 16 << 20
 
-/** Returns the state that hooks get on stdin: compact JSON, with the process id of this pid namespace. */
-export function hookState(
-  { id, annotations, details, process }: OciState,
-  status: 'creating' | 'created' | 'running' | 'stopped',
-): string {
-  return JSON.stringify({
+type StateStatus = 'creating' | 'created' | 'running' | 'stopped'
+
+/** Returns the state that hooks get on stdin: compact JSON. */
+export function hookState(state: OciState, status: StateStatus): string {
+  return JSON.stringify(describeState(state, status))
+}
+
+/** Returns the state of a container as the specification defines it, with the process id of this pid namespace. */
+export function describeState({ id, annotations, details, process }: OciState, status: StateStatus): object {
+  return {
     ociVersion: details.ociVersion,
     id,
     status,
     pid: status === 'stopped' ? 0 : (process?.pid ?? 0),
     bundle: details.bundle,
     ...(Object.keys(annotations).length > 0 && { annotations }),
-  })
+  }
 }

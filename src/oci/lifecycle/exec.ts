@@ -15,11 +15,13 @@ import { toExecSpec } from '../config/exec-spec.ts'
 import type { OciProcess } from '../config/process-table.ts'
 import { readProcess } from '../config/read-config.ts'
 import type { OciContext } from '../context.ts'
+import { agentOf, connectAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { maxBundleBytes, type OciState, readStoredConfig } from './details.ts'
 import { readSecurity, withHome } from './host-facts.ts'
-import { launchContained, statusOfEnd } from './launch-contained.ts'
+import { launchContained, statusOfEnd, type Waiting } from './launch-contained.ts'
 import { writePidFile } from './pid-file.ts'
+import { sendPidfd } from './pidfd.ts'
 import { startCommand } from './start-command.ts'
 import { listStreams } from './streams.ts'
 
@@ -64,14 +66,25 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     // after the launch only the new process listens: a connection fails if it has ended
     const launched = () => closeDescriptor(sockets.shift()!)
     const waiting = await launchContained(spec, streams.stdio, { filter }, { launched })
-    // the pid could have become another process's before its namespaces were joined
-    if (isRunning(state.process) === false) {
+    let follow: ((process: Waiting) => void) | undefined
+    try {
+      // the pid could have become another process's before its namespaces were joined
+      if (isRunning(state.process) === false) throw fail('CONTAINER_STATUS', { id, action: 'exec', status: 'stopped' })
+      if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
+      sendPidfd(options['pidfd-socket'], waiting, 'setns')
+      follow = terminal?.receive?.()
+      const place = agentOf(config.linux?.seccomp)
+      const agent = place && connectAgent(place, state, 'running', waiting.pid)
+      try {
+        startCommand(id, socket, () => request, agent)
+      } finally {
+        // the agent waits for the end of the connection
+        if (agent) closeDescriptor(agent.socket)
+      }
+    } catch (error) {
       native().signal(waiting.job, sigkill)
-      throw fail('CONTAINER_STATUS', { id, action: 'exec', status: 'stopped' })
+      throw error
     }
-    if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
-    const follow = terminal?.receive?.()
-    startCommand(id, socket, () => request)
     if (options.detach) return 0
     native().forward(waiting.job)
     follow?.(waiting)

@@ -5,8 +5,10 @@ import { type ContainerStatus, containerStatus, startFile } from '../../containe
 import { type LockedContainer, withContainer } from '../../container/store.ts'
 import { fail } from '../../errors/errors.ts'
 import { rmSync } from '../../system/files.ts'
+import { closeDescriptor } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
+import { connectAgent } from './agent.ts'
 import { hookState, type OciDetails, readStoredConfig } from './details.ts'
 import { runHooks, runHooksInside } from './hooks.ts'
 import { joinsOf } from './joins.ts'
@@ -27,16 +29,21 @@ export async function startLocked(root: string, container: LockedContainer<OciDe
   const { state, directory, id } = container
   const status: ContainerStatus = state ? containerStatus(root, state, () => false) : 'stopped'
   if (!state || status !== 'created') throw fail('CONTAINER_STATUS', { id, action: 'start', status })
-  const { startContainer = [], poststart = [] } = state.details.hooks ?? {}
+  const { agent: place, hooks = {} } = state.details
+  const { startContainer = [], poststart = [] } = hooks
+  // without an agent, the container stays as it is
+  const agent = place && connectAgent(place, state, 'created', state.process!.pid)
   try {
     if (startContainer.length > 0)
       await runHooksInside('startContainer', startContainer, hookState(state, 'created'), joinsOf(state.process!.pid))
-    startCommand(id, `${directory}/${startFile}`, () => readStoredConfig(directory).process!)
+    startCommand(id, `${directory}/${startFile}`, () => readStoredConfig(directory).process!, agent)
     rmSync(`${directory}/${startFile}`, { force: true })
     if (poststart.length > 0) runHooks('poststart', poststart, hookState(state, 'running'))
   } catch (error) {
     const { stopContainer } = await import('./delete.ts')
     stopContainer(state)
     throw error
+  } finally {
+    if (agent) closeDescriptor(agent.socket)
   }
 }
