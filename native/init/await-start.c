@@ -12,12 +12,12 @@
 #include "../lib/message.h"
 
 /* Waits for a connection over which GO comes. A connection that is closed without GO is ignored. */
-static long accept_start(int listener)
+static long accept_start(int listener, int creator)
 {
 	long fd, err;
 
 	for (;;) {
-		err = await_input(listener);
+		err = await_input(listener, creator);
 		if (err)
 			return err;
 		fd = sys(__NR_accept4, listener, NULL, NULL, K_SOCK_CLOEXEC);
@@ -31,7 +31,7 @@ static long accept_start(int listener)
 
 int op_await_start(struct cursor *c)
 {
-	u32 listener = take_u32(c);
+	u32 listener = take_u32(c), ends_with_creator = take_u32(c);
 	long fd, err = finished(c);
 
 	/*
@@ -45,7 +45,7 @@ int op_await_start(struct cursor *c)
 		err = say(REPORT_READY, 0, READY_FOR_START);
 	if (err < 0)
 		return (int)err;
-	fd = accept_start((int)listener);
+	fd = accept_start((int)listener, ends_with_creator ? report_socket : -1);
 	if (fd < 0)
 		return (int)fd;
 	sys(__NR_close, listener);

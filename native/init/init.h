@@ -14,7 +14,7 @@ int op_attach_terminal(struct cursor *c);
 
 /* init/namespace.c: namespaces that are joined, or created from inside */
 
-long await_input(int fd);
+long await_input(int fd, int peer);
 int await_go(int fd);
 int op_await_maps(struct cursor *c);
 int op_await_groups(struct cursor *c);

@@ -49,13 +49,14 @@ int op_await_groups(struct cursor *c)
 }
 
 /*
- * Waits until a descriptor can be read. A user's signal to end is read from a signalfd, because PID
+ * Waits until a descriptor can be read, or the other end of the socket `peer` is closed
+ * (-EOWNERDEAD); -1 for no such socket. A user's signal to end is read from a signalfd, because PID
  * 1 would ignore it and the command has not begun. Other signals stay pending for the command.
  */
-long await_input(int fd)
+long await_input(int fd, int peer)
 {
 	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
-	struct pollfd either[2] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd any[3] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN }, { .fd = peer } };
 	u32 info[32];	/* beginning of struct signalfd_siginfo: the signal's number */
 	long err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
 
@@ -63,15 +64,18 @@ long await_input(int fd)
 		err = sys(__NR_signalfd4, -1, &ends, NSIG_BYTES, O_CLOEXEC);
 	if (err < 0)
 		return err;
-	either[1].fd = (int)err;
+	any[1].fd = (int)err;
 	do
-		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
+		err = sys(__NR_ppoll, any, 3, NULL, NULL, NSIG_BYTES);
 	while (err == -EINTR);
-	if (err > 0 && !either[0].revents && sys(__NR_read, either[1].fd, info, sizeof info) == sizeof info) {
+	if (err > 0 && !any[0].revents && any[1].revents &&
+	    sys(__NR_read, any[1].fd, info, sizeof info) == sizeof info) {
 		say(REPORT_EXITED, 0, (int)info[0]);
 		sys(__NR_exit_group, 128 + info[0]);
 	}
-	sys(__NR_close, either[1].fd);
+	sys(__NR_close, any[1].fd);
+	if (err > 0 && !any[0].revents && any[2].revents)
+		return -EOWNERDEAD;
 	return err < 0 ? err : 0;
 }
 
@@ -86,7 +90,7 @@ int op_await_network(struct cursor *c)
 	take_string(c);
 	err = finished(c);
 	if (!err)
-		err = await_input(report_socket);
+		err = await_input(report_socket, -1);
 	return err ? (int)err : await_go(report_socket);
 }
 
@@ -104,7 +108,7 @@ int op_await_release(struct cursor *c)
 	if (!err)
 		err = say(REPORT_READY, 0, READY_FOR_ROOT);
 	if (err >= 0)
-		err = await_input(report_socket);
+		err = await_input(report_socket, -1);
 	return err < 0 ? (int)err : await_go(report_socket);
 }
 

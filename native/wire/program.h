@@ -123,7 +123,7 @@
 	X(154, holdTrees, op_hold_trees, "sources:strings how:numbers") \
 	X(153, makeNode, op_make_node, "path:string mode:u32 major:u32 minor:u32 uid:u32 gid:u32 binds:u32") \
 	X(160, awaitRelease, op_await_release, "mounts:u32") \
-	X(161, awaitStart, op_await_start, "descriptor:u32") \
+	X(161, awaitStart, op_await_start, "descriptor:u32 endsWithCreator:u32") \
 	X(162, continueAsSibling, op_continue_as_sibling, "") \
 	X(163, closeOnExecFrom, op_close_on_exec_from, "first:u32") \
 	X(164, openTerminal, op_open_terminal, "socket:u32 rows:u32 columns:u32 uid:u32 binds:u32") \

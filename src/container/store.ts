@@ -8,6 +8,7 @@
 import { fail, type HutchError } from '../errors/errors.ts'
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -79,6 +80,12 @@ export function createContainer<Details>(root: string, state: ContainerState<Det
     }
     return locked(root, state.id, lock, state, true)
   }
+}
+
+/** Checks early that no container has this id. createContainer checks the same for certain. @throws CONTAINER_EXISTS, CONTAINER_ID_INVALID */
+export function refuseExisting(root: string, id: string): void {
+  const directory = containerDirectory(root, id)
+  if (existsSync(`${directory}/${stateFile}`)) throw fail('CONTAINER_EXISTS', { id, directory })
 }
 
 /** An existing directory is replaced only if it is empty: then it is not a container's. @throws CONTAINER_EXISTS, FILE_REFUSED */

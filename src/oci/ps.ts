@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the processes of a container: of its groups and of all groups below them.
 
-import { containerProcesses, containerStatus } from '../container/status.ts'
+import { containerProcesses } from '../container/status.ts'
 import { readContainer } from '../container/store.ts'
 import { fail } from '../errors/errors.ts'
 import { spawnSync } from '../system/processes.ts'
@@ -38,8 +38,6 @@ export function run({ id, options, words }: OciCallOf<'ps'>, { root }: OciContex
     print(`${JSON.stringify(pids)}\n`)
     return 0
   }
-  const status = containerStatus(root, state)
-  if (status === 'stopped' && pids.length === 0) throw fail('CONTAINER_STATUS', { id, action: 'ps', status })
   const ps = words.length > 0 ? words : defaultOptions
   const { status: ended, stdout, stderr, error } = spawnSync('ps', ps, { encoding: 'utf8' })
   if (ended !== 0) {

@@ -32,7 +32,7 @@ const rows: readonly Row[] = [
   {
     code: 'CONTAINER_STATUS',
     action: 'start',
-    statuses: ['running', 'paused'],
+    statuses: ['running'],
     words: 'cannot start an already running container',
   },
   { code: 'CONTAINER_STATUS', action: 'start', words: 'cannot start a container in the $status state' },

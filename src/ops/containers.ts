@@ -50,7 +50,7 @@ export const containerOps = {
   awaitStart: row({
     code: 161,
     call: 'accept4',
-    fields: { descriptor: 'u32' },
+    fields: { descriptor: 'u32', endsWithCreator: 'u32' },
     what: 'wait for the start of the container',
     explain: () => ({ words: 'wait until the container is started', shell: '' }),
   }),

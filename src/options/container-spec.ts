@@ -77,6 +77,8 @@ export interface ContainerSpec {
    * this fails. Undefined if the command starts at once.
    */
   startSocket?: number
+  /** True if the child ends when this process ends before the start. False by default: another process may start it. */
+  endsWithCreator?: boolean
   /** True if the program of the command must exist before the child waits for the start. */
   checksProgram?: boolean
   /** How many streams above stderr the command keeps. The others are closed at the exec. */

@@ -26,12 +26,15 @@ export function compileContainer(plan: Plan, container: ContainerSpec): Op[] {
     ...openTerminal(plan, container),
     ...limitProcess(plan, container),
     ...dropPrivileges(plan, container),
-    ...(container.startSocket === undefined
-      ? []
-      : [{ op: 'awaitStart', descriptor: container.startSocket, origin } as const]),
+    ...awaitStart(container),
     ...installFilter(plan),
     { op: 'exec', argv: plan.argv, env: plan.env, path: plan.searchPath, reap: 0, origin: 'command' },
   ]
+}
+
+function awaitStart({ startSocket, endsWithCreator }: ContainerSpec): Op[] {
+  if (startSocket === undefined) return []
+  return [{ op: 'awaitStart', descriptor: startSocket, endsWithCreator: endsWithCreator ? 1 : 0, origin }]
 }
 
 function enterNamespaces(plan: Plan, { labels, keyring }: ContainerSpec): Op[] {

@@ -61,7 +61,7 @@ export function toExecSpec(process: OciProcess, config: OciConfig, facts: Contai
       ...(affinity && { affinity }),
       ...(!facts.noNewKeyring && { keyring: keyringOf(facts.id) }),
       ...(terminal && { terminal }),
-      ...(facts.streams.start !== undefined && { startSocket: facts.streams.start }),
+      ...(facts.streams.start !== undefined && { startSocket: facts.streams.start, endsWithCreator: true }),
       keptStreams: facts.streams.kept,
     },
   }

@@ -4,7 +4,7 @@
 import { readContainerProcess } from '../../container/process.ts'
 import { stateVersion } from '../../container/state.ts'
 import { startFile } from '../../container/status.ts'
-import { createContainer, type LockedContainer } from '../../container/store.ts'
+import { createContainer, type LockedContainer, refuseExisting } from '../../container/store.ts'
 import { readHost } from '../../host/host.ts'
 import { loadFilter } from '../../run/load-parsers.ts'
 import { existsSync, writeFileSync } from '../../system/files.ts'
@@ -60,6 +60,8 @@ export async function createFromBundle(
   const { linux = {} } = config
   const driver = global.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs'
   const { annotations = {} } = config
+  // before its groups are found to have processes
+  refuseExisting(root, id)
   const groups = planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id, { driver, annotations })
   const { unit } = groups
   const first = firstState(id, bundle, config, groups.places, driver)

@@ -98,7 +98,7 @@ test.each<[error: HutchError, words: string]>([
   [fail('CONTAINER_EXISTS', { id: 'c1', directory: '/r/c1' }), 'container with given ID already exists'],
   [fail('CONTAINER_ID_INVALID', { id: '/', why: 'bad' }), 'invalid container ID format'],
   [status('start', 'running'), 'cannot start an already running container'],
-  [status('start', 'paused'), 'cannot start an already running container'],
+  [status('start', 'paused'), 'cannot start a container in the paused state'],
   [status('start', 'stopped'), 'cannot start a container that has stopped'],
   [status('start', 'creating'), 'cannot start a container in the creating state'],
   [status('kill', 'stopped'), 'container not running'],
