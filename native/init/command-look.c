@@ -12,44 +12,18 @@
 
 static int entered;	/* true if tryDirectory has entered the working directory */
 
-/* Creates a directory and its missing parents. The path is inside the container's root, of which this process cannot leave. */
-static void make_directories(const char *path)
-{
-	char part[4096];
-	size_t length = text_length(path);
-
-	if (length >= sizeof part)
-		return;
-	memcpy(part, path, length + 1);
-	for (size_t i = 1; i <= length; i++) {
-		if (part[i] && part[i] != '/')
-			continue;
-		part[i] = 0;
-		sys(__NR_mkdirat, AT_FDCWD, part, 0755);
-		part[i] = i < length ? '/' : 0;
-	}
-}
-
 /*
  * Enters the working directory with the rights that this process has before its ids change. If that
- * is refused, enterInside tries it as the command's user. makes: a missing directory is created.
+ * is refused, enterInside tries it as the command's user.
  */
 int op_try_directory(struct cursor *c)
 {
 	const char *path = take_string(c);
-	u32 makes = take_u32(c);
 	long err = finished(c);
-	int inside;
 
 	if (err)
 		return (int)err;
 	err = sys(__NR_chdir, path);
-	if (err == -ENOENT && makes) {
-		inside = begin_inside();
-		make_directories(path);
-		end_inside(inside);
-		err = sys(__NR_chdir, path);
-	}
 	entered = !err;
 	return err == -EACCES || err == -EPERM ? 0 : (int)err;
 }

@@ -85,6 +85,20 @@ int op_make_directory(struct cursor *c)
 	return in_part(PART_TARGET, err < 0 ? err : err ? 0 : -ENOTDIR);
 }
 
+/* Creates the working directory if it is missing. A failure shows when the directory is entered. */
+int op_make_working_directory(struct cursor *c)
+{
+	const char *path = take_string(c);
+	int fd, err = finished(c);
+
+	if (err)
+		return err;
+	fd = make_target(base_of(path), path, 1, 0);
+	if (fd >= 0)
+		sys(__NR_close, fd);
+	return 0;
+}
+
 /*
  * Opens the parent directory of a path, and creates it if it is missing. Sets *name to the last
  * component of the path.

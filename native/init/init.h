@@ -198,6 +198,7 @@ int open_parent(const char *path, const char **name, u64 resolve);
 int op_empty_root(struct cursor *c);
 int op_make_missing(struct cursor *c);
 int op_make_directory(struct cursor *c);
+int op_make_working_directory(struct cursor *c);
 int op_make_link(struct cursor *c);
 int op_write_data(struct cursor *c);
 int op_change_mode(struct cursor *c);

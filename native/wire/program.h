@@ -5,7 +5,7 @@
  *
  *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
  *   op       = u32 code, u32 payload length, payload
- *   u32, u64 = little-endian
+ *   u32, u64 = little-endian; exact64 = u64 of which the encoder keeps all bits
  *   string   = u32 length without the NUL, bytes, NUL, zeros up to a multiple of 4
  *   strings  = u32 count, u32 length of all, each string with its NUL, zeros up to a multiple of 4
  *   numbers  = u32 count, u32 each
@@ -71,8 +71,8 @@
 	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
 	X(66, stayOutside, op_stay_outside, "signal:u32") \
 	X(67, offsetClocks, op_offset_clocks, "offsets:string") \
-	X(68, setOomScore, op_set_oom_score, "value:string") \
-	X(69, setLimit, op_set_limit, "resource:u32 soft:u64 hard:u64") \
+	X(68, setOomScore, op_set_oom_score, "value:string keeps:u32") \
+	X(69, setLimit, op_set_limit, "resource:u32 soft:exact64 hard:exact64") \
 	X(70, setNice, op_set_nice, "nice:u32") \
 	X(71, setIoPriority, op_set_io_priority, "priority:u32") \
 	X(72, setScheduler, op_set_scheduler, "policy:u32 priority:u32") \
@@ -132,12 +132,13 @@
 	X(167, setSchedulerAttributes, op_set_scheduler_attributes, "policy:u32 flags:u64 nice:u32 priority:u32 runtime:u64 deadline:u64 period:u64") \
 	X(168, setAffinity, op_set_affinity, "processors:numbers") \
 	X(169, setMemoryPolicy, op_set_memory_policy, "mode:u32 nodes:numbers") \
-	X(170, raiseLimit, op_raise_limit, "resource:u32 hard:u64") \
-	X(171, tryDirectory, op_try_directory, "path:string makes:u32") \
+	X(170, raiseLimit, op_raise_limit, "resource:u32 hard:exact64") \
+	X(171, tryDirectory, op_try_directory, "path:string") \
 	X(172, enterInside, op_enter_inside, "path:string") \
 	X(173, checkProgram, op_check_program, "program:string path:string") \
 	X(174, moveRoot, op_move_root, "") \
-	X(175, receiveAgent, op_receive_agent, "")
+	X(175, receiveAgent, op_receive_agent, "") \
+	X(176, makeWorkingDirectory, op_make_working_directory, "path:string")
 
 /* Defines OP_spawn, OP_exec and so on: the code of each op. */
 #define OP_CODE(code, name, handler, fields) OP_##name = code,

@@ -9,6 +9,8 @@ export interface ResourceLimit {
   resource: number
   soft: number
   hard: number
+  /** All 64 bits of the limits, if a number cannot hold them. `soft` and `hard` are then rounded. */
+  exact?: { soft: bigint; hard: bigint }
   /** True for a limit of a preset: it lowers the caller's limit, and never raises it. */
   atMost?: true
 }

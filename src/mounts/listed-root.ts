@@ -54,6 +54,9 @@ export function listedRootOps(root: Root, isolate: readonly NamespaceKind[], vie
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: 0, required: Number(text.required ?? 0) }),
     ),
+    ...(root.workdir === undefined
+      ? []
+      : [{ op: 'makeWorkingDirectory', path: root.workdir, origin: 'workdir' } satisfies Op]),
     ...(root.readOnlyLast ? [{ op: 'makeReadOnly', path: '/', origin } satisfies Op] : []),
     { op: 'pivotRoot', stays: root.directory === undefined ? 1 : 0, origin },
     ...rootPropagation(root.propagation),

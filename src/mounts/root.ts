@@ -68,8 +68,10 @@ export interface Mount {
   below?: { sets: number; clears: number }
   /** For `tmpfs`: true if the files that it covers are copied into it first. */
   copiesUp?: true
-  /** For `bind`: id maps of the mount. `below` maps the ids of the mounts below it too. Undefined uses those of the user namespace. */
-  maps?: { users: Extent[]; groups: Extent[]; below?: true }
+  /** For `idmap`: id maps of the mount. Undefined uses those of the user namespace. */
+  maps?: { users: Extent[]; groups: Extent[] }
+  /** For `idmap`: whether the ids of the mounts below are mapped, too. By default they are with `recursive`. */
+  mapsBelow?: boolean
   /** True if an existing mount at the target only gets these flags and this propagation. */
   remounts?: true
 }
@@ -116,6 +118,8 @@ export interface Root {
   links?: readonly { path: string; to: string }[]
   /** Exchange of later mounts between the root and the host. `rprivate` by default. */
   propagation?: MountPropagation
+  /** Working directory of the command, absolute. It is created if it is missing, before the root becomes read-only. */
+  workdir?: string
   /** True if `/` becomes read-only after everything else, also below mounts that were made on it. */
   readOnlyLast?: true
   /** Devices that are mounted, each with the requested access. */

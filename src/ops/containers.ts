@@ -133,7 +133,7 @@ export const containerOps = {
   raiseLimit: row({
     code: 170,
     call: 'prlimit',
-    fields: { resource: 'u32', hard: 'u64' },
+    fields: { resource: 'u32', hard: 'exact64' },
     what: 'raise a limit of the process',
     explain: (op) => ({ words: `raise the hard limit of resource ${op.resource} to at least ${op.hard}`, shell: '' }),
     right: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
@@ -141,12 +141,9 @@ export const containerOps = {
   tryDirectory: row({
     code: 171,
     call: 'chdir',
-    fields: { path: 'string', makes: 'u32' },
+    fields: { path: 'string' },
     what: 'enter the working directory',
-    explain: (op) => ({
-      words: `start in ${op.path}${op.makes ? ', and create it if it is missing' : ''}`,
-      shell: `cd ${shellWord(op.path)}`,
-    }),
+    explain: (op) => ({ words: `start in ${op.path}`, shell: `cd ${shellWord(op.path)}` }),
     remedy: ({ path }) => `give a directory of the container: ${path}`,
   }),
   enterInside: row({

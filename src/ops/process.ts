@@ -207,10 +207,10 @@ export const processOps = {
   setOomScore: row({
     code: 68,
     call: 'write',
-    fields: { value: 'string' },
+    fields: { value: 'string', keeps: 'u32' },
     what: 'set the out-of-memory score',
     explain: (op) => ({
-      words: `change the OOM score by ${op.value} thousandths`,
+      words: `change the OOM score by ${op.value} thousandths${op.keeps ? ', unless it is lower than allowed' : ''}`,
       shell: `echo ${op.value} > /proc/self/oom_score_adj`,
     }),
     right: 'lowering it needs CAP_SYS_RESOURCE',
@@ -218,7 +218,7 @@ export const processOps = {
   setLimit: row({
     code: 69,
     call: 'prlimit',
-    fields: { resource: 'u32', soft: 'u64', hard: 'u64' },
+    fields: { resource: 'u32', soft: 'exact64', hard: 'exact64' },
     what: 'set a limit of the process',
     explain: explainLimit,
     right: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
@@ -269,8 +269,8 @@ export const processOps = {
 }
 
 /** Describes a resource limit in words: setrlimit(2). */
-function explainLimit({ resource, soft, hard }: { resource: number; soft: number; hard: number }) {
-  const amount = (number: number) => (number === -1 ? 'unlimited' : String(number))
+function explainLimit({ resource, soft, hard }: { resource: number; soft: number | bigint; hard: number | bigint }) {
+  const amount = (number: number | bigint) => (number === -1 ? 'unlimited' : String(number))
   const name = limitNames[resource] ?? String(resource)
   return {
     words: `limit ${name} to ${amount(soft)}${hard === soft ? '' : `, at most ${amount(hard)}`}`,

@@ -22,6 +22,16 @@ export const rootFileOps = {
     explain: (op) => ({ words: `make the directory ${op.path}`, shell: `mkdir -p $ROOT${op.path}` }),
     mount: { target: ({ path }) => path },
   }),
+  makeWorkingDirectory: row({
+    code: 176,
+    call: 'mkdirat',
+    fields: { path: 'string' },
+    what: 'create the working directory',
+    explain: (op) => ({
+      words: `create the directory ${op.path} if it is missing`,
+      shell: `mkdir -p ${inRoot(op.path)}`,
+    }),
+  }),
   makeLink: row({
     code: 45,
     call: 'symlinkat',

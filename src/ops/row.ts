@@ -7,6 +7,8 @@ import { asRoot, oneOf, type RemedyText, type Way, withOption } from '../errors/
 interface FieldTypes {
   u32: number
   u64: number
+  /** The same with all 64 bits. */
+  exact64: number | bigint
   string: string
   strings: readonly string[]
   numbers: readonly number[]

@@ -41,6 +41,11 @@ function putU32(value: number): void {
   at = scratch.writeUInt32LE(value >>> 0, at)
 }
 
+function putU64(value: number): void {
+  putU32(value % 0x1_0000_0000)
+  putU32(Math.floor(value / 0x1_0000_0000))
+}
+
 function pad(): void {
   reserve(4)
   while (at & 3) scratch[at++] = 0
@@ -56,9 +61,11 @@ function putText(text: string): void {
 
 const put = {
   u32: putU32,
-  u64(value: number): void {
-    putU32(value % 0x1_0000_0000)
-    putU32(Math.floor(value / 0x1_0000_0000))
+  u64: putU64,
+  exact64(value: number | bigint): void {
+    const bits = BigInt.asUintN(64, BigInt(value))
+    reserve(8)
+    at = scratch.writeBigUInt64LE(bits, at)
   },
   string(text: string): void {
     const start = at

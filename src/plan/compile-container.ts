@@ -46,13 +46,13 @@ function enterNamespaces(plan: Plan, { labels, keyring }: ContainerSpec): Op[] {
   if (cloned.includes('user')) ops.push(...awaitMaps)
   // outside the user namespace, because only there can a limit be raised
   else if (userNamespace || spec.joins.some(({ kind }) => kind === 'user'))
-    for (const { resource, hard } of spec.privileges.ulimits)
-      ops.push({ op: 'raiseLimit', resource, hard, origin: 'ulimits' })
+    for (const { resource, hard, exact } of spec.privileges.ulimits)
+      ops.push({ op: 'raiseLimit', resource, hard: exact?.hard ?? hard, origin: 'ulimits' })
   // join by the groups' paths on the host, before a mount namespace is joined, and before a cgroup namespace is created
   for (const { controller, directory } of [...plan.groups, ...plan.entered])
     if (controller !== '') ops.push({ op: 'joinGroup', path: `${directory}/tasks`, origin })
   if (spec.privileges.oomScoreAdj !== undefined)
-    ops.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), origin: 'oomScoreAdj' })
+    ops.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), keeps: 1, origin: 'oomScoreAdj' })
   // by the host's /proc, because that of the container may be another file system (CVE-2019-16884); used at the exec
   for (const { file, value } of labels ?? [])
     ops.push({ op: 'writeOwnFile', path: `/proc/thread-self/attr/${file}`, value, origin })
@@ -129,7 +129,8 @@ function limitProcess({ spec }: Plan, container: ContainerSpec): Op[] {
   if (affinity?.final) ops.push({ op: 'setAffinity', processors: affinity.final, origin })
   if (memoryPolicy) ops.push({ op: 'setMemoryPolicy', ...memoryPolicy, origin })
   if (personality !== undefined) ops.push({ op: 'setPersonality', persona: personality, origin })
-  for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
+  for (const { resource, soft, hard, exact = { soft, hard } } of ulimits)
+    ops.push({ op: 'setLimit', resource, ...exact, origin: 'ulimits' })
   return ops
 }
 
@@ -137,8 +138,7 @@ function dropPrivileges(plan: Plan, { umask, checksProgram }: ContainerSpec): Op
   const { ids, capabilities, spec } = plan
   const ops: Op[] = []
   // only root may be able to enter the working directory
-  if (spec.workdir !== undefined)
-    ops.push({ op: 'tryDirectory', path: spec.workdir, makes: spec.root ? 1 : 0, origin: 'workdir' })
+  if (spec.workdir !== undefined) ops.push({ op: 'tryDirectory', path: spec.workdir, origin: 'workdir' })
   if (umask !== undefined) ops.push({ op: 'setUmask', mask: umask, origin })
   if (capabilities?.bounding !== undefined)
     ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin: 'capDrop' })

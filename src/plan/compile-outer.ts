@@ -146,7 +146,7 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
         one.idmap && one.source === op.source && (one.target === op.target || one.target.endsWith(`/${op.target}`)),
     )
     if (!mount) return []
-    const { source, absent = 0, recursive, maps, origin } = mount
+    const { source, absent = 0, recursive, maps, mapsBelow = recursive, origin } = mount
     return [
       {
         op: 'sendMapped',
@@ -157,7 +157,7 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
         changes: changesOf(mount),
         users: mapWords(maps?.users ?? []),
         groups: mapWords(maps?.groups ?? []),
-        whole: Number((maps ? maps.below : recursive) ?? false),
+        whole: Number(mapsBelow ?? false),
         namespace: spec.joins.find(({ kind }) => kind === 'user')?.path ?? '',
         origin,
       },

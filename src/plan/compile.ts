@@ -45,7 +45,7 @@ function compileInner(plan: Plan): Op[] {
   const late = joinsLate(plan)
   if (!late) inner.push(...joins)
   if (spec.privileges.oomScoreAdj !== undefined)
-    inner.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), origin: 'oomScoreAdj' })
+    inner.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), keeps: 0, origin: 'oomScoreAdj' })
   if (spec.joins.length > 0)
     inner.push({
       op: 'joinNamespaces',

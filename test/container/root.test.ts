@@ -45,6 +45,7 @@ test.for(['pivot', 'move'] as const)(
           dev: false,
           standard: false,
           devices: [],
+          workdir: '/made/deep',
           mounts: ['/usr', '/bin', '/lib', '/lib64'].filter((path) => existsSync(path)).map(bind),
         },
       },

@@ -144,8 +144,9 @@ describe('id maps of a mount', () => {
       idmap: true,
       maps: { users: extents, groups: extents },
     })
-    expect(convertMount({ options: ['rbind', 'ridmap'], ...own }).maps?.below).toBe(true)
-    expect(convertMount({ options: ['rbind', 'idmap'] }, true)).toMatchObject({ idmap: true })
+    expect(convertMount({ options: ['rbind', 'ridmap'], ...own }).mapsBelow).toBe(true)
+    expect(convertMount({ options: ['rbind', 'idmap'] }, true)).toMatchObject({ idmap: true, mapsBelow: false })
+    expect(convertMount({ options: ['rbind', 'ridmap'] }, true)).toMatchObject({ idmap: true, mapsBelow: true })
     expect(convertMount({ options: ['rbind'] }, true).idmap).toBe(undefined)
   })
 

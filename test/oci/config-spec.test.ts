@@ -115,11 +115,11 @@ describe('process', () => {
     expect(spec.privileges.ulimits).toEqual([{ name: 'as', resource: 9, soft: -1, hard: -1 }])
   })
 
-  test('a resource limit that JavaScript cannot represent is rounded down, with a warning', () => {
+  test('a resource limit of 64 bits stays exact', () => {
     const text = JSON.stringify(minimal({ 'process.rlimits': [{ type: 'RLIMIT_AS', soft: 5, hard: 'X' }] }))
     const { spec, warnings } = toSpec(readConfig(text.replace('"X"', '9223372036854775807')), facts)
-    expect(spec.privileges.ulimits).toEqual([{ name: 'as', resource: 9, soft: 5, hard: 2 ** 63 - 2048 }])
-    expect(warnings).toEqual(['process.rlimits[0]: 9223372036854775807 is rounded down to 9223372036854773760'])
+    expect(spec.privileges.ulimits).toMatchObject([{ name: 'as', soft: 5, exact: { soft: 5n, hard: 2n ** 63n - 1n } }])
+    expect(warnings).toEqual([])
   })
 
   test('an annotation keeps the supplementary groups of the creator', () => {

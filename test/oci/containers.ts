@@ -2,9 +2,9 @@
 // Containers that hutch oci runs for tests: bundles below a directory of the test file, and what the runtime answers.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { hutchArgs, hutchFile } from '../support/command.ts'
+import { hutchCommand } from '../support/command.ts'
 import { compileProgram } from '../support/compile.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { minimal } from './config-documents.ts'
@@ -13,22 +13,31 @@ import { minimal } from './config-documents.ts'
 export function containers() {
   const { path, remove } = workplace()
   const root = `${path}/state`
+  // user namespaces enter it, too
+  chmodSync(path, 0o755)
   const ids: string[] = []
-  const oci = (...args: string[]) => {
+  const words = (...args: string[]) => [...hutchCommand, 'oci', '--root', root, ...args]
+  const run = (...args: string[]) => {
     // files, because a container keeps the streams of its creator
     const files = ['stdout', 'stderr'].map((name) => `${path}/${name}`)
     const fds = files.map((file) => openSync(file, 'w'))
-    const words = [...hutchArgs, 'oci', '--root', root, ...args]
-    const { status } = spawnSync(hutchFile, words, { stdio: ['ignore', ...fds], timeout: 30_000 })
+    const [file = '', ...rest] = words(...args)
+    const { status } = spawnSync(file, rest, { stdio: ['ignore', ...fds], timeout: 30_000 })
     for (const fd of fds) closeSync(fd)
     const [stdout = '', stderr = ''] = files.map((file) => readFileSync(file, 'utf8'))
     return { status, stdout, stderr }
   }
+  /** Runs the runtime. `words` are the words of its command line. */
+  const oci = Object.assign(run, { words })
   return {
     path,
     oci,
-    /** Writes a bundle, and returns its directory. The container's name is `hutch-PID-NAME`. */
-    bundle(name: string, changes: { [path: string]: unknown }): { id: string; directory: string } {
+    /** Writes a bundle, and returns its directory. The container's name is `hutch-PID-NAME`. `replaced` is a text of the document, and its replacement. */
+    bundle(
+      name: string,
+      changes: { [path: string]: unknown },
+      replaced: readonly [from: string, to: string] = ['\0', ''],
+    ): { id: string; directory: string } {
       const id = `hutch-${process.pid}-${name}`
       const directory = `${path}/${name}`
       ids.push(id)
@@ -41,7 +50,7 @@ export function containers() {
         mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
         ...changes,
       })
-      writeFileSync(`${directory}/config.json`, JSON.stringify(document))
+      writeFileSync(`${directory}/config.json`, JSON.stringify(document).replaceAll(...replaced))
       return { id, directory }
     },
     remove(): void {

@@ -101,7 +101,7 @@ function mapIds(
   type: string,
   at: string,
   hasUserNamespace: boolean,
-): Pick<Mount, 'idmap' | 'maps'> {
+): Pick<Mount, 'idmap' | 'maps' | 'mapsBelow'> {
   const [users, groups] = [toExtents(uidMappings), toExtents(gidMappings)]
   const hasMaps = users.length > 0 || groups.length > 0
   if (option === undefined && !hasMaps) return {}
@@ -115,6 +115,5 @@ function mapIds(
       'there is no user namespace whose maps could be used',
       'uidMappings and gidMappings, or a user namespace',
     )
-  const below = option === 'ridmap' && ({ below: true } as const)
-  return { idmap: true, ...(hasMaps && { maps: { users, groups, ...below } }) }
+  return { idmap: true, mapsBelow: option === 'ridmap', ...(hasMaps && { maps: { users, groups } }) }
 }

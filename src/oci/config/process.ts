@@ -48,7 +48,7 @@ export function toProcess(
       capAdd: [],
       capDrop: [],
       newPrivileges: process.noNewPrivileges !== true,
-      ulimits: toLimits(process.rlimits ?? [], propertyOf(at, 'rlimits'), warn),
+      ulimits: toLimits(process.rlimits ?? [], propertyOf(at, 'rlimits')),
       ...(oomScoreAdj !== undefined && { oomScoreAdj }),
       ...(ioPriority && { ioPriority: ioClasses[ioPriority.class] * 2 ** 13 + (ioPriority.priority ?? 0) }),
     },
@@ -78,11 +78,7 @@ function toEnvironment(list: readonly string[], at: string): { [name: string]: s
   )
 }
 
-function toLimits(
-  rlimits: NonNullable<OciProcess['rlimits']>,
-  at: string,
-  warn: (message: string) => void,
-): ResourceLimit[] {
+function toLimits(rlimits: NonNullable<OciProcess['rlimits']>, at: string): ResourceLimit[] {
   const seen = new Set<string>()
   return rlimits.map(({ type, soft, hard }, i) => {
     if (seen.has(type)) throw refuseProperty(`${at}[${i}].type`, type, 'duplicated rlimit', 'each type once')
@@ -90,18 +86,16 @@ function toLimits(
     if (soft > hard)
       throw refuseProperty(`${at}[${i}].soft`, soft, 'the soft limit is above the hard limit', `at most ${hard}`)
     const name = type.slice('RLIMIT_'.length).toLowerCase()
-    const amount = (value: bigint) => {
-      const number = value === unlimited ? -1 : roundDown(value)
-      if (number >= 0 && BigInt(number) !== value) warn(`${at}[${i}]: ${value} is rounded down to ${BigInt(number)}`)
-      return number
+    const [least, most] = [soft, hard].map((value) => (value === unlimited ? -1 : Number(value))) as [number, number]
+    const isExact = [soft, hard].every((value) => value === unlimited || value <= Number.MAX_SAFE_INTEGER)
+    return {
+      name,
+      resource: resourceNumber(name),
+      soft: least,
+      hard: most,
+      ...(!isExact && { exact: { soft, hard } }),
     }
-    return { name, resource: resourceNumber(name), soft: amount(soft), hard: amount(hard) }
   })
-}
-
-/** Returns a number that is not above a whole number of 64 bits: the same, or a multiple of 2048. */
-function roundDown(value: bigint): number {
-  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : Number((value >> 11n) << 11n)
 }
 
 function toCapabilities(

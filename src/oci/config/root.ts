@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts the properties of config.json about files to the container's root: root, mounts, devices, masked paths. Pure.
-import type { Root } from '../../mounts/root.ts'
+import type { Mount, MountPropagation, Root } from '../../mounts/root.ts'
 import { resolvePath } from './bundle-path.ts'
 import type { OciLinux } from './linux-table.ts'
 import { toMounts } from './mounts.ts'
@@ -36,7 +36,10 @@ export function toRoot(
   warn: (message: string) => void,
 ): Root {
   if (!root) throw refuseProperty('root', undefined, 'this property is required', 'a root with a path')
-  const list = toMounts(mounts, facts, warn)
+  const propagation = linux.rootfsPropagation ?? 'rprivate'
+  const list = toMounts(mounts, facts, warn).map((mount) =>
+    isSlave(propagation) ? receive(mount, propagation) : mount,
+  )
   // a /dev of the host has its devices already
   const hasOwnDev = !list.some(({ type, target, remounts }) => type === 'bind' && target === '/dev' && !remounts)
   const requested = (linux.devices ?? []).map((device, i) => toNode(device, `linux.devices[${i}]`))
@@ -56,9 +59,16 @@ export function toRoot(
     readonlyPaths: origins('readonlyPaths'),
     nodes: [...byDefault, ...requested],
     links: hasOwnDev ? defaultLinks : [],
-    propagation: linux.rootfsPropagation ?? 'rprivate',
+    propagation,
     ...(root.readonly && { readOnlyLast: true }),
   }
+}
+
+const isSlave = (propagation: MountPropagation) => /slave$/.test(propagation)
+
+/** As with runc, a bind mount in a root that receives mounts of the host receives them, too, unless its options say otherwise. */
+function receive(mount: Mount, propagation: MountPropagation): Mount {
+  return mount.type === 'bind' && !mount.remounts ? { propagation, ...mount } : mount
 }
 
 const nodeDefaults = { mode: 0o666, uid: 0, gid: 0 }

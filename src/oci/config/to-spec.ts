@@ -74,6 +74,7 @@ export function toSpec(config: OciConfig, facts: ContainerFacts): ConvertedConfi
   if (process.execCPUAffinity) toAffinity(process.execCPUAffinity, 'process.execCPUAffinity')
   const root = toRoot(config, { ...facts, hasUserNamespace: hasNamespace(linux, 'user') }, warn)
   const { container, ...part } = toProcess(process, 'process', facts, warn)
+  root.workdir = part.workdir
   const terminal = toTerminal(process, 'process', facts.streams)
   const label = linux.mountLabel ?? ''
   const spec: Spec = {

@@ -103,6 +103,9 @@ export async function createFromBundle(
           closeDescriptor(sockets.shift()!)
           const process = readContainerProcess(pid)
           if (process) container.save({ ...state, process })
+          // only outside of a user namespace can a score be lowered
+          if (spec.container!.maps && spec.privileges.oomScoreAdj !== undefined)
+            lowerOomScore(pid, spec.privileges.oomScoreAdj)
         },
         beforeRoot: async (pid) => {
           const text = hookState(container.state!, 'creating')
@@ -125,6 +128,15 @@ export async function createFromBundle(
     throw error
   } finally {
     for (const fd of sockets) closeDescriptor(fd)
+  }
+}
+
+/** Sets the score of a process for the case that memory is short. A score that this user may not set is left. */
+function lowerOomScore(pid: number, score: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(score))
+  } catch {
+    // as the specification requires: the process keeps the score of its creator
   }
 }
 

@@ -35,7 +35,7 @@ function decode(bytes: Uint8Array) {
       }
       for (const [field, type] of Object.entries(fields)) {
         if (type === 'u32') op[field] = u32()
-        else if (type === 'u64') op[field] = u32() + u32() * 2 ** 32
+        else if (type === 'u64' || type === 'exact64') op[field] = u32() + u32() * 2 ** 32
         else if (type === 'string') op[field] = text(u32() + 1).slice(0, -1)
         else if (type === 'numbers') op[field] = Array.from({ length: u32() }, u32)
         else {
