@@ -13,8 +13,8 @@ const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, c
 /** Modules that Node has loaded before it starts a script. */
 const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'node:timers', 'node:url']
 
-/** Commands of Kubernetes, with the parser of YAML, which no other command loads. */
-const kubernetes = { kube: /^(cli\/(kube|node\/kube-\w+)|kube\/)/ }
+/** Commands of Kubernetes, with the parser of YAML, which no other command loads. What runs a command is apart. */
+const kubernetes = { kube: /^(cli\/(kube|node\/kube-\w+)|kube\/(?!run-))/ }
 
 /**
  * Files that share a part, by their paths below src/: they have most of their modules in common. What is started often is a part of

@@ -8,6 +8,10 @@ export const command: CommandGroup = {
       summary: 'Show the control groups that Kubernetes makes of a manifest',
       load: () => import('./node/kube-explain.ts'),
     },
+    generate: {
+      summary: 'Write the manifest for a run, a report or a group',
+      load: () => import('./node/kube-generate.ts'),
+    },
   },
   details: 'Needs no cluster: everything follows from the manifest, the version of Kubernetes and the size of a node.',
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a manifest: the control groups of its pods with their files, what happens first, and the order of eviction. Pure.
 
+import { costOf, type Prices, type Size } from '../advise/prices.ts'
 import { formatAmount } from '../text/quantity.ts'
 import { linearWeight, runtimeWeight } from './cpu-formulas.ts'
 import type { Problem } from './documents.ts'
@@ -13,7 +14,7 @@ import type { Kubelet } from './kubelet.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { allocatable, type NodeSize } from './node.ts'
 import { outlookOf, type PodOutcome } from './outlook.ts'
-import type { ManifestPod, PodAmounts } from './pod.ts'
+import { cpuOf, type ManifestPod, memoryOf, type PodAmounts } from './pod.ts'
 
 /** A control group with the values of its files. */
 interface ExplainedGroup {
@@ -43,6 +44,8 @@ export interface ExplainedPod extends ExplainedGroup {
   overhead: { readonly [resource: string]: string }
   containers: ExplainedContainer[]
   outlook: PodOutcome[]
+  /** What the requests of all pods cost; present if prices are known. */
+  cost?: { hour: string; month: string }
 }
 
 /** An explained manifest. */
@@ -65,6 +68,8 @@ export interface KubeExplanation {
     priority: number
     evicted: boolean
   }[]
+  /** What the requests of all pods of the manifest cost; present if prices are known. */
+  cost?: { hour: string; month: string }
   problems: Problem[]
   ignored: { readonly [kind: string]: number }
 }
@@ -122,12 +127,24 @@ function explainShared(pods: readonly ManifestPod[], kubelet: Kubelet, node: Nod
     .map((one) => ({ name: one.name, paths: groupPaths(one.levels), files: groupFiles(one.figures, kubelet.cgroup) }))
 }
 
+function sizeOf(pod: ManifestPod): Size {
+  const requests = effectiveRequests(pod)
+  return { milliCpus: cpuOf(requests), memory: memoryOf(requests) }
+}
+
+/** Returns what all pods request together. */
+function sizeOfAll(pods: readonly ManifestPod[]): Size {
+  const sum = (part: keyof Size) => pods.reduce((total, pod) => total + sizeOf(pod)[part] * pod.count, 0)
+  return { milliCpus: sum('milliCpus'), memory: sum('memory') }
+}
+
 /** Explains the text of a manifest. `usages` are bytes of memory by the name of the object. */
 export function explainManifest(
   text: string,
   kubelet: Kubelet,
   node: NodeSize,
   usages: ReadonlyMap<string, number> = new Map(),
+  prices?: Prices,
 ): { explanation: KubeExplanation; manifest: Manifest } {
   const manifest = readManifest(text, kubelet)
   const { pods, problems, ignored } = manifest
@@ -137,7 +154,11 @@ export function explainManifest(
     node,
     allocatable: allocatable(node, kubelet, true),
     groups: explainShared(pods, kubelet, node),
-    pods: pods.map((pod) => explainPod(pod, kubelet, node)),
+    pods: pods.map((pod) => ({
+      ...explainPod(pod, kubelet, node),
+      ...(prices && { cost: costOf(sizeOf(pod), prices, pod.count) }),
+    })),
+    ...(prices && { cost: costOf(sizeOfAll(pods), prices) }),
     eviction: evictionOrder(pods, kubelet, node, usages).map(({ pod, ...rank }) => ({
       namespace: pod.namespace,
       name: pod.name,

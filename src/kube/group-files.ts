@@ -76,3 +76,41 @@ export function isDefault(file: string, value: string): boolean {
   const known = [...v2Files, ...v1Files].find((one) => one.file === file)
   return value === (known?.default ?? 'max')
 }
+
+/** Files of v1 by the v2 name under which hutch sets them. */
+const legacyNames: { readonly [file: string]: string } = {
+  'cpu.shares': 'cpu.shares',
+  'cpu.max': 'cpu.cfs_quota_us',
+  'memory.max': 'memory.limit_in_bytes',
+  'memory.swap.max': 'memory.memsw.limit_in_bytes',
+  'pids.max': 'pids.max',
+}
+
+/**
+ * Returns the limits of a group that differ from those of a new group, under the names of hutch's options. `kernelFile` is the
+ * file that the kernel has for each. On v1, cpu.shares replaces cpu.weight, whose conversion is not exact.
+ */
+export function groupLimits(
+  figures: GroupFigures,
+  version: 'v1' | 'v2',
+): { file: string; value: string; kernelFile: string }[] {
+  const files = groupFiles(figures, 'v2')
+  const limits = version === 'v2' ? files : { ...files, 'cpu.weight': '100', 'cpu.shares': String(figures.shares) }
+  return (
+    Object.entries(limits)
+      .filter(([file, value]) => !isDefault(file, value))
+      // v1 limits memory and swap together, so the limit of swap needs one of memory
+      .filter(([file]) => version === 'v2' || file !== 'memory.swap.max' || figures.memoryMax !== undefined)
+      .map(([file, value]) => ({
+        file,
+        value,
+        kernelFile: version === 'v2' ? file : (legacyNames[file] ?? file.replace(/\.max$/, '.limit_in_bytes')),
+      }))
+  )
+}
+
+/** Returns the value that the kernel shows after `value` was written: it counts memory in whole pages. */
+export function shownValue(file: string, value: string, pageSize: number): string {
+  if (!/^(memory|hugetlb)\./.test(file) || !/^\d{2,}$/.test(value)) return value
+  return String(BigInt(value) - (BigInt(value) % BigInt(pageSize)))
+}

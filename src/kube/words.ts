@@ -95,7 +95,7 @@ export function formatManifest(explanation: KubeExplanation, kubelet: Kubelet, c
   const others = Object.entries(ignored).map(([kind, count]) => `${count} ${escapeUnsafe(kind)}`)
   if (others.length > 0) head.push(`Without pods: ${others.join(', ')}`)
   const parts = pods.map((pod) => {
-    const { kind, namespace, name, count, qosClass, requests, limits, overhead, priority, containers } = pod
+    const { kind, namespace, name, count, qosClass, requests, limits, overhead, priority, containers, cost } = pod
     const title = `${kind} ${escapeUnsafe(namespace)}/${escapeUnsafe(name)}${count === 1 ? '' : `, ${count} pods`}: ${qosClass}`
     return [
       '',
@@ -106,11 +106,14 @@ export function formatManifest(explanation: KubeExplanation, kubelet: Kubelet, c
       `  ${kubelet.cgroupDriver === 'systemd' ? 'with the driver cgroupfs' : 'with the driver systemd'}: ${escapeUnsafe((containers.at(-1) ?? pod).paths[kubelet.cgroupDriver === 'systemd' ? 'cgroupfs' : 'systemd'])}`,
       ...formatGroups(explanation, pod).map((line) => `  ${line}`),
       ...weightNote(pod, kubelet),
+      ...(cost ? [`  cost of the requests: ${cost.hour} an hour, ${cost.month} a month`] : []),
       '  What happens first:',
       ...pod.outlook.map((outcome) => `    ${describeOutcome(outcome, kubelet)}`),
     ]
   })
-  return [...head, ...parts.flat(), ...formatEviction(eviction, node.memory)]
+  const all = explanation.cost
+  const sum = all && pods.length > 1 ? ['', `Cost of all requests: ${all.hour} an hour, ${all.month} a month`] : []
+  return [...head, ...parts.flat(), ...sum, ...formatEviction(eviction, node.memory)]
 }
 
 /** Names the other formula's weights, if a container has another weight by it. */

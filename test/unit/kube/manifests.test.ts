@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manifests with the features that people use have no error. The first line of each has the QoS class, and
+// whether the group of the pod has a limit of memory.
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { explainManifest } from '../../../src/kube/explain.ts'
+import { makeKubelet } from '../../../src/kube/kubelet.ts'
+import { parseNode } from '../../../src/kube/node.ts'
+import { formatManifest } from '../../../src/kube/words.ts'
+
+const folder = 'test/unit/kube/manifests'
+const names = readdirSync(folder)
+const read = (name: string) => readFileSync(`${folder}/${name}`, 'utf8')
+const node = parseNode('cpu=8,memory=64Gi')
+
+test('there are at least 20', () => expect(names.length).toBeGreaterThanOrEqual(20))
+
+test.for(names)('%s', (name) => {
+  const text = read(name)
+  const [, qos, memoryLimited] = /^# (\w+)(, memory limited)? \|/.exec(text)!
+  for (const version of ['1.34', '1.37']) {
+    const kubelet = makeKubelet({ version, settings: [] })
+    const { explanation } = explainManifest(text, kubelet, node)
+    expect(explanation.problems).toEqual([])
+    const pod = explanation.pods[0]!
+    expect(pod.qosClass).toBe(qos)
+    expect(pod.files['memory.max'] !== 'max').toBe(memoryLimited !== undefined)
+    const lines = formatManifest(explanation, kubelet, false)
+    for (const container of pod.containers) expect(lines.join('\n')).toContain(container.name)
+    expect(lines.filter((line) => /undefined|NaN|\[object/.test(line))).toEqual([])
+  }
+})
+
+const explained = (name: string, version = '1.36') =>
+  explainManifest(read(name), makeKubelet({ version, settings: [] }), node).explanation
+
+test('an init container that needs more than the rest decides the requests', () => {
+  expect(explained('init-peak.yaml').pods[0]!.requests).toEqual({ cpu: '2', memory: '4Gi' })
+})
+
+test('a sidecar counts beside the container and beside later init containers', () => {
+  expect(explained('sidecar-mesh.yaml').pods[0]!.requests).toEqual({ cpu: '600m', memory: '576Mi' })
+})
+
+test('the overhead of a RuntimeClass raises requests, limits and the limits of the pod', () => {
+  const [pod] = explained('runtime-class.yaml').pods
+  expect(pod!.requests).toEqual({ cpu: '1250m', memory: '1184Mi' })
+  expect(pod!.files).toMatchObject({ 'memory.max': String(1184 * 2 ** 20), 'cpu.max': '125000 100000' })
+})
+
+test('containers share the limits of their pod', () => {
+  const [pod] = explained('pod-level.yaml').pods
+  expect(pod!.containers.map(({ files }) => files['memory.max'])).toEqual([String(2 ** 31), String(2 ** 28)])
+  expect(pod!.outlook.map(({ kind }) => kind)).toContain('pod-killed')
+})
+
+test('objects without pods are counted, and replicas too', () => {
+  const { ignored, pods } = explained('list.yaml')
+  expect([ignored, pods[0]!.count]).toEqual([{ Service: 1 }, 2])
+})
+
+test('a pod that does not fit is pending', () => {
+  const small = parseNode('cpu=2,memory=16Gi')
+  const { explanation } = explainManifest(read('gpu.yaml'), makeKubelet({ version: '1.36', settings: [] }), small)
+  expect(explanation.pods[0]!.outlook.filter(({ kind }) => kind === 'pending').map(({ resource }) => resource)).toEqual(
+    ['cpu', 'memory'],
+  )
+})
+
+test('what the requests cost, to the cent', () => {
+  const prices = { vcpu: 40_000_000n, gib: 5_000_000n, currency: '$' }
+  const kubelet = makeKubelet({ version: '1.36', settings: [] })
+  const { explanation } = explainManifest(read('guaranteed.yaml'), kubelet, node, new Map(), prices)
+  // three pods with 2 CPUs and 4 GiB: 3 × (2 × 0.04 + 4 × 0.005) = 0.30 an hour
+  expect([explanation.pods[0]!.cost, explanation.cost]).toEqual(Array(2).fill({ hour: '$0.30', month: '$219.00' }))
+})
