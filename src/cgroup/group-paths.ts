@@ -18,6 +18,8 @@ export interface GroupPaths {
   readonly path: string
   /** Directories by hierarchy. The key is `''` for the v2 tree, and the controller's name for v1. */
   readonly directories: { readonly [controller: string]: string }
+  /** What messages call the group; by default its path. */
+  readonly title?: string
 }
 
 /** Name of the group in which root's new groups are created if no parent is given. */

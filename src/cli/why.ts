@@ -6,6 +6,7 @@ import { readHost } from '../host/host.ts'
 import { findContainer, readDockerNames } from '../monitor/docker-name.ts'
 import { defaultFile } from '../monitor/recording/file.ts'
 import { findRecorded, type RecordedGroup, recordedLines, total } from '../monitor/recording/query.ts'
+import { explainById } from '../oci/ends/find-container.ts'
 import { existsSync } from '../system/files.ts'
 import { print } from '../system/stdout.ts'
 import { paint } from '../text/paint.ts'
@@ -25,14 +26,20 @@ const flags: FlagTable = {
     help: 'Recording to search for the group.',
     default: 'the file of `hutch record`, if it exists',
   },
+  root: {
+    value: 'DIR',
+    help: 'State directory of hutch-oci in which to search for the container.',
+    default: 'the directories that podman, containerd, Docker, CRI-O and Slurm use',
+  },
 }
 
 export const command: Command = {
-  words: '[PID|GROUP|REPORT]',
+  words: '[PID|GROUP|CONTAINER|REPORT]',
   details: [
     'PID: a process, also one that has ended.',
     'GROUP: a path from the root (/build/jobs), a name or a directory, also of a group that is gone.',
     'It can also be a systemd unit, the id of a container (also a short one), or, as root, the name of a Docker container.',
+    'CONTAINER: the id of a container of hutch-oci, also a short one, also after its deletion.',
     'REPORT: a file that `hutch run --report` wrote.',
     'Without an argument: your newest run that did not end with status 0. With HUTCH_STATE=0, no run is stored.',
   ].join('\n'),
@@ -48,8 +55,8 @@ export const command: Command = {
 
 async function main({ values, rest }: Parsed): Promise<number> {
   const target = rest[0] ?? lastRun()
-  if (!target) throw fail('WORDS_MISSING', { usage: 'hutch why [PID|GROUP|REPORT]' })
-  const now = explainTarget(target)
+  if (!target) throw fail('WORDS_MISSING', { usage: 'hutch why [PID|GROUP|CONTAINER|REPORT]' })
+  const now = explainTarget(target, values.root?.at(-1))
   const path = HutchError.is(now) ? target : now.target.path
   const recalled = path === undefined ? undefined : await lookBack(values.db?.at(-1), path)
   if (HutchError.is(now) && (recalled === undefined || HutchError.is(recalled))) throw now
@@ -77,11 +84,33 @@ function lastRun(): string {
 /** Kinds of causes without a limit: the process ended by itself, the kernel did not act, or the cause is unknown. */
 const noCause = new Set<WhyCause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
 
-/** Explains what stopped or slowed a target. If no group or process has this name, tries it as the name of a Docker container. */
-function explainTarget(target: string): Explanation | HutchError {
+/**
+ * Explains what stopped or slowed a target. A container of hutch-oci takes precedence over a group of the same name. If no group or process
+ * has this name, tries it as a shortened id, and as the name of a Docker container.
+ *
+ * @throws CONTAINER_NOT_FOUND
+ */
+function explainTarget(target: string, root: string | undefined): Explanation | HutchError {
+  const container = isPid(target) && root === undefined ? undefined : explainById(target, root, false)
+  if (container) return container
+  // a group whose name begins with a shortened id is that of the container
+  const short = root !== undefined || isHexadecimal(target) ? explainById(target, root, true) : undefined
+  if (short) return short
+  if (root !== undefined) throw fail('CONTAINER_NOT_FOUND', { id: target, root })
   const found = explainNow(target)
+  const other = HutchError.is(found) ? explainById(target, root, true) : undefined
+  if (other) return other
   const path = HutchError.is(found) ? findContainer(readHost(), target, readDockerNames()) : undefined
   return path === undefined ? found : explainNow(path)
+}
+
+function isHexadecimal(target: string): boolean {
+  return /^[0-9a-f]+$/.test(target) && !isPid(target)
+}
+
+/** Process ids have at most seven digits on Linux. */
+function isPid(target: string): boolean {
+  return /^\d{1,7}$/.test(target)
 }
 
 /** Explains a target from its current state. Returns the error if no target has this name. */

@@ -37,6 +37,17 @@ export const containerErrors = {
     remedy: 'delete the container by force, and create it again',
     path: f.path,
   }),
+  CONTAINER_AMBIGUOUS: (f: { name: string; found: string[] }): ErrorWords => ({
+    message: `cannot decide which container ${quote(f.name)} is: ${f.found.length} have this ID`,
+    evidence: f.found.slice(0, 5),
+    remedy: 'give the whole ID, and the root with --root DIR',
+    value: f.name,
+  }),
+  END_RECORD_INVALID: (f: { path: string; why: string }): ErrorWords => ({
+    message: `cannot use ${quote(f.path)} as the end of a container: ${quote(f.why)}`,
+    remedy: 'remove the file; ask the caller of the runtime how the container ended',
+    path: f.path,
+  }),
   OCI_COMMAND_UNSUPPORTED: (f: { command: string }): ErrorWords => ({
     message: `cannot ${f.command} containers: hutch does not use CRIU`,
     remedy: 'stop the container and create it again, or use runc or crun with CRIU for this container',

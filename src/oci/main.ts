@@ -3,7 +3,6 @@
 // the line that callers look for, in the log and on stderr.
 
 import { fail, HutchError, nameOptions } from '../errors/errors.ts'
-import { readFileSync } from '../system/files.ts'
 import { resolve } from '../system/paths.ts'
 import { describeFault } from '../system/runtime.ts'
 import { print } from '../system/stdout.ts'
@@ -11,7 +10,7 @@ import { type GlobalOptions, type OciCall, ociName, parseCommand, parseGlobal } 
 import { failureStatuses, runners } from './commands.ts'
 import type { OciContext } from './context.ts'
 import { logDebug, reportError } from './log.ts'
-import { defaultRoot } from './root.ts'
+import { readDefaultRoot } from './root.ts'
 import { formatVersion } from './version.ts'
 
 declare const HUTCH_VERSION: string
@@ -51,18 +50,6 @@ async function runCall(call: OciCall): Promise<number> {
   logDebug(global, `${command} ${call.id}`.trimEnd())
   const { run } = await load()
   return await run(call, { root, global, remark })
-}
-
-function readDefaultRoot(): string {
-  return defaultRoot({ env: process.env, uid: process.geteuid!(), ids: readIdMap() })
-}
-
-function readIdMap(): string {
-  try {
-    return readFileSync('/proc/self/uid_map', 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 /** Returns the line for an error. What only an error needs is loaded here. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default directory of the state of all containers. It depends only on what callers pass to every command. Pure.
+// The default directory of the state of all containers. It depends only on what callers pass to every command.
+
+import { readFileSync } from '../system/files.ts'
 
 /** What the directory follows from. `ids` is the text of /proc/self/uid_map. */
 interface RootFacts {
@@ -21,4 +23,17 @@ export function defaultRoot({ env, uid, ids }: RootFacts): string {
 /** Returns true for the id map of the initial user namespace, which maps all ids to themselves. */
 function isInitial(ids: string): boolean {
   return ids.trim() === '' || /^\s*0\s+0\s+4294967295\s*$/.test(ids)
+}
+
+/** Returns the default directory of this process. */
+export function readDefaultRoot(): string {
+  return defaultRoot({ env: process.env, uid: process.geteuid!(), ids: readIdMap() })
+}
+
+function readIdMap(): string {
+  try {
+    return readFileSync('/proc/self/uid_map', 'utf8')
+  } catch {
+    return ''
+  }
 }

@@ -47,8 +47,10 @@ export interface WhyCause {
   whose?: 'own' | 'ancestor' | 'below' | 'host'
   /** The group that has this limit. */
   group?: string
-  /** The value of the limit in bytes, if it limits bytes. */
+  /** The value of the limit in bytes or tasks, if it limits these. */
   maximum?: number
+  /** Highest use of the limited resource, in bytes or tasks. */
+  peak?: number
   /** Number of events. */
   count?: number
   /** Time of the last event in the format ISO 8601. Absent if unknown. */
@@ -67,10 +69,10 @@ export interface WhyCause {
 export interface Explanation {
   /** What was explained. */
   target: {
-    kind: 'process' | 'group' | 'report'
-    /** The process, group or report, as the caller named it. */
+    kind: 'process' | 'group' | 'report' | 'container'
+    /** The process, group or report, as the caller named it; the id of a container. */
     name: string
-    /** True if the process runs or the group exists. */
+    /** True if the process runs, or the group or container exists. */
     there: boolean
     /** The target's group. */
     path?: string

@@ -112,6 +112,8 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
     limit: 'pids.max',
     whose,
     group: level.path,
+    ...(Number.isFinite(limit) && { maximum: limit }),
+    ...(peak !== undefined && { peak }),
     count: denied,
     headline:
       whose === 'ancestor'

@@ -156,7 +156,7 @@ function isWhole(levels: readonly { path: string }[]): boolean {
 
 /** Returns the group's path in the hierarchy of these levels. A group can have different paths in different hierarchies. */
 export function nameOf(levels: readonly { path: string }[], paths: GroupPaths): string {
-  return quote(levels[0]?.path ?? paths.path)
+  return paths.title ?? quote(levels[0]?.path ?? paths.path)
 }
 
 function memoryFacts(ancestors: Ancestors, paths: GroupPaths, log: LogFacts, alone: boolean): MemoryFacts {
@@ -164,7 +164,7 @@ function memoryFacts(ancestors: Ancestors, paths: GroupPaths, log: LogFacts, alo
   // the counts of the root group include all groups, and so say nothing about one process in it
   const deep = !(alone && isWhole(ancestors.memory))
   return {
-    name: quote(path),
+    name: paths.title ?? quote(path),
     path,
     levels: deep ? ancestors.memory : [],
     below: deep ? ancestors.memoryBelow : [],

@@ -63,7 +63,7 @@ const makers: { [K in CauseKind]?: (readings: GroupReadings, by: ReadonlySet<Fac
   oomd: ({ daemon }) => daemonCauses(daemon),
   'fork-refused': ({ tasks }) => taskCauses(tasks),
   space: ({ full, one, paths }) =>
-    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(paths.path), pid, mounts)),
+    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : nameOf([], paths), pid, mounts)),
   throttled: ({ ancestors, paths, taskCount }) =>
     throttleCauses(nameOf(ancestors.cpu, paths), ancestors.cpu, availableParallelism(), taskCount),
   slowed: ({ memory, ancestors, paths }, by) => {
@@ -79,7 +79,7 @@ function nameProcess({ pid, name }: ProcessFacts): string {
 }
 
 function blockedCausesOf({ one, paths, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
-  const causes = blockedCauses(one ? nameProcess(one) : quote(paths.path), frozen, processes, waiting)
+  const causes = blockedCauses(one ? nameProcess(one) : nameOf([], paths), frozen, processes, waiting)
   return causes.filter(({ kind }) => kind === wanted)
 }
 
@@ -142,7 +142,7 @@ function withPressure(cause: WhyCause, { ancestors: { pressure }, whole }: Group
 /** Returns the cause and words for a kind of `restRows`: nothing was found that stops the target. */
 function nothingFound(readings: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
   const { ancestors, paths, one, unread } = readings
-  const name = one ? nameProcess(one) : quote(paths.path)
+  const name = one ? nameProcess(one) : nameOf([], paths)
   const evidence = [...limitLines(ancestors), ...pressureLines(ancestors.pressure, readings.whole)]
   const hit = describeHits(readings)
   const [first] = unread

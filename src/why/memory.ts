@@ -144,6 +144,7 @@ function makeCause(
     ...(level && { whose: level.whose }),
     ...(group !== undefined && { group }),
     ...(max !== undefined && level?.whose !== 'host' && { maximum: Number(max) }),
+    ...(state?.peak !== undefined && { peak: state.peak }),
     count: counted,
     ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
     headline:

@@ -78,7 +78,7 @@ export function checkReport(value: unknown, path: string): Report {
 }
 
 /** Returns true if a value is a Cause. Checks every field that this file and words.ts use. */
-function isCause(value: unknown): value is Cause {
+export function isCause(value: unknown): value is Cause {
   if (!isObject(value)) return false
   const { kind, limit, end, sideEvents, victims, command } = value as Cause
   const known = (some: unknown) => isText(some) && (causeKinds as readonly string[]).includes(some)

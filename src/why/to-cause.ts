@@ -27,6 +27,7 @@ export function toCause({ target, causes, unknown }: Omit<Explanation, 'cause'>)
     ...convert(first!),
     command: target.name,
     end: first!.end ?? { status: null, signal: null },
+    ...omitUndefined({ peak: first!.peak }),
     sideEvents: rest.filter(({ kind }) => !empty.has(kind)).map(convert),
     ...(first!.confidence !== 'certain' && wouldTell !== undefined && { wouldTell }),
     remedies: first!.remedy === undefined ? [] : [{ reason: first!.remedy }],

@@ -40,8 +40,29 @@ export function why(target: WhyTarget): Explanation
 export function why(target: WhyTarget, options?: unknown): Explanation {
   if (typeof options === 'object' && options !== null) refuseUnknown('why', options)
   checkTarget(target)
-  const found = explain(target)
-  return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
+  return complete(explain(target))
+}
+
+function complete({ target, cause, causes, unknown }: ExplanationDraft): Explanation {
+  return { target, cause: cause ?? toCause({ target, causes, unknown }), causes, unknown }
+}
+
+/** Explains a group whose directories are known, such as that of a container. */
+export function whyGroup(paths: GroupPaths, name: string): Explanation {
+  return complete(explainGroup(readHost(), paths, name))
+}
+
+/**
+ * Explains a removed group from the kernel's log. Ignores events before `since`, in milliseconds since 1970: an earlier
+ * group may have had the same path. Returns undefined if the log does not mention the group.
+ */
+export function whyRemoved({ path, title }: GroupPaths, name: string, since: number): Explanation | undefined {
+  const all = readLog()
+  const isLater = ({ at }: { at: number }) => at >= since
+  const log = { ...all, kills: all.kills.filter(isLater), forkRefusals: all.forkRefusals.filter(isLater) }
+  if (killsIn(log, path, true).length === 0 && !log.forkRefusals.some(({ group }) => isBelow(group, path)))
+    return undefined
+  return complete(explainLogged(log, path, name, title ?? quote(path)))
 }
 
 /** @throws OPTION_UNKNOWN, OPTION_INVALID */
@@ -202,9 +223,14 @@ function explainGone(host: Host, name: string): ExplanationDraft {
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
   const found = findLogged(log, path, name)
   if (found === undefined) throw unknownTarget(host, name, log)
+  return explainLogged(log, found, name, quote(found))
+}
+
+/** Explains a removed group that the kernel's log mentions. */
+function explainLogged(log: LogFacts, found: string, name: string, title: string): ExplanationDraft {
   const refused = log.forkRefusals.find(({ group }) => isBelow(group, found))
   const causes = memoryCauses({
-    name: quote(found),
+    name: title,
     path: found,
     levels: [],
     below: [],
@@ -219,7 +245,7 @@ function explainGone(host: Host, name: string): ExplanationDraft {
       limit: 'pids.max',
       group: found,
       last: new Date(refused.at).toISOString(),
-      headline: `forks were refused in ${quote(found)}, by its pids.max or that of a group above it`,
+      headline: `forks were refused in ${title}, by its pids.max or that of a group above it`,
       evidence: [['first', formatTime(refused.at)]],
       remedy: 'create the group with a higher pids.max: processes and threads count',
     })

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deletes containers: ends what runs, removes the groups and the directory, and runs the last hooks.
 
-import { containerStatus } from '../../container/status.ts'
+import { type ContainerStatus, containerStatus } from '../../container/status.ts'
 import { type LockedContainer, lockContainer } from '../../container/store.ts'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { native } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
+import { keepEnd } from '../ends/keep-end.ts'
 import { removeGroups, signalGroups, thawGroups } from '../resources/groups.ts'
 import { stopUnit } from '../resources/systemd-unit.ts'
 import { hookState, type OciDetails, type OciState } from './details.ts'
-import { keepEnd } from './ended.ts'
 import { runHooks } from './hooks.ts'
 
 const sigkill = 9
@@ -38,7 +38,7 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
     if (!force && (status === 'running' || status === 'paused'))
       throw fail('CONTAINER_STATUS', { id, action: 'delete', status })
     if (state) {
-      await keepEnd(root, state)
+      note(root, state, status, remark)
       stopContainer(state)
       removeGroups(state.groups)
       if (state.unit !== undefined) await stopUnit(state.unit)
@@ -47,6 +47,15 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
     if (state) runLast(state, remark)
   } finally {
     container.close()
+  }
+}
+
+/** Keeps why the container ended. The deletion does not depend on that. */
+function note(root: string, state: OciState, status: ContainerStatus, remark: OciContext['remark']): void {
+  try {
+    keepEnd(root, state, status)
+  } catch (error) {
+    remark(`the end of the container is not kept: ${(error as Error).message}`)
   }
 }
 

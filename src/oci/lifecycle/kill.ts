@@ -7,6 +7,7 @@ import { fail, type HutchError } from '../../errors/errors.ts'
 import { errnoName, native } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
+import { noteSignal } from '../ends/life-events.ts'
 import { signalGroups, thawGroups } from '../resources/groups.ts'
 import type { OciState } from './details.ts'
 
@@ -23,9 +24,13 @@ function killContainer(root: string, id: string, signal: number, all: boolean): 
   const { process, groups, details } = state
   const everyone = all || (signal === sigkill && !details.ownsPids)
   const status = containerStatus(root, state)
-  if (everyone) signalGroups(groups, signal)
-  else {
+  const noted = () => signal > 0 && noteSignal(`${root}/${id}`, signal)
+  if (everyone) {
+    noted()
+    signalGroups(groups, signal)
+  } else {
     if (status === 'stopped' || !process) throw notRunning(id, status)
+    noted()
     const sent = native().signalProcess(process.pid, process.started, signal)
     if (sent < 0 && errnoName(sent) === 'ESRCH') throw notRunning(id, 'stopped')
     if (sent < 0)

@@ -4,6 +4,7 @@
 import { native } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
+import { noteWaitStatus } from '../ends/life-events.ts'
 import { createFromBundle } from './create.ts'
 import { deleteContainer } from './delete.ts'
 import { statusOfEnd } from './launch-contained.ts'
@@ -28,9 +29,10 @@ export async function run({ id, options }: OciCallOf<'run'>, context: OciContext
     if (!attached) return 0
     native().forward(waiting.job)
     follow()
-    const status = statusOfEnd(await waiting.end)
+    const end = await waiting.end
+    noteWaitStatus(container.directory, end)
     if (!options.keep) await deleteContainer(id, true, context)
-    return status
+    return statusOfEnd(end)
   } catch (error) {
     await deleteContainer(id, true, context)
     throw error
