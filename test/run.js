@@ -356,6 +356,7 @@ if (kernels) {
     await tools
     await check('the binary without Node', 'npm', ['run', 'build:standalone'])
     await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
+    await check('types of the page of hutch advise', 'node_modules/.bin/tsc', ['-p', 'src/ui/advice/page'])
     await check('the C core under sanitizers', 'sh', ['native/test/run'])
     await fuzz(10, 1)
   }

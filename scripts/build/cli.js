@@ -23,7 +23,7 @@ const kubernetes = { kube: /^(cli\/(kube|node\/kube-\w+)|kube\/(?!run-))/ }
 const quick = {
   groups: /^(cli\/cgroup\/(?!exec)|dropin\/cgroup-tools\/(?!cgexec)|cli\/rules|cgroup\/)/,
   ...kubernetes,
-  monitor: /^(cli\/(node\/|stats|ps|last-run)|monitor\/)/,
+  monitor: /^(cli\/(node\/(?!advise)|stats|ps|last-run)|monitor\/)/,
   others: /^(cli\/(why|doctor|compile|tour|hog|links|completion|seccomp-report|other-options)|why\/|dropin\/util-linux\/lsns)/,
 }
 
@@ -68,13 +68,11 @@ function loadLate(code) {
   })
 }
 
-const pageFolder = 'src/ui/dashboard/page'
-
-/** The dashboard's page: what a browser gets is in the command's own file. */
-async function buildPage() {
+/** A page: what a browser gets is in the command's own file. */
+async function buildPage(pageFolder, format) {
   const browser = { bundle: true, minify: true, write: false, target: 'es2022', logLevel: 'warning' }
   const [js, css] = await Promise.all(
-    ['page.ts', 'page.css'].map((name) => build({ ...browser, format: 'esm', entryPoints: [`${pageFolder}/${name}`] })),
+    ['page.ts', 'page.css'].map((name) => build({ ...browser, format, entryPoints: [`${pageFolder}/${name}`] })),
   )
   return {
     html: readFileSync(`${pageFolder}/index.html`, 'utf8'),
@@ -108,7 +106,9 @@ async function prepareCommand(shared) {
     define: {
       'import.meta.url': 'importMetaUrl',
       HUTCH_VERSION: JSON.stringify(version),
-      DASHBOARD_PAGE: JSON.stringify(await buildPage()),
+      DASHBOARD_PAGE: JSON.stringify(await buildPage('src/ui/dashboard/page', 'esm')),
+      // a script in the page itself must not be a module: pages are opened from files, too
+      ADVICE_PAGE: JSON.stringify(await buildPage('src/ui/advice/page', 'iife')),
     },
   }
 }

@@ -28,7 +28,7 @@ async function describeCommand(name) {
     format: 'cjs',
     write: false,
     external: ['node-sqlite3-wasm'],
-    define: { DASHBOARD_PAGE: '{}', HUTCH_VERSION: '""', 'import.meta.url': '"file:///"' },
+    define: { DASHBOARD_PAGE: '{}', ADVICE_PAGE: '{}', HUTCH_VERSION: '""', 'import.meta.url': '"file:///"' },
     logLevel: 'error',
   })
   const module = { exports: {} }

@@ -18,7 +18,7 @@ export interface Size {
 }
 
 /** An amount of money in hundredths of the currency, rounded half up. */
-interface Cost {
+export interface Cost {
   hour: string
   month: string
 }

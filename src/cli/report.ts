@@ -31,6 +31,7 @@ const documents: { [flag: string]: string } = {
   '--report': 'the report',
   '--meta': 'the meta file',
   '--learn': 'the profile',
+  '--html': 'the page',
 }
 
 function refused(path: string, flag: string, error: unknown): HutchError {

@@ -24,6 +24,10 @@ export const commands: CommandTable = {
   },
   record: { summary: 'Record the figures of all groups in a file', load: () => import('./node/record.ts') },
   replay: { summary: 'Show a recording, or one moment of it', load: () => import('./node/replay.ts') },
+  advise: {
+    summary: 'Measure what a command needs, and print requests and limits for it',
+    load: () => import('./node/advise.ts'),
+  },
   kube: { summary: 'Explain manifests of Kubernetes, without a cluster', load: () => import('./kube.ts') },
   oci: { summary: 'Run OCI bundles with the command line of runc', load: () => import('./oci.ts') },
   hog: { summary: 'Allocate and touch memory, to see a limit work', load: () => import('./hog.ts') },

@@ -15,7 +15,7 @@ test('no module of the binary without Node imports from Node, or what another do
   expect(modules.filter(([, fromNode]) => fromNode)).toEqual([])
   const ofNode = modules.map(([name]) => name).filter((name) => /^(ui|monitor\/exporter)\/|\/node\//.test(name))
   expect(ofNode.toSorted()).toEqual(
-    ['dashboard', 'kube-explain', 'kube-generate', 'metrics', 'record', 'replay', 'top'].map(
+    ['advise', 'dashboard', 'kube-explain', 'kube-generate', 'metrics', 'record', 'replay', 'top'].map(
       (name) => `cli/node/${name}.ts`,
     ),
   )

@@ -108,7 +108,7 @@ const declared =
   /^export (?:declare )?(?:async )?(?:abstract )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm
 /** Each file of src/ and the names that it declares and exports. */
 const declarations = [...texts]
-  .filter(([path]) => !path.startsWith('src/ui/dashboard/page/'))
+  .filter(([path]) => !/^src\/ui\/\w+\/page\//.test(path))
   .map(([path, text]) => ({ path, names: [...new Set([...text.matchAll(declared)].map(([, name]) => name!))] }))
 
 /** Contracts that several files fill: a table or a loader asks each file for one of these names. */

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what was measured into the advice: need, requests and limits with their margins, and how sure they are. Pure.
+import type { CpuNeed } from './cpu-need.ts'
+import type { JudgedTrial, Measured } from './measure-need.ts'
+import { spreadOf } from './measure-need.ts'
+import type { Size } from './prices.ts'
+import { resolutionAt, wholePages } from './search.ts'
+
+/** Requests and limits to set. Absent means that nothing is known, or that no limit is needed. */
+export interface Resources {
+  memoryRequest?: number
+  memoryLimit?: number
+  milliRequest?: number
+  milliLimit?: number
+  pidsLimit?: number
+}
+
+/** A run as the report lists it. */
+export interface RunLine {
+  purpose: JudgedTrial['purpose']
+  outcome: JudgedTrial['outcome']
+  durationMs: number
+  memoryLimit?: number
+  memoryHigh?: number
+  memoryPeak?: number
+}
+
+/** The advice for a command, a group or a report. Sizes are in bytes, times in milliseconds. */
+export interface Advice {
+  schemaVersion: 1
+  command: readonly string[]
+  /** What the figures are from: runs of the command, a group that was watched, or a file. */
+  source: 'runs' | 'group' | 'report' | 'recording'
+  memory?: {
+    /** The smallest limit that passed, and the largest that did not; `failed` is absent if no limit was tried. */
+    need: number
+    failed?: number
+    /** Why `failed` did not pass. */
+    failure?: JudgedTrial['outcome']
+    /** Highest use without a limit, and how much of it was page cache that the kernel can reclaim. */
+    peak: number
+    reclaimable: number
+    margin: number
+    /** What the margin follows from: the differences between runs, or the least margin. */
+    marginReason: 'spread' | 'least' | 'single'
+  }
+  cpu?: CpuNeed
+  pids?: { peak: number }
+  io?: { readBytes: number; writtenBytes: number; readRate: number; writtenRate: number }
+  resources: Resources
+  sure: {
+    /** Number of runs, and of those without limits. */
+    runs: number
+    measured: number
+    /** Difference of memory and time between runs without limits, as shares of the largest. */
+    memorySpread: number
+    timeSpread: number
+    /** True if a run at the advised limit passed. */
+    confirmed: boolean
+    /** True if the caller ended the measurement early. */
+    stopped: boolean
+    /** Share of the time in which tasks waited for a CPU of the busy host. */
+    waited: number
+  }
+  runs: RunLine[]
+}
+
+/** CPU limits are in steps of 10 thousandths, the kernel's smallest quota. */
+const milliStep = 10
+const cpuMargin = 0.05
+const pidsMargin = 0.25
+
+/** Returns CPUs in thousandths, rounded up to the kernel's smallest step. */
+function milliCpus(cpus: number): number {
+  return Math.max(milliStep, Math.ceil((cpus * 1000) / milliStep) * milliStep)
+}
+
+/** Returns the limit of CPUs to advise; undefined if the need is all that the host has. */
+function cpuLimit({ need }: CpuNeed, hostCpus: number): number | undefined {
+  return need * (1 + cpuMargin) >= hostCpus ? undefined : milliCpus(need * (1 + cpuMargin))
+}
+
+/** Returns the limit of tasks to advise. */
+function pidsLimitOf(peak: number): number {
+  return Math.ceil(peak * (1 + pidsMargin)) + 8
+}
+
+/** Returns the advice for runs of a command. */
+export function adviseRuns(command: readonly string[], measured: Measured, hostCpus: number): Advice {
+  const { trials, bracket, memory, cpu, stopped, confirmed } = measured
+  const free = trials.filter(({ purpose, outcome }) => purpose === 'measure' && outcome === 'passed')
+  const most = (of: (trial: JudgedTrial) => number | undefined) =>
+    free.reduce<number | undefined>((max, trial) => {
+      const value = of(trial)
+      return value === undefined ? max : Math.max(max ?? 0, value)
+    }, undefined)
+  const peak = most((trial) => trial.peak)
+  const pids = most(({ pidsPeak }) => pidsPeak)
+  const limit = memory?.limit ?? (bracket && wholePages(bracket.enough + resolutionAt(bracket.enough)))
+  const failure = trials.findLast((trial) => trial.limits.memory === bracket?.failed)?.outcome
+  const cpuMax = free.length === 0 ? undefined : cpuLimit(cpu, hostCpus)
+  const memorySpread = spreadOf(free.map(({ kept }) => kept))
+  return {
+    schemaVersion: 1,
+    command,
+    source: 'runs',
+    ...(bracket &&
+      peak !== undefined && {
+        memory: {
+          need: bracket.enough,
+          ...(bracket.failed > 0 && { failed: bracket.failed }),
+          ...(failure && { failure }),
+          peak,
+          reclaimable: most(({ reclaimable }) => reclaimable)!,
+          margin: limit! / bracket.enough - 1,
+          marginReason: free.length < 2 ? 'single' : 2 * memorySpread > 0.04 ? 'spread' : 'least',
+        },
+      }),
+    ...(free.length > 0 && { cpu }),
+    ...(pids !== undefined && { pids: { peak: pids } }),
+    ...ioOf(free),
+    resources: {
+      ...(limit !== undefined && { memoryRequest: limit, memoryLimit: limit }),
+      ...(free.length > 0 && { milliRequest: milliCpus(cpu.mean) }),
+      ...(cpuMax !== undefined && { milliLimit: cpuMax }),
+      ...(pids !== undefined && { pidsLimit: pidsLimitOf(pids) }),
+    },
+    sure: {
+      runs: trials.length,
+      measured: free.length,
+      memorySpread,
+      timeSpread: spreadOf(free.map(({ durationMs }) => durationMs)),
+      confirmed,
+      stopped,
+      waited: cpu.waited,
+    },
+    runs: trials.map(({ purpose, outcome, durationMs, limits, peak }) => ({
+      purpose,
+      outcome,
+      durationMs,
+      ...(limits.memory !== undefined && { memoryLimit: limits.memory }),
+      ...(limits.memoryHigh !== undefined && { memoryHigh: limits.memoryHigh }),
+      ...(peak !== undefined && { memoryPeak: peak }),
+    })),
+  }
+}
+
+function ioOf(trials: readonly JudgedTrial[]): Pick<Advice, 'io'> {
+  const counted = trials.flatMap(({ io, durationMs }) =>
+    io && durationMs > 0 ? [{ ...io, seconds: durationMs / 1000 }] : [],
+  )
+  if (counted.length === 0) return {}
+  const most = (of: (entry: (typeof counted)[number]) => number) => Math.max(...counted.map(of))
+  return {
+    io: {
+      readBytes: most(({ readBytes }) => readBytes),
+      writtenBytes: most(({ writtenBytes }) => writtenBytes),
+      readRate: most(({ readBytes, seconds }) => readBytes / seconds),
+      writtenRate: most(({ writtenBytes, seconds }) => writtenBytes / seconds),
+    },
+  }
+}
+
+/** What a group or a report shows without further runs. */
+export interface ObservedUse {
+  peak?: number | undefined
+  /** Highest memory that cannot be reclaimed; absent if only the peak is known. */
+  working?: number | undefined
+  cpu?: CpuNeed | undefined
+  pids?: number | undefined
+  /** True if the job was ended for lack of memory: it needs more than its peak. */
+  killed: boolean
+  samples: number
+}
+
+/** Margins without runs under limits: over the working set, and over the peak of a job that was killed for lack of memory. */
+const observedMargin = 0.15
+const killedMargin = 0.25
+
+/** Returns the advice for what was observed of something that runs, or ran, elsewhere. */
+export function adviseObserved(
+  command: readonly string[],
+  source: Advice['source'],
+  { peak, working, cpu, pids, killed, samples }: ObservedUse,
+  hostCpus: number,
+): Advice {
+  const need = killed ? peak : (working ?? peak)
+  const margin = killed ? killedMargin : observedMargin
+  const limit = need === undefined ? undefined : wholePages(need * (1 + margin))
+  const cpuMax = cpu && cpuLimit(cpu, hostCpus)
+  return {
+    schemaVersion: 1,
+    command,
+    source,
+    ...(need !== undefined && {
+      memory: {
+        need,
+        peak: peak ?? need,
+        reclaimable: Math.max(0, (peak ?? need) - need),
+        margin,
+        marginReason: 'single',
+      },
+    }),
+    ...(cpu && { cpu }),
+    ...(pids !== undefined && { pids: { peak: pids } }),
+    resources: {
+      ...(limit !== undefined && { memoryRequest: limit, memoryLimit: limit }),
+      ...(cpu && { milliRequest: milliCpus(cpu.mean) }),
+      ...(cpuMax !== undefined && { milliLimit: cpuMax }),
+      ...(pids !== undefined && { pidsLimit: pidsLimitOf(pids) }),
+    },
+    sure: {
+      runs: samples,
+      measured: 0,
+      memorySpread: 0,
+      timeSpread: 0,
+      confirmed: false,
+      stopped: false,
+      waited: cpu?.waited ?? 0,
+    },
+    runs: [],
+  }
+}
+
+/** Returns the size that a scheduler reserves: requests, or what is used if there is no request. */
+export function reservedSize({ milliRequest = 0, memoryRequest = 0 }: Resources): Size {
+  return { milliCpus: milliRequest, memory: memoryRequest }
+}

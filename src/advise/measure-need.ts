@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures a command and searches what it needs: runs without limits, attempts under limits, and a run at the advice. Not pure.
+import { fail } from '../errors/errors.ts'
+import { availableParallelism } from '../system/machine.ts'
+import { type CpuNeed, cpuNeedOf, noNeed } from './cpu-need.ts'
+import { type Baseline, baselineOf, judgeTrial, median } from './judge-trial.ts'
+import { type Bracket, resolutionAt, searchLimit, wholePages } from './search.ts'
+import { runTrial, type Trial, type TrialLimits, type TrialOutcome, type Workload } from './trial.ts'
+
+/** How to measure. */
+export interface MeasureOptions {
+  /** Number of runs without limits. */
+  runs: number
+  /** Allowed longer time: 0.05 for 5 %. */
+  slowdown: number
+  layout: 'v2' | 'hybrid' | 'v1' | 'none'
+  /** True if the host has swap, which the limits then exclude. */
+  swaps: boolean
+  signal: AbortSignal
+  /** Called before each run, with the expected number of runs that remain, this one included. */
+  onRun(purpose: Trial['purpose'], limits: TrialLimits, number: number, left: number, expectedMs: number): void
+}
+
+/** A run and how it ended. */
+export interface JudgedTrial extends Trial {
+  outcome: TrialOutcome
+}
+
+/** What was measured. */
+export interface Measured {
+  trials: JudgedTrial[]
+  /** Absent if the caller stopped before the first run ended. */
+  baseline?: Baseline
+  /** Limits of memory between which the need is. Absent without a memory controller, or if the caller stopped early. */
+  bracket?: Bracket
+  /** The advised limit of memory in bytes, and its margin over the smallest limit that passed. */
+  memory?: { limit: number; margin: number }
+  cpu: CpuNeed
+  /** True if the caller ended the measurement early. */
+  stopped: boolean
+  /** True if a run at the advised limits passed. */
+  confirmed: boolean
+}
+
+const mib = 2 ** 20
+/** Least margin over the smallest limit that passed: a share, and bytes for small limits. */
+const leastMargin = 0.04
+const largestMargin = 0.08
+/** Least margin if a lower limit only slowed the command: how much it slows varies more than what it needs. */
+const slowMargin = 0.06
+/** Attempts at the advice before hutch gives up. */
+const maxConfirmations = 6
+
+/** Returns the spread of values as a share of the largest. */
+export function spreadOf(values: readonly number[]): number {
+  const max = Math.max(0, ...values)
+  return max === 0 ? 0 : (max - Math.min(...values)) / max
+}
+
+/** Returns the margin over a limit that passed, as a share: twice the spread between runs, within bounds. */
+function marginOf(trials: readonly Trial[]): number {
+  const spread = spreadOf(trials.filter(({ purpose }) => purpose === 'measure').map(({ kept }) => kept))
+  return Math.min(largestMargin, Math.max(leastMargin, 2 * spread))
+}
+
+/** Returns the limit to advise above a limit that passed. */
+function withMargin(enough: number, margin: number): number {
+  return wholePages(enough + Math.max(enough * margin, mib * 0.9))
+}
+
+/** Measures a workload. @throws ADVISE_FAILED if the command does not succeed without limits */
+export async function measureNeed(workload: Workload, options: MeasureOptions): Promise<Measured> {
+  const { runs, slowdown, layout, signal } = options
+  const trials: JudgedTrial[] = []
+  let baseline: Baseline | undefined
+  const expectedMs = () => median(trials.map(({ durationMs }) => durationMs))
+  const once = async (purpose: Trial['purpose'], limits: TrialLimits, left: number): Promise<JudgedTrial> => {
+    options.onRun(purpose, limits, trials.length + 1, left, expectedMs())
+    const trial = await runTrial(workload, purpose, limits, {
+      signal,
+      showsErrors: trials.length === 0,
+      swaps: options.swaps,
+    })
+    const judged = { ...trial, outcome: judgeTrial(trial, baseline, slowdown) }
+    trials.push(judged)
+    return judged
+  }
+  const finish = (more: Partial<Measured> = {}): Measured => ({
+    trials,
+    ...(baseline && { baseline }),
+    cpu: needOfCpus(trials, slowdown),
+    stopped: signal.aborted,
+    confirmed: false,
+    ...more,
+  })
+  for (let i = 0; i < runs && !signal.aborted; i++) {
+    const trial = await once('measure', {}, runs - i + 3)
+    if (trial.outcome !== 'passed' && trial.outcome !== 'stopped')
+      throw fail('ADVISE_FAILED', { command: workload.argv[0]!, headline: trial.headline })
+  }
+  const measured = trials.filter(({ outcome }) => outcome === 'passed')
+  if (measured.length === 0) return finish()
+  baseline = baselineOf(measured)
+  const start = startOf(measured)
+  if (!start) return finish()
+  const bracket = await searchLimit(start, async (limit) => {
+    if (signal.aborted) return undefined
+    // on v2, the first attempt only slows: it shows what is needed, also if the guess is too low
+    const soft = layout === 'v2' && trials.length === measured.length
+    const trial = await once('probe', soft ? { memoryHigh: limit } : { memory: limit }, 3)
+    if (trial.outcome === 'stopped') return undefined
+    const passed = trial.outcome === 'passed' && (!soft || (trial.peak ?? Number.POSITIVE_INFINITY) <= limit)
+    return { passed, slow: trial.outcome === 'slow', ...(passed && trial.limitHits === 0 && { peak: trial.peak }) }
+  })
+  if (signal.aborted) return finish({ bracket })
+  const isSlow = trials.some(({ limits, outcome }) => limits.memory === bracket.failed && outcome === 'slow')
+  return await confirm(bracket, measured, isSlow, once, finish)
+}
+
+/** Runs at the advised limits. If that fails, the limit was only enough by chance: the next one is a step higher. */
+async function confirm(
+  bracket: Bracket,
+  measured: readonly Trial[],
+  isSlow: boolean,
+  once: (purpose: 'confirm', limits: TrialLimits, left: number) => Promise<JudgedTrial>,
+  finish: (more: Partial<Measured>) => Measured,
+): Promise<Measured> {
+  const margin = isSlow ? Math.max(slowMargin, marginOf(measured)) : marginOf(measured)
+  let { failed, enough } = bracket
+  for (let i = 0; i < maxConfirmations; i++) {
+    const limit = withMargin(enough, margin)
+    const { outcome } = await once('confirm', { memory: limit }, 1)
+    const found = { bracket: { failed, enough }, memory: { limit, margin } }
+    if (outcome === 'stopped') return finish(found)
+    if (outcome === 'passed') return finish({ ...found, confirmed: true })
+    failed = limit
+    enough = wholePages(limit + resolutionAt(limit))
+  }
+  return finish({ bracket: { failed, enough } })
+}
+
+/** Returns where the search begins. Undefined if the host does not count memory. */
+function startOf(measured: readonly Trial[]): { enough: number; guess: number } | undefined {
+  const peaks = measured.flatMap(({ peak }) => (peak === undefined ? [] : [peak]))
+  if (peaks.length === 0) return undefined
+  const enough = Math.max(...peaks)
+  const working = Math.max(...measured.map((trial) => trial.working))
+  // a sample can miss a short peak, but without page cache the peak is at least the peak minus all page cache
+  const least = Math.max(...measured.map((trial) => (trial.peak ?? 0) - trial.reclaimable))
+  const guess = Math.max(working, least)
+  return { enough, guess: guess + resolutionAt(guess) / 2 }
+}
+
+function needOfCpus(trials: readonly Trial[], slowdown: number): CpuNeed {
+  const cpus = availableParallelism()
+  const needs = trials
+    .filter(({ purpose }) => purpose === 'measure')
+    .map(({ samples }) => cpuNeedOf(samples, slowdown, cpus))
+    .sort((a, b) => a.need - b.need)
+  return needs[Math.floor(needs.length / 2)] ?? noNeed
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What short workloads need, as `hutch advise` finds it: memory, CPUs and tasks.
+// Runs alone: it compares times of runs.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { compileTimeout } from '../support/compile.ts'
+import { requires } from '../support/requires.ts'
+import { advise, checkAdvice, checkCounts, makeWorkloads, type RunCount } from './workloads.ts'
+
+beforeEach((context) => requires(context, 'hutch for Node', 'root'))
+
+let made: ReturnType<typeof makeWorkloads>
+const counts: RunCount[] = []
+
+beforeAll(() => {
+  made = makeWorkloads()
+}, compileTimeout)
+afterAll(() => made.remove())
+
+const time = process.env.VM ? 1_200_000 : 120_000
+
+test.for<[string, () => string[]]>([
+  ['a hog', () => ['hog', '80']],
+  ['two phases, of which the second needs more', () => ['phases', '30', '60']],
+  ['a leak', () => ['leak', '40']],
+  ['a reader of much page cache that needs little', () => ['cache', made.file, '8']],
+  ['a map whose pages it changes', () => ['map', made.file, '16', '8']],
+  ['a tree of processes', () => ['tree', '3', '4']],
+])(
+  '%s: the advice is enough 20 times of 20, and at most 10 % or 2 MiB above the need',
+  { timeout: time },
+  async ([name, args]) => {
+    const argv = [made.program, ...args()]
+    const advice = await advise(argv)
+    expect(advice.sure.confirmed).toBe(true)
+    counts.push(await checkAdvice(name, { argv }, advice, 0.1))
+  },
+)
+
+test('the search takes on the mean at most 0.6 of the runs of bisection', () => {
+  expect(counts).toHaveLength(6)
+  checkCounts(counts)
+})
+
+test(
+  'the number of tasks is the peak of the tree',
+  async () => {
+    const { pids, resources } = await advise([made.program, 'tree', '3', '1'], '--runs', '1')
+    // 1 + 2 + 4 + 8 processes, and hutch-init
+    expect(pids).toEqual({ peak: 16 })
+    expect(resources.pidsLimit).toBe(28)
+  },
+  time,
+)

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workloads of known need: workload MODE [ARGUMENTS]. Sizes are in MiB.
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1 << 20)
+
+static void pause_ms(long ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static char *touch(size_t size)
+{
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		exit(3);
+	// pages of the usual size, so that the need does not depend on how the kernel finds huge ones
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	memset(memory, 1, size);
+	return memory;
+}
+
+/** Memory that is there until the end. */
+static void hog(size_t size)
+{
+	touch(size * MIB);
+	pause_ms(60);
+}
+
+/** Two phases: the second needs more, and begins when the memory of the first is free. */
+static void phases(size_t first, size_t second)
+{
+	char *memory = touch(first * MIB);
+
+	pause_ms(60);
+	munmap(memory, first * MIB);
+	touch(second * MIB);
+	pause_ms(60);
+}
+
+/** Memory that grows in steps of a quarter MiB. */
+static void leak(size_t size)
+{
+	for (size_t i = 0; i < size * 4; i++) {
+		touch(MIB / 4);
+		pause_ms(1);
+	}
+}
+
+/** Opens a file whose pages are not in the page cache, so that this job is charged for them; without reading ahead. */
+static int open_uncached(const char *path)
+{
+	int file = open(path, O_RDONLY);
+
+	if (file < 0 || posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0 ||
+	    posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM) != 0)
+		exit(3);
+	return file;
+}
+
+/** Reads a file from its start to its end, with little memory of its own. */
+static void cache(const char *path, size_t own)
+{
+	char *buffer = touch(own * MIB);
+	int file = open_uncached(path);
+
+	while (read(file, buffer, 65536) > 0)
+		pause_ms(1);
+	pause_ms(60);
+}
+
+/** Maps a file and changes the first part of it for itself. */
+static void map(const char *path, size_t size, size_t changed)
+{
+	int file = open_uncached(path);
+	char *memory = mmap(NULL, size * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	volatile char sum = 0;
+
+	if (memory == MAP_FAILED)
+		exit(3);
+	for (size_t at = 0; at < changed * MIB; at += 4096)
+		memory[at]++;
+	for (size_t at = 0; at < size * MIB; at += 4096)
+		sum += memory[at];
+	pause_ms(60);
+}
+
+/** A tree of processes, each with memory of its own, all there at the same time. */
+static void tree(int depth, size_t size)
+{
+	touch(size * MIB);
+	for (int i = 0; depth > 0 && i < 2; i++)
+		if (fork() == 0) {
+			tree(depth - 1, size);
+			_exit(0);
+		}
+	pause_ms(100);
+	for (int status = 0; wait(&status) > 0;)
+		if (status != 0)
+			_exit(4);
+}
+
+static void work_ms(clockid_t clock, long ms)
+{
+	struct timespec from, now;
+
+	clock_gettime(clock, &from);
+	do
+		clock_gettime(clock, &now);
+	while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < ms);
+}
+
+static void *worker(void *time)
+{
+	work_ms(CLOCK_THREAD_CPUTIME_ID, (long)time);
+	return NULL;
+}
+
+/** Threads that each use the same CPU time, and 24 MiB for all. */
+static void pool(int threads, long ms)
+{
+	pthread_t thread[64];
+	char *kept = touch(24 * MIB);
+
+	for (int i = 0; i < threads && i < 64; i++)
+		pthread_create(&thread[i], NULL, worker, (void *)ms);
+	for (int i = 0; i < threads && i < 64; i++)
+		pthread_join(thread[i], NULL);
+	kept[0]++;
+}
+
+/** Short bursts of memory and CPU time, with pauses. */
+static void bursts(int count, size_t size)
+{
+	char *kept = touch(8 * MIB);
+
+	for (int i = 0; i < count; i++) {
+		char *memory = touch(size * MIB);
+
+		work_ms(CLOCK_THREAD_CPUTIME_ID, 30);
+		munmap(memory, size * MIB);
+		pause_ms(70);
+		kept[0]++;
+	}
+}
+
+int main(int count, char **words)
+{
+	const char *mode = count > 1 ? words[1] : "";
+	const char *path = count > 2 ? words[2] : "";
+	long first = count > 2 ? atol(words[2]) : 0;
+	long second = count > 3 ? atol(words[3]) : 0;
+
+	if (strcmp(mode, "hog") == 0)
+		hog(first);
+	else if (strcmp(mode, "phases") == 0)
+		phases(first, second);
+	else if (strcmp(mode, "leak") == 0)
+		leak(first);
+	else if (strcmp(mode, "cache") == 0)
+		cache(path, second);
+	else if (strcmp(mode, "map") == 0)
+		map(path, second, count > 4 ? atol(words[4]) : 0);
+	else if (strcmp(mode, "tree") == 0)
+		tree(first, second);
+	else if (strcmp(mode, "pool") == 0)
+		pool(first, second);
+	else if (strcmp(mode, "bursts") == 0)
+		bursts(first, second);
+	else
+		return 2;
+	return 0;
+}
