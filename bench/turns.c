@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * turns N COMMAND ARG... [::: COMMAND ARG...]...: executes the commands in turns, N times each. Prints a line
- * for each command: the medians of wall time and of CPU time in ms, and of peak memory in KiB.
+ * for each command: the medians of wall time and of CPU time in ms, and of peak memory in KiB. With +++ in place
+ * of :::, a command always follows the one before it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -60,6 +61,8 @@ int main(int argc, char **argv)
 {
 	static char path[4096], home[4096];
 	char *environment[] = { path, home, NULL }, **commands[COMMANDS];
+	/* the first command of each turn, and the end of the last one */
+	int turns[COMMANDS + 1] = { 0 }, turn_count = 1;
 	int runs = atoi(argv[1]), count = 0;
 	double *figures[COMMANDS][3];
 
@@ -67,18 +70,22 @@ int main(int argc, char **argv)
 	snprintf(home, sizeof home, "HOME=%s", getenv("HOME"));
 	commands[count++] = argv + 2;
 	for (int i = 2; i < argc && count < COMMANDS; i++)
-		if (!strcmp(argv[i], ":::")) {
+		if (!strcmp(argv[i], ":::") || !strcmp(argv[i], "+++")) {
+			if (argv[i][0] == ':')
+				turns[turn_count++] = count;
 			argv[i] = NULL;
 			commands[count++] = argv + i + 1;
 		}
+	turns[turn_count] = count;
 	for (int i = 0; i < count; i++)
 		for (int k = 0; k < 3; k++)
 			figures[i][k] = calloc((size_t)runs, sizeof(double));
 	for (int round = -2; round < runs; round++)
-		for (int i = 0; i < count; i++) {
-			int turn = (i + (round < 0 ? 0 : round)) % count;
+		for (int i = 0; i < turn_count; i++) {
+			int turn = (i + (round < 0 ? 0 : round)) % turn_count;
 
-			run(commands[turn], environment, figures[turn], round);
+			for (int k = turns[turn]; k < turns[turn + 1]; k++)
+				run(commands[k], environment, figures[k], round);
 		}
 	for (int i = 0; i < count; i++) {
 		for (int k = 0; k < 3; k++)

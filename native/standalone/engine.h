@@ -75,7 +75,13 @@ int snapshot_wanted(void);
 int snapshot_open(void);
 void snapshot_write(int *argc, char ***argv);
 char *snapshot_area(void);
+char *packed_area(size_t size);
 void write_all(const void *bytes, size_t size);
+
+/* packed.c */
+#define PACKED_BLOCK (1u << 16)
+void unpack_on_demand(char *start, char *end);
+void make_readable(const void *bytes, size_t length);
 
 /* layout.c */
 void *layout_take(size_t size);
@@ -94,6 +100,7 @@ void lift_memory_limit(void);
 /* main.c */
 _Noreturn void end(int status);
 _Noreturn void end_by_exception(void);
+_Noreturn void end_without_memory(void);
 
 /* what the functions of `host` have in common */
 #define FUNCTION(name) static JSValue name(JSContext *c, JSValueConst self, int argc, JSValueConst *argv)

@@ -4,9 +4,11 @@
  * runs twice, and asks for the same blocks in the same order. The first run gives each block pages of its own. At the
  * end, a child for each command of the arguments executes the command, and reads in /proc/self/pagemap which
  * blocks it wrote or read. The second run reads from stdin what the first one wrote, and has blocks of the
- * same commands side by side. Blocks that are freed before the end are not in the snapshot.
+ * same commands side by side. Blocks that no command used lie before the others, where packed.c unpacks them.
+ * Blocks that are freed before the end are not in the snapshot.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -15,11 +17,16 @@
 #include "engine.h"
 
 #define POOL ((size_t)1 << 36)
+#define POOL_ADDRESS ((void *)((uintptr_t)1 << 44))
 /* the kernel maps up to 16 pages around the one that is read, if they exist */
 #define SLOT ((size_t)64 << 10)
 #define BLOCKS (1u << 20)
 #define PAGE 4096u
-#define COMMANDS 6
+#define COMMANDS 16
+/* the bit of the chains, which no command has */
+#define CHAINS 1u
+#define ROUNDS 4
+#define LOOKUPS (1u << 17)
 #define MASKS (1u << COMMANDS)
 /* zones in their order: blocks that commands write, blocks that they only read, the others */
 #define GONE 0
@@ -36,14 +43,15 @@
 static struct layout {
 	uint32_t count;
 	uint32_t sizes[ZONES];
-	uint8_t zones[BLOCKS];
+	uint32_t zones[BLOCKS];
 } *layout;
 
 struct block {
 	char *memory;
 	size_t size;
-	/* a bit for each command */
-	uint8_t writes, reads, gone;
+	/* a bit for each command: in this round, and in all rounds before */
+	uint16_t writes, reads, always_writes, always_reads;
+	uint8_t gone;
 };
 
 static struct block *blocks;
@@ -52,8 +60,8 @@ static uint32_t count;
 static char *pool, *pool_end;
 static int pool_file;
 static uint32_t *slots;
-static char *free_place[ZONES];
-static uint8_t command;
+static char **free_place;
+static uint16_t command;
 
 static void *map(size_t size, int flags, int fd, void *address)
 {
@@ -72,16 +80,18 @@ static void open_layout(void)
 	layout = map(sizeof *layout, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
 	while ((more = read(0, (char *)layout + done, sizeof *layout - done)) > 0)
 		done += (size_t)more;
+	free_place = map(ZONES * sizeof *free_place, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
 	free_place[0] = snapshot_area();
 	for (unsigned int zone = 1; zone < ZONES; zone++)
 		free_place[zone] = free_place[zone - 1] + layout->sizes[zone - 1];
+	if (layout->count)
+		free_place[UNUSED_ZONE] = packed_area(layout->sizes[UNUSED_ZONE]);
 	pool_file = memfd_create("pool", MFD_CLOEXEC);
 	if (pool_file < 0 || ftruncate(pool_file, POOL))
 		_exit(1);
-	/* at an address that is a multiple of SLOT */
-	pool = map(POOL + SLOT, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
-	pool += -(uintptr_t)pool % SLOT;
-	pool_end = map(POOL, MAP_SHARED | MAP_FIXED, pool_file, pool);
+	/* the engine's maps depend on addresses */
+	pool = map(POOL, MAP_SHARED | MAP_FIXED_NOREPLACE, pool_file, POOL_ADDRESS);
+	pool_end = pool;
 	slots = map(POOL / SLOT * sizeof *slots, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
 	blocks = map(BLOCKS * sizeof *blocks, MAP_SHARED | MAP_ANONYMOUS, -1, NULL);
 }
@@ -101,7 +111,7 @@ static struct block *block_of(const void *memory)
 
 void *layout_take(size_t size)
 {
-	uint8_t zone;
+	uint32_t zone;
 	char *memory;
 
 	if (!pool)
@@ -117,7 +127,7 @@ void *layout_take(size_t size)
 		slots[(size_t)(memory - pool) / SLOT] = count;
 		pool_end += rounded(size, SLOT);
 	}
-	blocks[count++] = (struct block){ .memory = memory, .size = size };
+	blocks[count++] = (struct block){ .memory = memory, .size = size, .always_writes = 0xffff, .always_reads = 0xffff };
 	return memory;
 }
 
@@ -154,21 +164,62 @@ void layout_report(void)
 		}
 }
 
+/* Starts a child that uses the snapshot as a start does. Returns 1 in the child, and 0 in the parent after its end. */
+static int start_child(int bit)
+{
+	int status;
+
+	if (fork()) {
+		wait(&status);
+		return 0;
+	}
+	command = (uint16_t)(1 << bit);
+	map(POOL, MAP_PRIVATE | MAP_FIXED, pool_file, pool);
+	set_snapshot_memory(pool, pool_end);
+	return 1;
+}
+
+/*
+ * Looks up names and shapes of objects that do not exist. The engine's tables of them have chains. What depends on
+ * the input may be in any chain, so whole chains must not be packed.
+ */
+static void walk_chains(void)
+{
+	char name[16];
+
+	for (unsigned int i = 0; i < LOOKUPS; i++) {
+		JS_FreeAtom(js, JS_NewAtomLen(js, name, (size_t)snprintf(name, sizeof name, "name%x", i)));
+		/* the prototype stays, so that the next one has another address */
+		JS_FreeValue(js, JS_NewObjectProto(js, JS_NewObject(js)));
+	}
+	layout_report();
+	_exit(0);
+}
+
+/* Which parts of chains a command reads depends on ids, so they lie together. */
+static void end_round(void)
+{
+	for (struct block *block = blocks; block < blocks + count; block++) {
+		if (block->reads & CHAINS && !block->writes)
+			block->reads = CHAINS;
+		block->always_reads &= block->reads | block->writes;
+		block->always_writes &= block->writes;
+		block->reads = block->writes = 0;
+	}
+}
+
 /* Returns in a child for each command, with its arguments, and at the end in the parent, with none. */
 static void execute_commands(int *argc, char ***argv)
 {
-	int bit = 0, status, end, null;
+	int bit = 1, end, null;
 
+	if (start_child(0))
+		walk_chains();
 	for (int at = 1; at < *argc && bit < COMMANDS; at = end + 1, bit++) {
 		for (end = at; end < *argc && strcmp((*argv)[end], ":::");)
 			end++;
-		if (fork()) {
-			wait(&status);
+		if (!start_child(bit))
 			continue;
-		}
-		command = (uint8_t)(1 << bit);
-		map(POOL, MAP_PRIVATE | MAP_FIXED, pool_file, pool);
-		set_snapshot_memory(pool, pool_end);
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		for (int fd = 0; fd <= 2; fd++)
 			dup2(null, fd);
@@ -178,12 +229,13 @@ static void execute_commands(int *argc, char ***argv)
 		(*argv)[*argc] = NULL;
 		return;
 	}
+	end_round();
 }
 
 /* Returns zones of written blocks in an order in which those of most commands are first. */
-static void order_masks(uint8_t *order)
+static void order_masks(uint32_t *order)
 {
-	uint8_t next = 0;
+	uint32_t next = 0;
 
 	for (int bits = COMMANDS; bits >= 0; bits--)
 		for (unsigned int mask = 0; mask < MASKS; mask++)
@@ -194,19 +246,27 @@ static void order_masks(uint8_t *order)
 /* Ends the first run by writing the layout. Returns the end of the snapshot's memory in the second, NULL in a command's child. */
 char *layout_end(int *argc, char ***argv)
 {
-	uint8_t order[MASKS], zone;
+	uint32_t *order = map(MASKS * sizeof *order, MAP_PRIVATE | MAP_ANONYMOUS, -1, NULL);
+	uint32_t zone;
 
 	if (layout->count) {
 		if (count != layout->count)
 			_exit(1);
-		return free_place[ZONES - 1];
+		return free_place[UNUSED_ZONE - 1];
 	}
-	execute_commands(argc, argv);
-	if (command)
-		return NULL;
+	/* What depends on ids and on timing differs: only what each round uses counts, so that two builds have the same layout. */
+	for (int round = 0; round < ROUNDS; round++) {
+		execute_commands(argc, argv);
+		if (command)
+			return NULL;
+	}
 	order_masks(order);
 	for (struct block *block = blocks; block < blocks + count; block++) {
-		zone = (uint8_t)(block->writes ? WRITTEN + order[block->writes] : block->reads ? READ + order[block->reads] : UNUSED_ZONE);
+		zone = UNUSED_ZONE;
+		if (block->always_writes)
+			zone = WRITTEN + order[block->always_writes];
+		else if (block->always_reads)
+			zone = READ + order[block->always_reads];
 		if (block->gone)
 			zone = GONE;
 		else
@@ -214,6 +274,6 @@ char *layout_end(int *argc, char ***argv)
 		layout->zones[block - blocks] = zone;
 	}
 	layout->count = count;
-	write_all(layout, offsetof(struct layout, zones) + count);
+	write_all(layout, offsetof(struct layout, zones) + count * sizeof *layout->zones);
 	_exit(0);
 }

@@ -35,6 +35,12 @@ static void say(const char *words)
 static const char lacks_memory[] = "hutch: out of memory, of which hutch itself may use 64 MiB\n"
 				   "  remedy: check the size of the input, and ulimit -v\n";
 
+_Noreturn void end_without_memory(void)
+{
+	say(lacks_memory);
+	_exit(STATUS_FAILED);
+}
+
 static int has(const char *text, const char *words)
 {
 	return text && strstr(text, words);
@@ -83,10 +89,8 @@ static JSContext *open_context(JSRuntime *rt)
 
 	if (!c || JS_AddIntrinsicBaseObjects(c) || JS_AddIntrinsicDate(c) || JS_AddIntrinsicRegExp(c) || JS_AddIntrinsicJSON(c) ||
 	    JS_AddIntrinsicProxy(c) || JS_AddIntrinsicMapSet(c) || JS_AddIntrinsicTypedArrays(c) || JS_AddIntrinsicPromise(c) ||
-	    JS_AddIntrinsicBigInt(c) || JS_AddIntrinsicWeakRef(c)) {
-		say(lacks_memory);
-		_exit(STATUS_FAILED);
-	}
+	    JS_AddIntrinsicBigInt(c) || JS_AddIntrinsicWeakRef(c))
+		end_without_memory();
 	JS_AddIntrinsicRegExpCompiler(c);
 	return c;
 }
@@ -97,10 +101,8 @@ static void open_engine(void)
 	JSRuntime *rt = new_runtime();
 	JSValue global, host;
 
-	if (!rt) {
-		say(lacks_memory);
-		_exit(STATUS_FAILED);
-	}
+	if (!rt)
+		end_without_memory();
 	JS_SetMaxStackSize(rt, STACK_LIMIT);
 	/* a command is over before it has made much garbage in circles */
 	JS_SetGCThreshold(rt, COLLECT_FROM);
@@ -134,10 +136,8 @@ int main(int argc, char **argv)
 	/* as in Node: the end of a child is to be seen, also under a parent that ignores it */
 	signal(SIGCHLD, SIG_DFL);
 	/* without some memory, the engine dereferences NULL while it starts */
-	if (!reserve_memory()) {
-		say(lacks_memory);
-		_exit(STATUS_FAILED);
-	}
+	if (!reserve_memory())
+		end_without_memory();
 	if (!snapshot_open())
 		open_engine();
 	if (snapshot_wanted())

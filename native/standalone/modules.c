@@ -3,6 +3,7 @@
  * Loads hutch's modules: each is a function of bytecode, read when another module first uses one of
  * its exports. scripts/build/standalone.js writes the file that this one includes.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,6 +70,8 @@ static JSValue read_module(uint32_t index)
 
 	if (!code)
 		return JS_ThrowOutOfMemory(js);
+	if (getenv("HUTCH_DEBUG") && !snapshot_wanted())
+		dprintf(2, "hutch: reads module %u\n", index);
 	function = JS_ReadObject(js, code, place[1] - place[0], JS_READ_OBJ_BYTECODE);
 	return JS_IsException(function) ? function : JS_EvalFunction(js, function);
 }

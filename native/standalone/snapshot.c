@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The snapshot: the engine's memory after hutch's common modules were loaded, as the build wrote it.
- * A start maps it, so that nothing is read or executed again; the kernel copies a page when it changes.
+ * A start maps it, so that nothing is read or executed again; the kernel copies a page when it changes. What common
+ * commands do not use is packed (packed.c).
  * The build links this program with an empty area that says MAKE, and runs it: it loads the modules and
  * writes the area. A second link has that area at the same address. Without one, each start loads its modules.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -23,6 +25,8 @@ extern char __start_kept[], __stop_kept[];
 
 extern struct {
 	uint64_t state;
+	/* size of the packed blocks' memory, which ends where this begins */
+	uint64_t packed_size;
 	char kept[1008];
 	_Alignas(16) char memory[];
 } snapshot;
@@ -39,13 +43,26 @@ char *snapshot_area(void)
 	return snapshot.memory;
 }
 
+/* Returns memory for the packed blocks, as zeros. */
+char *packed_area(size_t size)
+{
+	char *start;
+
+	snapshot.packed_size = (size + PACKED_BLOCK - 1) / PACKED_BLOCK * PACKED_BLOCK;
+	start = (char *)&snapshot - snapshot.packed_size;
+	if (mmap(start, snapshot.packed_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != start)
+		_exit(1);
+	return start;
+}
+
 /* Returns whether there is a snapshot. The engine is then as it was when the build made it. */
 int snapshot_open(void)
 {
 	if (snapshot.state != MADE)
 		return 0;
 	memcpy(__start_kept, snapshot.kept, (size_t)(__stop_kept - __start_kept));
-	set_snapshot_memory(snapshot.memory, snapshot_end);
+	unpack_on_demand((char *)&snapshot - snapshot.packed_size, (char *)&snapshot);
+	set_snapshot_memory((char *)&snapshot - snapshot.packed_size, snapshot_end);
 	JS_UpdateStackTop(JS_GetRuntime(js));
 	return 1;
 }
@@ -86,11 +103,12 @@ void write_all(const void *bytes, size_t size)
 	}
 }
 
-/* Writes the area to stdout, as the second link wants it. Returns in a process that executes a command for the layout. */
+/* Writes the size of the packed blocks' memory, that memory and the area to stdout, for the second link. Returns in a process that executes a command for the layout. */
 void snapshot_write(int *argc, char ***argv)
 {
 	size_t size = (size_t)(__stop_kept - __start_kept);
 	const char *memory;
+	char *start;
 
 	if (size > sizeof snapshot.kept || JS_IsJobPending(JS_GetRuntime(js)))
 		_exit(1);
@@ -101,7 +119,9 @@ void snapshot_write(int *argc, char ***argv)
 	}
 	snapshot.state = MADE;
 	memcpy(snapshot.kept, __start_kept, size);
-	forget_stack((uintptr_t *)&snapshot, (const uintptr_t *)memory);
-	write_all(&snapshot, (size_t)(memory - (char *)&snapshot));
+	start = (char *)&snapshot - snapshot.packed_size;
+	forget_stack((uintptr_t *)start, (const uintptr_t *)memory);
+	write_all(&snapshot.packed_size, sizeof snapshot.packed_size);
+	write_all(start, (size_t)(memory - start));
 	_exit(0);
 }

@@ -30,19 +30,23 @@ int is_bytes(JSValueConst value)
 
 uint8_t *bytes_of(JSValueConst value, size_t *length)
 {
-	size_t offset, size, whole, each;
+	size_t offset = 0, whole, each;
 	JSValue buffer;
 	uint8_t *at;
 
-	if (JS_GetTypedArrayType(value) == JS_TYPED_ARRAY_UINT8)
-		return JS_GetUint8Array(js, length, value);
-	buffer = JS_GetTypedArrayBuffer(js, value, &offset, &size, &each);
-	if (JS_IsException(buffer))
+	if (JS_GetTypedArrayType(value) == JS_TYPED_ARRAY_UINT8) {
+		at = JS_GetUint8Array(js, length, value);
+	} else {
+		buffer = JS_GetTypedArrayBuffer(js, value, &offset, length, &each);
+		if (JS_IsException(buffer))
+			return NULL;
+		at = JS_GetArrayBuffer(js, &whole, buffer);
+		JS_FreeValue(js, buffer);
+	}
+	if (!at)
 		return NULL;
-	at = JS_GetArrayBuffer(js, &whole, buffer);
-	JS_FreeValue(js, buffer);
-	*length = size;
-	return at ? at + offset : NULL;
+	make_readable(at + offset, *length);
+	return at + offset;
 }
 
 /* Replaces the three bytes of each lone surrogate by those of U+FFFD, as Node does. */

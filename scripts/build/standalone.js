@@ -67,14 +67,17 @@ function compile(files, flags, name) {
 /** Modules of the snapshot: those that common commands load. */
 const common = new Set(readFileSync('scripts/build/common-modules.txt', 'utf8').split('\n').filter((line) => line.endsWith('.ts')))
 
-/** Commands whose blocks of the snapshot lie side by side. It does not matter whether they succeed on the machine of the build. */
+/** Commands whose blocks of the snapshot lie side by side: programs without a slash are not found in PATH. It does not matter whether they succeed on the machine of the build. */
 const layoutCommands = [
+  'hutch --version',
   'hutch run -- true',
   'hutch run --sandbox -- true',
   'hutch run --isolate none --memory 50M -- true',
-  'bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true',
-  'unshare --pid --fork true',
-  'cgset -r memory.max=50M hutch-absent',
+  './bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev true',
+  './unshare --pid --fork true',
+  ...['cgcreate -g memory:ID', 'cgset -r memory.max=50M ID', 'cgdelete -g memory:ID'].map((words) => `./${words}`),
+  // a container of layout-config.json
+  ...['create --bundle BUNDLE ID', 'start ID', 'state ID', 'exec ID true', 'kill ID KILL', 'delete --force ID'].map((words) => `./hutch-oci --root BUNDLE/state ${words}`),
 ]
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -99,17 +102,19 @@ function compileModules(mark) {
   const out = execFileSync(compiler, debug ? ['debug'] : [], { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'] })
   const [count, commonCount] = [out.readUInt32LE(0), out.readUInt32LE(4)]
   const head = out.subarray(0, 12 + 8 * (count + 1) + 4 * commonCount)
-  return pack(head, out.subarray(head.length))
+  const { count: blocks, packed } = pack(out.subarray(head.length))
+  head.writeUInt32LE(blocks, 8)
+  return Buffer.concat([head, packed])
 }
 
-/** Packs the bytecode in blocks, for native/standalone/modules.c. */
-function pack(head, code) {
+/** Packs bytes in blocks, for native/standalone/inflate.c. Returns their count, and the offsets of the blocks with the blocks. */
+function pack(bytes) {
   const size = 1 << 16
-  const blocks = Array.from({ length: Math.ceil(code.length / size) }, (_, i) => deflateRawSync(code.subarray(i * size, (i + 1) * size), { level: 9 }))
-  head.writeUInt32LE(blocks.length, 8)
+  const blocks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => deflateRawSync(bytes.subarray(i * size, (i + 1) * size), { level: 9 }))
   const offsets = Buffer.alloc(4 * blocks.length)
   for (let i = 1; i < blocks.length; i++) offsets.writeUInt32LE(offsets.readUInt32LE(4 * (i - 1)) + blocks[i - 1].length, 4 * i)
-  return Buffer.concat([head, offsets, ...blocks])
+  // inflate.c reads up to 8 bytes beyond the end
+  return { count: blocks.length, packed: Buffer.concat([offsets, ...blocks, Buffer.alloc(8)]) }
 }
 
 const flags = [...speed, ...(sanitized ? ['-fsanitize=undefined', '-fno-sanitize-recover=all', '-DBUSY_SECONDS=120'] : []), ...sections, '-pthread', '-D_GNU_SOURCE', '-I', napiHeaders(), '-isystem', engine.include, ...kernelHeaders]
@@ -123,7 +128,7 @@ const core = compile(
 /** hutch's own part of the engine is small, and each block of memory and each use of an import goes through it. */
 const ownFlags = [...flags, ...(sanitized ? [] : ['-O2'])]
 const own = compile(
-  filesIn('standalone').filter((file) => !/(modules|images|snapshot)\.c$/.test(file)),
+  filesIn('standalone').filter((file) => !/(modules|images|snapshot|packed)\.c$/.test(file)),
   ownFlags,
   'own',
 )
@@ -140,34 +145,51 @@ function compileWith(file, more) {
   return object
 }
 
-/** Links the program with this bytecode and snapshot. Both are behind everything else, so that the rest has the same addresses in each link. */
-function link(file, bytecode, snapshot) {
-  writeFileSync(`${work}/modules.bc`, bytecode)
-  writeFileSync(`${work}/snapshot`, snapshot)
-  const last = [compileWith('native/standalone/modules.c', `-DHUTCH_BYTECODE="${work}/modules.bc"`), compileWith('native/standalone/snapshot.c', `-DHUTCH_SNAPSHOT="${work}/snapshot"`)]
+/** Links the program with this bytecode, snapshot and packed part of the snapshot. They are behind everything else, so that the rest has the same addresses in each link. */
+function link(file, bytecode, { area, packed }) {
+  const last = [
+    ['modules', 'BYTECODE', bytecode],
+    ['packed', 'PACKED', packed],
+    ['snapshot', 'SNAPSHOT', area],
+  ].map(([name, macro, bytes]) => {
+    writeFileSync(`${work}/${name}`, bytes)
+    return compileWith(`native/standalone/${name}.c`, `-DHUTCH_${macro}="${work}/${name}"`)
+  })
   const options = '-Wl,--wrap=gettimeofday,--gc-sections,--build-id=none,-z,noseparate-code,--section-start=hutch_bytecode=0x10000000,--section-start=hutch_snapshot=0x20000000'
   execFileSync(ownCc, [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), options, '-o', file, ...own, ...last, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
 }
 
 /** Returns the snapshot, which a first program makes; an empty one with sanitizers, and for another platform. */
 function makeSnapshot() {
-  if (sanitized || platform !== ownPlatform) return Buffer.alloc(4096)
+  const none = { area: Buffer.alloc(4096), packed: Buffer.alloc(4) }
+  if (sanitized || platform !== ownPlatform) return none
   const area = Buffer.alloc(8 << 20)
   area[0] = 1
   const maker = `${work}/maker`
-  link(maker, compileModules(1), area)
+  link(maker, compileModules(1), { ...none, area })
   const make = (words, input) => execFileSync(maker, words, { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH, HUTCH_DEBUG: '1' } })
   // what commands use differs by a few blocks each time: the same program has the same layout, so that its snapshot is the same
-  const layout = `${out}/objects/layout-${createHash('sha256').update(readFileSync(maker)).digest('hex').slice(0, 16)}`
+  const config = readFileSync('scripts/build/layout-config.json')
+  const layout = `${out}/objects/layout-${createHash('sha256').update(readFileSync(maker)).update(layoutCommands.join()).update(config).digest('hex').slice(0, 16)}`
   if (!existsSync(layout)) {
-    writeFileSync(`${work}/layout`, make(layoutCommands.join(' ::: ').split(' '), ''))
+    mkdirSync(`${work}/bundle`)
+    writeFileSync(`${work}/bundle/config.json`, config)
+    const words = layoutCommands.join(' ::: ').replaceAll('BUNDLE', `${work}/bundle`).replaceAll('ID', `hutch-layout-${process.pid}`)
+    writeFileSync(`${work}/layout`, make(words.split(' '), ''))
     renameSync(`${work}/layout`, layout)
   }
-  return make([], readFileSync(layout))
+  const memory = make([], readFileSync(layout))
+  const end = 8 + Number(memory.readBigUInt64LE())
+  const { count, packed } = pack(memory.subarray(8, end))
+  return { area: memory.subarray(end), packed: Buffer.concat([new Uint8Array(Uint32Array.of(count).buffer), packed]) }
 }
 
 const snapshot = makeSnapshot()
-const rest = compileModules(snapshot.length > 4096 ? 2 : 1)
+const rest = compileModules(snapshot.packed.length > 4 ? 2 : 1)
 link(`${work}/${name}`, rest, snapshot)
 renameSync(`${work}/${name}`, `${out}/${name}`)
-console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes, ${snapshot.length} of them the snapshot of ${common.size} modules, ${rest.length} bytecode of the others of ${modules.length}`)
+// with HUTCH_DEBUG=1, the binary prints the numbers of the modules that it reads
+writeFileSync(`${out}/${name}.modules`, modules.map((module) => `${module.name}\n`).join(''))
+const sizes = { 'the snapshot': snapshot.area, 'its packed part': snapshot.packed, 'bytecode of other modules': rest }
+const parts = Object.entries(sizes).map(([part, { length }]) => `${length} ${part}`)
+console.log(`${out}/${name}: ${statSync(`${out}/${name}`).size} bytes: ${parts.join(', ')}; ${common.size} of ${modules.length} modules are in the snapshot`)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long the commands of the OCI runtime take beside those of runc, as whole processes: in turns, by medians of wall and CPU
+// time. Both have the bundle of `runc spec`, with a root of busybox. Needs root, runc, busybox and gcc.
+//   node bench/oci.js [--runs N] [--binary FILE] [--json FILE]
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, release, tmpdir } from 'node:os'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '50' },
+    binary: { type: 'string', default: 'build/standalone/hutch' },
+    json: { type: 'string' },
+  },
+})
+const work = mkdtempSync(`${tmpdir()}/hutch-oci-bench-`)
+copyFileSync(values.binary, `${work}/hutch`)
+symlinkSync(`${work}/hutch`, `${work}/hutch-oci`)
+for (const path of ['bundle/rootfs/bin', 'state']) mkdirSync(`${work}/${path}`, { recursive: true })
+for (const name of ['sleep', 'true']) copyFileSync('/bin/busybox', `${work}/bundle/rootfs/bin/${name}`)
+for (const name of ['proc', 'sys', 'dev']) mkdirSync(`${work}/bundle/rootfs/${name}`)
+execFileSync('runc', ['spec'], { cwd: `${work}/bundle` })
+const config = JSON.parse(readFileSync(`${work}/bundle/config.json`, 'utf8'))
+Object.assign(config.process, { terminal: false, args: ['/bin/sleep', '1000'] })
+writeFileSync(`${work}/bundle/config.json`, JSON.stringify(config))
+execFileSync('gcc', ['-O2', '-static', '-o', `${work}/turns`, new URL('turns.c', import.meta.url).pathname])
+
+/** The commands of a container's life. `end` is not measured: it waits until the first process has ended. */
+function lifeOf(runtime, program) {
+  const id = `hutch-bench-${process.pid}-${runtime}`
+  const call = (...words) => [program, '--root', `${work}/state/${runtime}`, ...words]
+  const pidFile = `${work}/${runtime}.pid`
+  return {
+    create: call('create', '--bundle', `${work}/bundle`, '--pid-file', pidFile, id),
+    start: call('start', id),
+    state: call('state', id),
+    exec: call('exec', id, '/bin/true'),
+    kill: call('kill', id, 'KILL'),
+    end: [
+      'sh',
+      '-c',
+      `read -r pid <${pidFile}; while { read -r stat </proc/$pid/stat; } 2>&- && [ "\${stat#*') Z'}" = "$stat" ]; do :; done`,
+    ],
+    delete: call('delete', id),
+  }
+}
+
+const lives = { hutch: lifeOf('hutch', `${work}/hutch-oci`), runc: lifeOf('runc', 'runc') }
+const steps = Object.keys(lives.hutch)
+/** Steps whose times are added, and the greatest ratio that is aimed at. */
+const aims = [
+  [['create', 'start', 'delete'], 0.4],
+  [['exec'], 0.4],
+  [['state'], 0.7],
+  [['kill'], 0.7],
+]
+
+try {
+  const words = Object.values(lives).map((life) => steps.flatMap((step, i) => [...(i ? ['+++'] : []), ...life[step]]))
+  const out = execFileSync(`${work}/turns`, [values.runs, ...words[0], ':::', ...words[1]], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const rows = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' ').map(Number))
+  const figures = Object.fromEntries(
+    Object.keys(lives).map((runtime, r) => [
+      runtime,
+      Object.fromEntries(steps.map((step, i) => [step, rows[r * steps.length + i]])),
+    ]),
+  )
+  console.log(
+    `${values.runs} each in turns; Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model}, load ${loadavg()[0].toFixed(1)}`,
+  )
+  console.log(`${''.padEnd(14)}${['wall ms', 'CPU ms', 'KiB'].map((word) => word.padStart(9)).join('')}`)
+  for (const step of steps.filter((step) => step !== 'end'))
+    for (const runtime of Object.keys(lives))
+      console.log(
+        `${`${runtime} ${step}`.padEnd(14)}${figures[runtime][step].map((value) => String(value).padStart(9)).join('')}`,
+      )
+  for (const [added, most] of aims) {
+    const total = (runtime, column) => added.reduce((sum, step) => sum + figures[runtime][step][column], 0)
+    const ratio = (column) => total('hutch', column) / total('runc', column)
+    console.log(
+      `${ratio(0) <= most ? '✓' : '✗'} ${added.join(' + ')}: ${ratio(0).toFixed(2)} of runc (aim: at most ${most}; by CPU time ${ratio(1).toFixed(2)})`,
+    )
+  }
+  if (values.json) writeFileSync(values.json, JSON.stringify({ runs: values.runs, figures }, null, 2))
+} finally {
+  for (const { create, delete: remove } of Object.values(lives)) {
+    const [program, ...global] = create.slice(0, 3)
+    execFileSync(program, [...global, 'delete', '--force', remove.at(-1)], { stdio: 'ignore' })
+  }
+  rmSync(work, { recursive: true, force: true })
+}
