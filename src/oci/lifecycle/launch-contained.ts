@@ -41,6 +41,7 @@ export function launchContained(
   const addon = watchedNative()
   launched?.(pid)
   let failure: unknown
+  let isReady = false
   let over: (status: number) => void
   const end = new Promise<number>((resolve) => {
     over = resolve
@@ -72,11 +73,14 @@ export function launchContained(
             addon.signal(job, 9)
           },
         )
-      else if (event.kind === 'ready') resolve({ job, pid, end })
-      else if (event.kind === 'ended') {
+      else if (event.kind === 'ready') {
+        isReady = true
+        resolve({ job, pid, end })
+      } else if (event.kind === 'ended') {
         unwatchJob(job)
         const status = endStatus(event)
         over(status)
+        if (isReady) return
         const signal = signalName(status & 0x7f)
         reject(failure ?? fail('CONTAINER_ENDED', { why: signal ?? `exit status ${status >> 8}` }))
       }
