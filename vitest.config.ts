@@ -44,7 +44,16 @@ export default defineConfig({
         },
       },
       { test: { ...shared, ...setup, name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
-      { test: { ...shared, ...setup, name: 'engines', include: engines, maxWorkers: 2, sequence: { groupOrder: 3 } } },
+      {
+        test: {
+          ...shared,
+          ...setup,
+          name: 'engines',
+          include: engines,
+          maxWorkers: process.env.VM ? 1 : 2,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 })

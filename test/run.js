@@ -202,6 +202,9 @@ async function provideTools() {
     '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
     '/usr/bin/bwrap': 'bubblewrap',
     '/usr/sbin/runc': 'runc',
+    '/usr/bin/podman': 'podman',
+    '/usr/bin/conmon': 'conmon',
+    '/usr/bin/containerd': 'containerd',
     '/usr/bin/java': 'default-jre-headless',
     '/usr/bin/gcc': 'gcc',
     '/usr/bin/git': 'git',
@@ -386,6 +389,8 @@ if (kernels) {
   ]
   const guest = vmLane(beside)
   await suite('all other tests on this host', ['--project', 'kernel', '--project', 'alone'])
+  Object.assign(process.env, { ENGINES: 'here', RUNTIME: 'hutch-oci' })
+  await suite('Podman and containerd over hutch-oci', ['test/engines/everyday.test.ts'])
   // one file in three, by the day
   await suite(
     withoutNode,

@@ -2,7 +2,7 @@
 // containerd in a session, with the CRI plugin on its socket.
 import { pauseImage, writeImages } from './images.ts'
 import type { Runtime } from './runtimes.ts'
-import { type Caller, openSession, prepared, type Session } from './session.ts'
+import { bySystemd, type Caller, openSession, prepared, type Session } from './session.ts'
 
 /** Without CAP_SYS_RESOURCE no score below this process's own can be set. */
 const configuration = (program: string) => `version = 2
@@ -18,6 +18,7 @@ default_runtime_name = "tested"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
 BinaryName = "${program}"
+SystemdCgroup = ${bySystemd}
 `
 
 const network = {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of Kubernetes' container runtime interface: calls containerd as kubelet does, and makes the pods' control groups as kubelet does.
 import { existsSync, mkdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { openContainerd, socket } from './containerd.ts'
 import { type Message, openClient } from './grpc.ts'
 import { busybox, busyboxArchive, pauseArchive } from './images.ts'
 import { isV2 } from './limits.ts'
 import type { Runtime } from './runtimes.ts'
-import { copyProcessors, delegate, prepared, type Session } from './session.ts'
+import { bySystemd, copyProcessors, delegate, prepared, type Session } from './session.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers have the fields of cri.proto
 type Answer = any
@@ -45,6 +46,17 @@ interface Linux {
   security_context?: object
 }
 
+/** Returns a pod's group as kubelet names it. */
+function podGroup(quality: Quality, name: string): string {
+  const levels = ['kubepods', ...(quality === 'guaranteed' ? [] : [quality]), `pod${name}`]
+  if (!bySystemd) return `/${levels.join('/')}`
+  return levels.map((_, i) => `/${levels.slice(0, i + 1).join('-')}.slice`).join('')
+}
+
+/** Returns the group of a container of a pod. */
+export const containerGroup = ({ group }: Pod, container: string): string =>
+  `${group}/${bySystemd ? `cri-containerd-${container}.scope` : container}`
+
 /** Makes a group in each hierarchy of the session, with the controllers and processors of the group above it. */
 function makeGroup(session: Session, group: string): void {
   for (const mount of session.hierarchies) {
@@ -77,14 +89,15 @@ export async function openCri(runtime: Runtime): Promise<Cri> {
   }
 
   const runPod: Cri['runPod'] = async (name, quality, linux = {}) => {
-    const group = `/kubepods${quality === 'guaranteed' ? '' : `/${quality}`}/pod${name}`
-    makeGroup(session, group)
+    const group = podGroup(quality, name)
+    // systemd makes the slices
+    if (!bySystemd) makeGroup(session, group)
     const config = {
       metadata: { name, uid: `uid-${name}`, namespace: 'tests', attempt: 0 },
       log_directory: `/session/logs/${name}`,
       // a pod on the host's network has the host's name
       ...(linux === hostNetwork ? {} : { hostname: name }),
-      linux: { cgroup_parent: group, security_context: ownProcesses, ...linux },
+      linux: { cgroup_parent: bySystemd ? basename(group) : group, security_context: ownProcesses, ...linux },
     }
     const { pod_sandbox_id: id } = await call('RunPodSandbox', { config })
     return { id, config, group }

@@ -3,9 +3,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openContainerd } from './containerd.ts'
 import { busybox, busyboxArchive } from './images.ts'
-import { groupOf, isFrozen, readLimits } from './limits.ts'
+import { groupOf, isFrozen, isV2, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
-import type { RunOptions, Session } from './session.ts'
+import { bySystemd, type RunOptions, type Session } from './session.ts'
 
 const loop = 'trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
 
@@ -15,7 +15,10 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
     session.run(['ctr', ...words.split(' '), ...more], options)
   const output = (words: string, ...more: string[]) => session.output(['ctr', ...words.split(' '), ...more])
   /** The words of `ctr run` with the runtime. */
-  const run = (flags: string, id: string) => `run --runc-binary ${session.program} ${flags} ${busybox} ${id} sh -c`
+  const run = (flags: string, id: string, command = 'sh -c') => {
+    const manager = bySystemd ? `--runc-systemd-cgroup --cgroup machine.slice:ctr:${id}` : ''
+    return `run --runc-binary ${session.program} ${manager} ${flags} ${busybox} ${id} ${command}`.replaceAll('  ', ' ')
+  }
   const state = async (id: string) => new RegExp(`^${id} +\\d+ +(\\w+)`, 'm').exec(await output('tasks ls'))?.[1]
   const pid = async (id: string) => new RegExp(`^${id} +(\\d+)`, 'm').exec(await output('tasks ls'))![1]!
   const start = async (id: string, flags = '') => {
@@ -68,7 +71,7 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
   })
 
   test('run: a missing program', async () => {
-    const { status, stderr } = await ctr(`run --rm --runc-binary ${session.program} ${busybox} task /missing`)
+    const { status, stderr } = await ctr(run('--rm', 'task', '/missing'))
     expect([status, stderr]).toEqual([1, expect.stringContaining('no such file or directory')])
     await ctr('containers delete task')
     expect(await output('tasks ls -q')).toBe('')
@@ -107,12 +110,15 @@ describe.each(runtimes)('ctr over $name', (runtime) => {
   test('limits are in the kernel’s files, and metrics read them', async () => {
     await start('task', '--memory-limit 67108864 --cpu-quota 50000 --cpu-period 100000')
     const own = await pid('task')
-    expect(await groupOf(session, own)).toBe('/default/task')
+    expect(await groupOf(session, own)).toBe(bySystemd ? '/machine.slice/ctr-task.scope' : '/default/task')
     expect(await readLimits(session, own)).toMatchObject({ memory: '67108864', quota: '50000' })
     const metrics = await output('tasks metrics --format json task')
-    expect(JSON.parse(metrics)).toMatchObject({ memory: { usage: { limit: 67108864 } }, pids: { current: 2 } })
+    expect(JSON.parse(metrics)).toMatchObject({
+      memory: isV2 ? { usage_limit: 67108864 } : { usage: { limit: 67108864 } },
+      pids: { current: 2 },
+    })
     await remove('task')
-    expect(await session.output(['find', '/sys/fs/cgroup', '-name', 'task'])).toBe('')
+    expect(await session.output(['find', '/sys/fs/cgroup', '-name', bySystemd ? 'ctr-task.scope' : 'task'])).toBe('')
   })
 
   test('many at once', async () => {

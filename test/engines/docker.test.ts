@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { requires } from '../support/requires.ts'
 import { busyboxLayer, waitForGo, writeImages } from './images.ts'
-import { groupOf, isFrozen, readLimits } from './limits.ts'
+import { groupOf, isFrozen, pidsLine, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
-import { openSession, type RunOptions, type Session, suite } from './session.ts'
+import { bySystemd, firstProcess, openSession, type RunOptions, type Session, suite } from './session.ts'
 
 const image = 'busybox'
 const loop = 'trap "echo usr1" USR1; trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
@@ -46,8 +46,8 @@ const rows: [flags: string, script: string, stdout: string][] = [
     'a:e5\nread\n',
   ],
   ['--init', 'cat /proc/1/comm', 'docker-init\n'],
-  ['--pid host --uts host --ipc host', 'head -n 1 /proc/1/comm', 'enter\n'],
-  ['--cgroupns private', 'grep :pids: /proc/self/cgroup | cut -d : -f 3', '/\n'],
+  ['--pid host --uts host --ipc host', 'head -n 1 /proc/1/comm', `${firstProcess}\n`],
+  ['--cgroupns private', `grep ${pidsLine} /proc/self/cgroup | cut -d : -f 3`, '/\n'],
 ]
 
 describe.each(runtimes)('docker over $name', (runtime) => {
@@ -74,6 +74,7 @@ describe.each(runtimes)('docker over $name', (runtime) => {
       iptables: false,
       ip6tables: false,
       bridge: 'none',
+      'exec-opts': [`native.cgroupdriver=${bySystemd ? 'systemd' : 'cgroupfs'}`],
     }
     session.write('/etc/docker/daemon.json', JSON.stringify(settings))
     await session.daemon(['dockerd'], ['docker', 'version'])
@@ -180,7 +181,7 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     const second = { memory: '134217728', swap: '268435456', pids: '60', quota: '150000', shares: '256', cpus: '0-1' }
     expect(await read()).toEqual({ ...first, ...second })
     const group = await groupOf(session, await pidOf('limited'))
-    expect(group).toMatch(/^\/docker\/[0-9a-f]{64}$/)
+    expect(group).toMatch(bySystemd ? /^\/system\.slice\/docker-[0-9a-f]{64}\.scope$/ : /^\/docker\/[0-9a-f]{64}$/)
     await remove('limited')
     expect(await session.output(['find', '/sys/fs/cgroup', '-path', `*${group}`])).toBe('')
   })

@@ -20,6 +20,9 @@ export interface Limits {
 
 export const isV2 = readHost().layout === 'v2'
 
+/** Finds the line of /proc/PID/cgroup with the group that limits processes, for grep(1). */
+export const pidsLine = isV2 ? '^0::' : ':pids:'
+
 /** Shares that the tests use. A weight of v2 is told back to them by either formula that runtimes have. */
 const knownShares = [2, 256, 512, 1024]
 const linear = (shares: number) => 1 + Math.floor(((shares - 2) * 9999) / 262142)

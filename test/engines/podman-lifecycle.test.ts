@@ -6,6 +6,7 @@ import { buildLimits } from './images.ts'
 import { groupOf, isFrozen, readLimits } from './limits.ts'
 import { busybox, openPodman, type Podman, pauseImage } from './podman.ts'
 import { runtimes } from './runtimes.ts'
+import { bySystemd } from './session.ts'
 
 const loop = 'trap "echo usr1" USR1; trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
 const limits =
@@ -210,7 +211,9 @@ describe.each(runtimes)('podman over $name', (runtime) => {
   test('of removed containers no group is left', async () => {
     await start('last')
     const group = await groupOf(engine.session, await engine.pidOf('last'))
-    expect(group).toMatch(/^\/libpod_parent\/libpod-[0-9a-f]{64}$/)
+    expect(group).toMatch(
+      bySystemd ? /^\/machine\.slice\/libpod-[0-9a-f]{64}\.scope$/ : /^\/libpod_parent\/libpod-[0-9a-f]{64}$/,
+    )
     const find = ['find', '/sys/fs/cgroup', '-name', 'libpod-*', '-not', '-name', 'libpod-conmon-*']
     expect(await engine.session.output(find)).toContain(group)
     await remove('last')

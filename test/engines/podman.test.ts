@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Podman over each runtime: containers in the foreground, and what the flags of `podman run` make of them.
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pidsLine } from './limits.ts'
 import { busybox, openPodman, type Podman } from './podman.ts'
 import { runtimes } from './runtimes.ts'
+import { bySystemd, firstProcess } from './session.ts'
+
+/** Those of this machine's root. */
+const [, allCapabilities] = /^CapBnd:\t(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))!
 
 /** Flags of `podman run`, a script, and what it prints. */
 const rows: [flags: string, script: string, stdout: string | RegExp][] = [
@@ -56,20 +62,20 @@ const rows: [flags: string, script: string, stdout: string | RegExp][] = [
   ['--device /dev/fuse:/dev/other:r', ': </dev/other && echo read; : >/dev/other', 'read\n'],
   ['--cap-add mknod', 'mknod /tmp/vda b 254 0 && head -c 1 /tmp/vda 2>&1', 'head: /tmp/vda: Operation not permitted\n'],
   ['--init', 'cat /proc/1/comm', /^(tini|podman-init)\n$/],
-  ['--pid host', 'head -n 1 /proc/1/comm', 'enter\n'],
+  ['--pid host', 'head -n 1 /proc/1/comm', `${firstProcess}\n`],
   ['--uts host', 'hostname >/dev/null && echo ok', 'ok\n'],
   ['--ipc host --net host', 'ip link show lo | grep -c LOOPBACK,UP', '1\n'],
   ['--net none', 'ls /sys/class/net', 'lo\n'],
   [
     '--cgroupns host',
-    'grep -c libpod-.*:.*libpod- /proc/self/cgroup; grep :pids: /proc/self/cgroup | grep -c libpod_parent',
-    '0\n1\n',
+    `grep ${pidsLine} /proc/self/cgroup | grep -c ${bySystemd ? '/machine.slice/libpod-.*scope' : 'libpod_parent/libpod-'}`,
+    '1\n',
   ],
-  ['--cgroupns private', 'grep :pids: /proc/self/cgroup | cut -d : -f 3', '/\n'],
+  ['--cgroupns private', `grep ${pidsLine} /proc/self/cgroup | cut -d : -f 3`, '/\n'],
   [
     '--privileged',
     'grep CapBnd /proc/self/status | cut -f 2; mount -t tmpfs x /tmp && echo mounted',
-    '000001fffeffffff\nmounted\n',
+    `${allCapabilities}\nmounted\n`,
   ],
   ['--entrypoint /bin/echo', 'x', 'sh -c x\n'],
   ['', 'ls /sys/firmware; head -c 1 /proc/timer_list', ''],

@@ -2,7 +2,7 @@
 // Podman in a session: its configuration, images, and what its tests read.
 import { busybox, busyboxArchive, pauseArchive, pauseImage, writeImages } from './images.ts'
 import type { Runtime } from './runtimes.ts'
-import { type Outcome, openSession, prepared, type RunOptions, type Session } from './session.ts'
+import { bySystemd, type Outcome, openSession, prepared, type RunOptions, type Session } from './session.ts'
 
 export interface Podman {
   session: Session
@@ -19,7 +19,7 @@ export interface Podman {
 }
 
 const configuration = ({ name, program }: { name: string; program: string }) => `[engine]
-cgroup_manager = "cgroupfs"
+cgroup_manager = "${bySystemd ? 'systemd' : 'cgroupfs'}"
 events_logger = "file"
 runtime = "${name}"
 runtime_supports_json = ["${name}"]

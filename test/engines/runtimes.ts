@@ -12,14 +12,17 @@ export interface Runtime {
 }
 
 const runc: Runtime = { name: 'runc', program: '/usr/sbin/runc', inRoot: true }
+/** Refuses hosts with v1 groups: a control in a VM, named by the variable. */
+const crun: Runtime = { name: 'crun', program: '/usr/bin/crun', inRoot: true }
 const hutch: Runtime = { name: 'hutch-oci', program: binary }
 
-/** All runtimes, or those that the variable RUNTIME names. */
-export const runtimes = [runc, hutch].filter(
-  ({ name }) => !process.env.RUNTIME || process.env.RUNTIME.split(',').includes(name),
-)
+/** runc and hutch-oci, or those that the variable RUNTIME names. */
+export const runtimes = (process.env.RUNTIME ?? 'runc,hutch-oci').split(',').map((name) => {
+  const runtime = [runc, crun, hutch].find((one) => one.name === name)
+  if (!runtime)
+    throw new Error(`RUNTIME=${process.env.RUNTIME}: expected runc, crun and hutch-oci, with commas between`)
+  return runtime
+})
 
 if (runtimes.includes(hutch) && spawnSync(binary, ['oci', '--version']).status !== 0)
   throw new Error(`${binary} does not run\n  remedy: npm run build:standalone`)
-if (runtimes.length === 0)
-  throw new Error(`RUNTIME=${process.env.RUNTIME}: expected names of ${runc.name}, ${hutch.name}, with commas`)

@@ -20,6 +20,7 @@ import { parseNamedHierarchies } from '../../src/host/hierarchy.ts'
 import { readHost, readMembership } from '../../src/host/host.ts'
 import { hutchCommand } from '../support/command.ts'
 import { compile } from '../support/compile.ts'
+import type { Need } from '../support/requires.ts'
 import { groupIn, isV2 } from './limits.ts'
 import { collectRecords } from './records.ts'
 import type { Runtime } from './runtimes.ts'
@@ -47,8 +48,20 @@ const environment = {
   PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
 }
 
-/** The Debian whose callers run. */
+/** The Debian whose callers run; `here`: those of this machine. */
 export const suite = process.env.ENGINES ?? 'bookworm'
+
+/** What a machine whose own callers run must have. */
+const ofMachine = ['busybox', '/usr/bin/podman', '/usr/bin/conmon', '/usr/bin/containerd', 'CNI plugins'] as const
+
+/** What the callers need of the machine. Their own root has the rest. */
+export const needs: readonly Need[] = ['root', ...(suite === 'here' ? ofMachine : [])]
+
+/** Whether systemd makes the containers' groups, as the callers' configuration says. Else the runtime itself makes them. */
+export const bySystemd = process.env.CGROUP_MANAGER === 'systemd'
+
+/** Name of the process that is PID 1 for the callers. */
+export const firstProcess = bySystemd ? 'systemd' : 'enter'
 
 /** Calls of the runtime are recorded, and made fixtures of by records.ts. */
 const recording = process.env.RECORD === '1'
@@ -62,6 +75,7 @@ const versions = {
   cri: ['containerd', '--version'],
   docker: ['dockerd', '--version'],
   buildah: ['buildah', '--version'],
+  slurm: ['slurmctld', '-V'],
 }
 export type Caller = keyof typeof versions
 
@@ -190,6 +204,7 @@ export class Session {
     const ended = once(this.#keeper, 'close')
     this.#keeper.stdin!.end()
     await ended
+    if (bySystemd) this.#killAll()
     await Promise.all(this.#running)
     if (recording)
       collectRecords(
@@ -199,6 +214,11 @@ export class Session {
       )
     for (const group of this.#groups) for (const one of walkGroups(group).reverse()) removeDirectory(one)
     rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Ends what runs in the session's groups, where no pid namespace does. */
+  #killAll(): void {
+    for (const group of this.#groups) writeFileSync(`${group}/cgroup.kill`, '1')
   }
 }
 
@@ -233,7 +253,7 @@ function makeGroups(): string[] {
   })
   if (!unified) return groups
   const group = `${unified.own}/${name}`
-  if (isV2) delegate(unified.own)
+  if (isV2 && !bySystemd) delegate(unified.own)
   mkdirSync(group)
   return [...groups, group]
 }
@@ -265,14 +285,17 @@ export async function prepared<T>(session: Session, prepare: () => Promise<T>): 
   }
 }
 
+/** systemd knows processes by their pids, and groups by their paths, in its own namespaces. */
+const kinds = bySystemd ? ['-m', '-n', '-u', '-i'] : ['-m', '-p', '-f', '-n', '-C', '-u', '-i', '--kill-child']
+
 /** Enters the callers' root. The first call on a machine makes the root, which takes a minute. */
 export async function openSession(caller: Caller, runtime: Runtime): Promise<Session> {
-  const root = execFileSync('test/engines/make-root', [suite], { encoding: 'utf8' }).trim()
+  const root = suite === 'here' ? '/' : execFileSync('test/engines/make-root', [suite], { encoding: 'utf8' }).trim()
   const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-engines-`)
   sessions++
   provideRuntime(runtime, directory)
   const groups = makeGroups()
-  const unshare = [...hutchCommand, 'unshare', '-m', '-p', '-f', '-n', '-C', '-u', '-i', '--kill-child']
+  const unshare = [...hutchCommand, 'unshare', ...kinds]
   const keeper = spawn('sh', joining(groups, [...unshare, 'test/engines/enter', root, directory]), {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
