@@ -187,6 +187,7 @@ void add_order(napi_env env, napi_value exports);
 
 /* start-socket.c */
 void add_start_socket(napi_env env, napi_value exports);
+void add_net_device(napi_env env, napi_value exports);
 
 /* addon.c */
 struct reactor *reactor_of(napi_env env);

@@ -95,4 +95,5 @@ void add_held(napi_env env, napi_value exports)
 
 	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
 	add_start_socket(env, exports);
+	add_net_device(env, exports);
 }

@@ -220,6 +220,11 @@ export interface Native {
   listenAt(path: string): number
   /** Connects to a stream socket at a path of any length. Returns a close-on-exec descriptor; or -errno. */
   connectTo(path: string): number
+  /**
+   * Moves a network device into the network namespace of a process, and sets it up there. The name may contain %d. Returns
+   * 0, or -(errno + 4096 * the number of the step that the kernel refused).
+   */
+  moveDevice(device: string, pid: number, name: string): number
   /** Sends a text with a pidfd of a child process over a socket. Returns 0 or -errno. */
   sendPidfd(socket: number, pid: number, text: string): number
   /**

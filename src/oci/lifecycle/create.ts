@@ -26,6 +26,7 @@ import { runHooks, runHooksInside } from './hooks.ts'
 import { readSecurity, withHome } from './host-facts.ts'
 import { joinsOf } from './joins.ts'
 import { launchContained, type Waiting } from './launch-contained.ts'
+import { moveNetDevices } from './net-devices.ts'
 import { writePidFile } from './pid-file.ts'
 import { sendPidfd } from './pidfd.ts'
 import { listStreams } from './streams.ts'
@@ -108,6 +109,7 @@ export async function createFromBundle(
             lowerOomScore(pid, spec.privileges.oomScoreAdj)
         },
         beforeRoot: async (pid) => {
+          moveNetDevices(linux.netDevices ?? {}, pid)
           const text = hookState(container.state!, 'creating')
           for (const point of ['prestart', 'createRuntime'] as const) runHooks(point, hooks[point] ?? [], text)
           await runHooksInside('createContainer', hooks.createContainer ?? [], text, joinsOf(pid))
