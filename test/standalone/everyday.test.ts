@@ -59,7 +59,7 @@ test
     'hutch-oci --root WORK/state state ID',
     'hutch-oci --root WORK/state exec ID true',
     'hutch-oci --root WORK/state kill ID KILL',
-    ])('%s reads no module outside the snapshot', (line) => {
+  ])('%s reads no module outside the snapshot', (line) => {
   const { modules } = readBy(line)
   expect(modules, 'modules that scripts/build/common-modules.txt must list').toEqual([])
 })

@@ -150,7 +150,7 @@ test('hutch version tells what runs hutch', async () => {
   expect((await collect(binary, ['version'])).stdout).toMatch(/^hutch \d+\.\d+\.\d+ \(without Node\)\n$/)
 })
 
-test.each([4250, 4100, 4000, 3850])(
+test.each([4250, 4150, 4050, 3950])(
   'without memory (%i KiB) hutch says so, with status 125, and leaves nothing',
   async (kib) => {
     const line = `ulimit -v ${kib}; exec ${binary} run --memory 50M -- true`
