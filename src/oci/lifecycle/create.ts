@@ -29,7 +29,7 @@ import { launchContained, type Waiting } from './launch-contained.ts'
 import { moveNetDevices } from './net-devices.ts'
 import { writePidFile } from './pid-file.ts'
 import { sendPidfd } from './pidfd.ts'
-import { listStreams } from './streams.ts'
+import { listStreams, readPassed } from './streams.ts'
 
 type BundleOptions = Pick<
   OciCallOf<'create'>['options'],
@@ -55,6 +55,7 @@ export async function createFromBundle(
   { root, global, remark }: OciContext,
   attached = false,
 ): Promise<Created> {
+  const passed = readPassed(options['preserve-fds'])
   const bundle = resolve(options.bundle ?? '.')
   const text = readTextFile(`${bundle}/config.json`, maxBundleBytes)
   const config = readConfig(text)
@@ -77,7 +78,7 @@ export async function createFromBundle(
     sockets.push(listening)
     const terminal = openConsole(config.process?.terminal === true, options['console-socket'], !attached)
     if (terminal) sockets.push(...terminal.sockets)
-    const streams = listStreams(options['preserve-fds'] ?? 0, listening, terminal?.sockets[0])
+    const streams = listStreams(passed, listening, terminal?.sockets[0])
     const { hooks = {} } = config
     const { spec, warnings } = toSpec(config, {
       ...readSecurity(),

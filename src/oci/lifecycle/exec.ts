@@ -23,7 +23,7 @@ import { launchContained, statusOfEnd, type Waiting } from './launch-contained.t
 import { writePidFile } from './pid-file.ts'
 import { sendPidfd } from './pidfd.ts'
 import { startCommand } from './start-command.ts'
-import { listStreams } from './streams.ts'
+import { listStreams, readPassed } from './streams.ts'
 
 const sigkill = 9
 
@@ -33,6 +33,7 @@ const sigkill = 9
  * @throws CONTAINER_NOT_FOUND, CONTAINER_STATUS, OCI_CONFIG_INVALID, FILE_REFUSED, and the errors of a start
  */
 export async function run({ id, options, words }: OciCallOf<'exec'>, { root, remark }: OciContext): Promise<number> {
+  const passed = readPassed(options['preserve-fds'])
   const state: OciState = readContainer(root, id)
   const status = containerStatus(root, state)
   if (!state.process || status === 'stopped' || (status === 'paused' && !options['ignore-paused']))
@@ -51,7 +52,7 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     sockets.push(listening)
     const terminal = openConsole(request.terminal === true, options['console-socket'], options.detach === true)
     if (terminal) sockets.push(...terminal.sockets)
-    const streams = listStreams(options['preserve-fds'] ?? 0, listening, terminal?.sockets[0])
+    const streams = listStreams(passed, listening, terminal?.sockets[0])
     const { spec, warnings } = toExecSpec(request, config, {
       ...readSecurity(),
       id,

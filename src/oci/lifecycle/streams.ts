@@ -2,7 +2,7 @@
 // Which descriptors a container's process gets: the standard streams, those that the caller passes on, and the sockets that its setup uses.
 
 import { fail } from '../../errors/errors.ts'
-import { fstatSync } from '../../system/files.ts'
+import { readInherited } from '../../host/inherited-fds.ts'
 import type { ContainerStreams } from '../config/to-spec.ts'
 
 /** The streams of a process, and where its sockets are in their list. */
@@ -10,7 +10,7 @@ interface ProcessStreams {
   stdio: number[]
   /** Where the sockets are in the list. */
   places: ContainerStreams
-  /** Variables that tell the command about passed sockets, as sd_listen_fds(3) expects. */
+  /** Variables for the command. */
   env: { [name: string]: string }
 }
 
@@ -20,12 +20,20 @@ const firstFurther = 3
 /** hutch passes at most this many descriptors (MAX_STREAMS of native/wire/program.h), two of them sockets of its own. */
 const keptAtMost = 32 - firstFurther - 2
 
+/** The descriptors that the caller passes on to a container's process. */
+interface PassedStreams {
+  numbers: readonly number[]
+  /** Variables that tell the command about passed sockets, as sd_listen_fds(3) expects. */
+  env: { [name: string]: string }
+}
+
 /**
- * Lists the streams of a container's process. Sockets of LISTEN_FDS come before those of --preserve-fds.
+ * Returns the descriptors that the caller passes on. Sockets of LISTEN_FDS come before those of --preserve-fds. Must run
+ * before this process opens files, because those could lead to the host (CVE-2024-21626).
  *
- * @throws OPTION_INVALID if a descriptor is not open
+ * @throws OPTION_INVALID if the caller has not opened a descriptor
  */
-export function listStreams(preserved: number, startSocket: number, consoleSocket: number | undefined): ProcessStreams {
+export function readPassed(preserved = 0): PassedStreams {
   const sockets = Math.max(0, Number.parseInt(process.env.LISTEN_FDS ?? '', 10) || 0)
   const kept = sockets + preserved
   if (kept > keptAtMost)
@@ -36,7 +44,8 @@ export function listStreams(preserved: number, startSocket: number, consoleSocke
       accepted: `at most ${keptAtMost}`,
     })
   const numbers = Array.from({ length: kept }, (_, i) => firstFurther + i)
-  const closed = numbers.find((fd) => !isOpen(fd))
+  const inherited = kept > 0 ? readInherited() : []
+  const closed = numbers.find((fd) => !inherited.includes(fd))
   if (closed !== undefined)
     throw fail('OPTION_INVALID', {
       name: closed < firstFurther + sockets ? 'LISTEN_FDS' : '--preserve-fds',
@@ -44,6 +53,16 @@ export function listStreams(preserved: number, startSocket: number, consoleSocke
       why: `descriptor ${closed} is not open`,
       accepted: 'the number of open descriptors from 3 on',
     })
+  return { numbers, env: sockets > 0 ? { LISTEN_FDS: String(sockets), LISTEN_PID: '1' } : {} }
+}
+
+/** Lists the streams of a container's process: the standard streams, those that the caller passes on, and its sockets. */
+export function listStreams(
+  { numbers, env }: PassedStreams,
+  startSocket: number,
+  consoleSocket: number | undefined,
+): ProcessStreams {
+  const kept = numbers.length
   const stdio = [0, 1, 2, ...numbers, startSocket]
   return {
     stdio: consoleSocket === undefined ? stdio : [...stdio, consoleSocket],
@@ -52,15 +71,6 @@ export function listStreams(preserved: number, startSocket: number, consoleSocke
       start: firstFurther + kept,
       ...(consoleSocket !== undefined && { console: firstFurther + kept + 1 }),
     },
-    env: sockets > 0 ? { LISTEN_FDS: String(sockets), LISTEN_PID: '1' } : {},
-  }
-}
-
-function isOpen(fd: number): boolean {
-  try {
-    fstatSync(fd)
-    return true
-  } catch {
-    return false
+    env,
   }
 }
