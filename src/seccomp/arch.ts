@@ -44,8 +44,9 @@ export function syscallNumbers(machine: Machine['name']): Map<string, number> {
 function parseTable(text: string): Map<string, number> {
   const numbers = new Map<string, number>()
   let next = 0
-  for (const word of text.trim().split(/\s+/))
-    if (/^\d/.test(word)) next = Number(word)
+  for (const word of text.replaceAll('\n', ' ').split(' '))
+    if (word === '') continue
+    else if (word[0]! <= '9') next = Number(word)
     else numbers.set(word, next++)
   return numbers
 }
@@ -61,24 +62,32 @@ export const behindSocketcall =
 export const behindIpc =
   ' semop semget semctl semtimedop       msgsnd msgrcv msgget msgctl       shmat shmdt shmget shmctl'.split(' ')
 
-let known: Set<string> | undefined
+let everyName: string | undefined
 
-function allNames(): Set<string> {
-  known ??= new Set([
-    ...machines.flatMap((machine) => [...syscallNumbers(machine.name).keys()]),
-    ...foreignSyscalls.trim().split(/\s+/),
-    ...behindSocketcall,
-    ...behindIpc,
-  ])
-  return known
+/** Returns every name of a system call between two spaces, with the numbers that tables have between them. */
+function allNames(): string {
+  everyName ??= [...Object.values(syscallTables), foreignSyscalls, ...behindSocketcall, ...behindIpc, '']
+    .join(' ')
+    .replaceAll('\n', ' ')
+  return everyName
 }
+
+/** Answers about names that the tables of x86 do not have. */
+const elsewhere = new Map<string, boolean>()
 
 /** Returns true if any supported instruction set has a system call with this name. */
 export function isSyscall(name: string): boolean {
-  return name !== '' && allNames().has(name)
+  // most names are in these, and a profile needs them anyway; to read the other tables takes longer than to search them
+  if (syscallNumbers('x86_64').has(name) || syscallNumbers('x86').has(name)) return true
+  let found = elsewhere.get(name)
+  if (found === undefined) {
+    found = /^[a-z_]\w*$/.test(name) && allNames().includes(` ${name} `)
+    elsewhere.set(name, found)
+  }
+  return found
 }
 
 /** Returns the name of the system call that is most similar to this name. */
 export function nearestSyscall(name: string): string | undefined {
-  return nearest(name, [...allNames()])
+  return nearest(name, [...new Set(allNames().split(' '))].filter(isSyscall))
 }

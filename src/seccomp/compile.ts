@@ -102,6 +102,7 @@ function rangesOf(machine: Machine, rules: readonly SeccompRule[], defaultAction
 function outerCalls(name: string): [string, ArgumentCondition][] {
   const socket = behindSocketcall.indexOf(name)
   const ipc = behindIpc.indexOf(name)
+  if (socket <= 0 && ipc <= 0) return []
   return [
     ...(socket > 0
       ? [['socketcall', { index: 0, op: 'EQ', value: BigInt(socket) }] as [string, ArgumentCondition]]
@@ -117,6 +118,7 @@ function outerCalls(name: string): [string, ArgumentCondition][] {
  * rules in a profile does not matter.
  */
 function inOrder(answers: Answers, defaultAction: number): Answers {
+  if (answers.length === 1 && answers[0]!.conditions.length === 0) return answers
   const sorted = [...answers].sort((a, b) => severity(a.action) - severity(b.action))
   const last = sorted.findIndex(({ conditions }) => conditions.length === 0)
   return last < 0 ? [...sorted, { conditions: [], action: defaultAction }] : sorted.slice(0, last + 1)
@@ -158,7 +160,9 @@ function joined(ranges: Range[]): Range[] {
     .filter((range, i, all) => i === 0 || keyOf(range.answers) !== keyOf(all[i - 1]!.answers))
 }
 
+/** Returns a text that is equal for equal actions. Most calls have one action and no condition. */
 function keyOf(answers: Answers): string {
+  if (answers.length === 1) return `:${answers[0]!.action}`
   return answers
     .map(
       ({ conditions, action }) =>
