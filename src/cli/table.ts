@@ -30,6 +30,10 @@ export const commands: CommandTable = {
   },
   kube: { summary: 'Explain manifests of Kubernetes, without a cluster', load: () => import('./kube.ts') },
   oci: { summary: 'Run OCI bundles with the command line of runc', load: () => import('./oci.ts') },
+  generate: {
+    summary: 'Print the configuration that registers hutch-oci with podman, containerd and others',
+    load: () => import('./generate.ts'),
+  },
   hog: { summary: 'Allocate and touch memory, to see a limit work', load: () => import('./hog.ts') },
   why: {
     summary: 'Explain what stopped or slowed a process, a group or a run',

@@ -228,3 +228,18 @@ interface Config {
   mounts: object[]
   linux: { namespaces: object[]; maskedPaths: string[]; readonlyPaths: string[] }
 }
+
+test('generate prints a configuration with the hutch-oci of PATH, and says how to make one', async () => {
+  const [file, ...words] = hutchCommand
+  const generate = (path: string, ...args: string[]) =>
+    collect(file!, [...words, 'generate', ...args], { env: { PATH: path, HUTCH_STATE: '0' } })
+  const bin = mkdtempSync(`${directory}/bin-`)
+  symlinkSync(hutchPath, `${bin}/hutch-oci`)
+  expect((await generate(`relative:${bin}`, 'crio')).stdout).toContain(`\nruntime_path = "${bin}/hutch-oci"\n`)
+  expect((await generate('/none', 'crio', '--runtime', '/x/y')).stdout).toContain('"/x/y"')
+  const missing = await generate('/none', 'crio')
+  expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining('hutch links --dir /usr/local/bin')])
+  const unknown = await generate(bin, 'rkt')
+  expect([unknown.status, unknown.stderr]).toEqual([125, expect.stringContaining('podman, containerd, docker')])
+  expect((await generate(bin, 'containerd', '--config-version', '1')).status).toBe(125)
+})
