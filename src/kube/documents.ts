@@ -42,7 +42,13 @@ export function readDocuments(text: string): { documents: ManifestDocument[]; pr
   const lines = new LineCounter()
   const problems: Problem[] = []
   const documents: ManifestDocument[] = []
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.2' })
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: 'error',
+    version: '1.2',
+  })
   for (const document of Array.isArray(parsed) ? parsed : []) {
     for (const error of document.errors) problems.push(describeFault(error, lines))
     if (document.errors.length > 0 || document.contents === null) continue

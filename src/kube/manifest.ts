@@ -108,6 +108,7 @@ function checkObject(
     // the name of another kind, such as Service, resembles none of these
     if (near !== undefined && (near.toLowerCase() === kind.toLowerCase() || Math.abs(near.length - kind.length) <= 2))
       report(['kind'], `is ${kind}, which is unknown`, `write ${near}`)
+    else if (!/^[A-Z]\w*$/.test(kind)) report(['kind'], 'is not the name of a kind', 'write a kind such as Pod')
     else ignored.set(kind, (ignored.get(kind) ?? 0) + 1)
     return undefined
   }
