@@ -47,6 +47,36 @@ export function effectiveRequests({ containers, own, overhead }: ManifestPod): M
   return total
 }
 
+/** A part of what a pod requests: a container's amount, that of the pod as a whole, or its overhead. */
+interface RequestTerm {
+  from: 'container' | 'pod' | 'overhead'
+  name: string
+  amount: Quantity
+}
+
+/**
+ * Returns the amounts whose sum is the effective request of a resource. They are those of the regular containers and sidecars, or of
+ * an init container that needs more, with the sidecars before it.
+ */
+export function requestTerms({ containers, own, overhead }: ManifestPod, resource: string): RequestTerm[] {
+  const amountOf = (amounts: PodAmounts) => amounts.get(resource) ?? 0n
+  const terms = (list: readonly PodContainer[]) =>
+    list.map(({ name, requests }): RequestTerm => ({ from: 'container', name, amount: amountOf(requests) }))
+  const whole = own?.requests.get(resource)
+  const sum = (list: readonly RequestTerm[]) => list.reduce((total, { amount }) => total + amount, 0n)
+  const phases = containers.flatMap((container, i) => {
+    const before = containers.slice(0, i).filter(({ kind }) => kind === 'sidecar')
+    return container.kind === 'init' ? [terms([...before, container])] : []
+  })
+  const steady = terms(containers.filter(({ kind }) => kind !== 'init'))
+  const most = [steady, ...phases].reduce((largest, phase) => (sum(phase) > sum(largest) ? phase : largest))
+  const extra = amountOf(overhead)
+  return [
+    ...(whole === undefined ? most : [{ from: 'pod', name: 'the pod', amount: whole } as const]),
+    ...(extra === 0n ? [] : [{ from: 'overhead', name: 'overhead', amount: extra } as const]),
+  ].filter(({ amount }) => amount > 0n)
+}
+
 /** Returns the limits of a pod. The overhead raises limits that exist. */
 export function effectiveLimits({ containers, own, overhead }: ManifestPod): Map<string, Quantity> {
   const total = aggregate(containers, 'limits')

@@ -5,7 +5,7 @@ import { costOf, type Prices, type Size } from '../advise/prices.ts'
 import { formatAmount } from '../text/quantity.ts'
 import { linearWeight, runtimeWeight } from './cpu-formulas.ts'
 import type { Problem } from './documents.ts'
-import { effectiveLimits, effectiveRequests, type QosClass, qosClassOf } from './effective.ts'
+import { effectiveLimits, effectiveRequests, type QosClass, qosClassOf, requestTerms } from './effective.ts'
 import { type EvictionRank, evictionOrder } from './eviction.ts'
 import { containerFigures, oomScoreOf, podFigures, sharedFigures } from './figures.ts'
 import { groupFiles } from './group-files.ts'
@@ -40,6 +40,8 @@ export interface ExplainedPod extends ExplainedGroup {
   priority: number
   /** What the scheduler counts, as quantities. */
   requests: { readonly [resource: string]: string }
+  /** The amounts whose sum is the request of cpu, and of memory. */
+  terms: { readonly [resource: string]: { from: 'container' | 'pod' | 'overhead'; name: string; amount: string }[] }
   limits: { readonly [resource: string]: string }
   overhead: { readonly [resource: string]: string }
   containers: ExplainedContainer[]
@@ -94,6 +96,12 @@ export function explainPod(pod: ManifestPod, kubelet: Kubelet, node: NodeSize, i
     qosClass,
     priority: pod.priority,
     requests: textsOf(effectiveRequests(pod)),
+    terms: Object.fromEntries(
+      ['cpu', 'memory'].map((resource) => [
+        resource,
+        requestTerms(pod, resource).map((term) => ({ ...term, amount: formatAmount(resource, term.amount) })),
+      ]),
+    ),
     limits: textsOf(effectiveLimits(pod)),
     overhead: textsOf(pod.overhead),
     paths,

@@ -101,6 +101,10 @@ export function podFigures(pod: ManifestPod, kubelet: Kubelet, node: NodeSize): 
       }),
     ...(qos !== 'BestEffort' && isLimited(pod, 'memory') && memoryMax > 0 && { memoryMax }),
     ...protection(qos === 'BestEffort' ? 0 : memoryOf(requests), qos, kubelet),
+    ...(pod.own &&
+      isLimited(pod, 'memory') &&
+      holds('podHigh', kubelet.minor) &&
+      highBetween(memoryOf(requests), memoryMax, kubelet, node)),
     ...(kubelet.podPidsLimit > 0 && { pidsMax: kubelet.podPidsLimit }),
     hugetlb: hugetlbOf(requests, node.hugepageSizes),
   }
@@ -139,12 +143,16 @@ export function containerFigures(
 
 /** Returns memory.high: between the request and the limit, or what the node can give (KEP-2570). */
 function throttling(container: PodContainer, kubelet: Kubelet, node: NodeSize): Partial<GroupFigures> {
-  const { memoryThrottlingFactor: factor, minor } = kubelet
-  if (kubelet.cgroup === 'v1' || !kubelet.gates.MemoryQoS || factor === undefined) return {}
   const [request, limit] = [memoryOf(container.requests), memoryOf(container.limits)]
-  if (request === limit && !(request === 0 && holds('bestEffortHigh', minor))) return {}
-  const most = limit > 0 ? limit : allocatable(node, kubelet, true).memory
-  const high = Math.floor((request + (most - request) * factor) / node.pageSize) * node.pageSize
+  if (request === limit && !(request === 0 && holds('bestEffortHigh', kubelet.minor))) return {}
+  return highBetween(request, limit > 0 ? limit : allocatable(node, kubelet, true).memory, kubelet, node)
+}
+
+/** Returns the point between a request and a limit that the throttling factor selects, in whole pages. */
+function highBetween(request: number, limit: number, kubelet: Kubelet, { pageSize }: NodeSize): Partial<GroupFigures> {
+  const { memoryThrottlingFactor: factor, cgroup, gates } = kubelet
+  if (cgroup === 'v1' || !gates.MemoryQoS || factor === undefined || request === limit) return {}
+  const high = Math.floor((request + (limit - request) * factor) / pageSize) * pageSize
   return high > request ? { memoryHigh: high } : {}
 }
 

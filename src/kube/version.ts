@@ -55,6 +55,11 @@ export const versionRules = {
     meaning: 'MemoryQoS sets memory.high for containers without a memory request and limit, too',
     source: 'KEP-2570, Beta v1.37',
   },
+  podHigh: {
+    since: 37,
+    meaning: 'MemoryQoS sets memory.high for pods with resources of their own and a limit of memory, too',
+    source: 'pkg/kubelet/cm/pod_container_manager_linux.go',
+  },
   containerRestartPolicy: {
     since: 35,
     meaning: 'a regular container may have a restartPolicy',

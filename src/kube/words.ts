@@ -102,6 +102,7 @@ export function formatManifest(explanation: KubeExplanation, kubelet: Kubelet, c
       paint('bold', title, color),
       `  requests: ${formatAmounts(requests)}; limits: ${formatAmounts(limits)}` +
         `${Object.keys(overhead).length === 0 ? '' : `; of these, overhead: ${formatAmounts(overhead)}`}${priority === 0 ? '' : `; priority ${priority}`}`,
+      ...formatTerms(pod),
       `  cgroup: ${escapeUnsafe((containers.at(-1) ?? pod).paths[kubelet.cgroupDriver])}`,
       `  ${kubelet.cgroupDriver === 'systemd' ? 'with the driver cgroupfs' : 'with the driver systemd'}: ${escapeUnsafe((containers.at(-1) ?? pod).paths[kubelet.cgroupDriver === 'systemd' ? 'cgroupfs' : 'systemd'])}`,
       ...formatGroups(explanation, pod).map((line) => `  ${line}`),
@@ -114,6 +115,18 @@ export function formatManifest(explanation: KubeExplanation, kubelet: Kubelet, c
   const all = explanation.cost
   const sum = all && pods.length > 1 ? ['', `Cost of all requests: ${all.hour} an hour, ${all.month} a month`] : []
   return [...head, ...parts.flat(), ...sum, ...formatEviction(eviction, node.memory)]
+}
+
+/** Formats what the request of a resource consists of, if it is a sum, or if an init container decides it. */
+function formatTerms({ terms, requests, containers }: ExplainedPod): string[] {
+  const init = new Set(containers.filter(({ kind }) => kind === 'init').map(({ name }) => name))
+  return Object.entries(terms).flatMap(([resource, list]) => {
+    const phase = list.find(({ from, name }) => from === 'container' && init.has(name))
+    if (list.length < 2 && phase === undefined) return []
+    const sum = list.map(({ name, amount }) => `${escapeUnsafe(name)} ${amount}`).join(' + ')
+    const when = phase === undefined ? '' : `, while the init container ${escapeUnsafe(phase.name)} runs`
+    return [`  requested ${resource}: ${sum} = ${requests[resource]}${when}`]
+  })
 }
 
 /** Names the other formula's weights, if a container has another weight by it. */

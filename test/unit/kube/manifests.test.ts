@@ -7,6 +7,7 @@ import { explainManifest } from '../../../src/kube/explain.ts'
 import { makeKubelet } from '../../../src/kube/kubelet.ts'
 import { parseNode } from '../../../src/kube/node.ts'
 import { formatManifest } from '../../../src/kube/words.ts'
+import { parseQuantity } from '../../../src/text/quantity.ts'
 
 const folder = 'test/unit/kube/manifests'
 const names = readdirSync(folder)
@@ -73,4 +74,33 @@ test('what the requests cost, to the cent', () => {
   const { explanation } = explainManifest(read('guaranteed.yaml'), kubelet, node, new Map(), prices)
   // three pods with 2 CPUs and 4 GiB: 3 × (2 × 0.04 + 4 × 0.005) = 0.30 an hour
   expect([explanation.pods[0]!.cost, explanation.cost]).toEqual(Array(2).fill({ hour: '$0.30', month: '$219.00' }))
+})
+
+test.for<[name: string, lines: string[]]>([
+  [
+    'init-peak.yaml',
+    [
+      'cpu: migrate 2 = 2, while the init container migrate runs',
+      'memory: migrate 4Gi = 4Gi, while the init container migrate runs',
+    ],
+  ],
+  ['sidecar-mesh.yaml', ['cpu: proxy 100m + api 500m = 600m', 'memory: proxy 64Mi + api 512Mi = 576Mi']],
+  ['runtime-class.yaml', ['cpu: app 1 + overhead 250m = 1250m', 'memory: app 1Gi + overhead 160Mi = 1184Mi']],
+  ['pod-level.yaml', []],
+  ['best-effort.yaml', []],
+])('what the requests of %s consist of', ([name, wanted]) => {
+  const kubelet = makeKubelet({ version: '1.36', settings: [] })
+  const { explanation } = explainManifest(read(name), kubelet, node)
+  const lines = formatManifest(explanation, kubelet, false).filter((line) => line.startsWith('  requested '))
+  expect(lines).toEqual(wanted.map((line) => `  requested ${line}`))
+})
+
+test('the terms of a request add up, in all manifests and versions', () => {
+  for (const name of names)
+    for (const version of ['1.28', '1.33', '1.37'])
+      for (const { requests, terms } of explained(name, version).pods)
+        for (const [resource, list] of Object.entries(terms)) {
+          const sum = list.reduce((total, { amount }) => total + parseQuantity(amount)!, 0n)
+          expect([name, sum]).toEqual([name, parseQuantity(requests[resource] ?? '0')])
+        }
 })
