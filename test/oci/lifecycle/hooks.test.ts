@@ -25,8 +25,12 @@ describe.each(runtimeNames)('%s', (name) => {
       const script = `cat > /tmp/state-$PPID; ${scripts[point] ?? 'true'}; s=$?; echo ${point} $s $A ${point.endsWith('Container') ? 'name' : '$0'} >> ${inside ? '/log' : log}; exit $s`
       const own = { env: ['PATH=/bin:/usr/bin', 'A=b'], ...(timeout !== undefined && { timeout }) }
       return [
-        { path: '/bin/sh', args: ['name', '-c', script], ...own },
-        { path: '/bin/sh', args: ['second', '-c', `echo ${point} second >> ${inside ? '/log' : log}`], env: own.env },
+        { path: '/bin/sh', args: [inside ? 'sh' : 'name', '-c', script], ...own },
+        {
+          path: '/bin/sh',
+          args: [inside ? 'sh' : 'second', '-c', `echo ${point} second >> ${inside ? '/log' : log}`],
+          env: own.env,
+        },
       ]
     }
     const bind = { destination: '/log', type: 'bind', source: log, options: ['bind'] }
