@@ -41,7 +41,7 @@ export function makeFeatures({ kernel }: Pick<Host, 'kernel'>, version: string):
       },
       apparmor: on,
       selinux: on,
-      intelRdt: on,
+      intelRdt: { ...on, schemata: true },
       mountExtensions: { idmap: on },
       netDevices: on,
     },

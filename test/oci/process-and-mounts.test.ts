@@ -111,7 +111,21 @@ test('idmap maps the ids of a mount, and ridmap also those of the mounts below',
       }).lines
     expect(owners('idmap')).toEqual(['0', '65534'])
     expect(owners('ridmap')).toEqual(['0', '0'])
+    const own = [{ containerID: 0, hostID: 7, size: 1 }]
+    const { lines } = printed('own-maps', 'stat -c "%u %g" /data', {
+      mounts: [{ destination: '/data', type: 'bind', source, options: ['bind'], uidMappings: own, gidMappings: own }],
+    })
+    expect(lines).toEqual(['7 7'])
   } finally {
     execFileSync('umount', ['-R', source])
   }
+})
+
+test('a process of exec runs on the processors of execCPUAffinity', () => {
+  const { id, directory } = bundle('affinity', {
+    'process.args': ['sleep', '600'],
+    'process.execCPUAffinity': { initial: '0', final: '0' },
+  })
+  expect(oci('run', '--detach', '--bundle', directory, id).status).toBe(0)
+  expect(oci('exec', id, 'grep', 'Cpus_allowed_list', '/proc/self/status').stdout).toBe('Cpus_allowed_list:\t0\n')
 })

@@ -24,6 +24,7 @@ import { stopContainer } from './delete.ts'
 import { configPath, hookState, maxBundleBytes, type OciDetails, type OciState } from './details.ts'
 import { runHooks, runHooksInside } from './hooks.ts'
 import { readSecurity, withHome } from './host-facts.ts'
+import { closeRdtClass, joinRdtClass, openRdtClass, resctrl } from './intel-rdt.ts'
 import { joinsOf } from './joins.ts'
 import { launchContained, type Waiting } from './launch-contained.ts'
 import { moveNetDevices } from './net-devices.ts'
@@ -84,7 +85,7 @@ export async function createFromBundle(
       ...readSecurity(),
       id,
       bundle,
-      hasResctrl: existsSync('/sys/fs/resctrl/schemata'),
+      hasResctrl: existsSync(`${resctrl}/schemata`),
       ...groups,
       streams: streams.places,
       noPivot: options['no-pivot'] === true,
@@ -94,6 +95,10 @@ export async function createFromBundle(
     requireAgent(state.details.agent)
     spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
     const filter = await loadFilter(spec)
+    if (linux.intelRdt) {
+      state.details.rdt = openRdtClass(linux.intelRdt, id)
+      container.save(state)
+    }
     if (unit) releaseUnit = await startUnit(unit, groups.groups)
     const waiting = await launchContained(
       spec,
@@ -105,6 +110,7 @@ export async function createFromBundle(
           closeDescriptor(sockets.shift()!)
           const process = readContainerProcess(pid)
           if (process) container.save({ ...state, process })
+          if (state.details.rdt) joinRdtClass(state.details.rdt, pid)
           // only outside of a user namespace can a score be lowered
           if (spec.container!.maps && spec.privileges.oomScoreAdj !== undefined)
             lowerOomScore(pid, spec.privileges.oomScoreAdj)
@@ -125,6 +131,7 @@ export async function createFromBundle(
   } catch (error) {
     stopContainer(container.state!)
     removeGroups(state.groups)
+    closeRdtClass(state.details.rdt)
     if (unit && releaseUnit) await stopUnit(unit.name)
     container.remove()
     container.close()

@@ -12,6 +12,7 @@ import { removeGroups, signalGroups, thawGroups } from '../resources/groups.ts'
 import { stopUnit } from '../resources/systemd-unit.ts'
 import { hookState, type OciDetails, type OciState } from './details.ts'
 import { runHooks } from './hooks.ts'
+import { closeRdtClass } from './intel-rdt.ts'
 
 const sigkill = 9
 
@@ -41,6 +42,7 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
       note(root, state, status, remark)
       stopContainer(state)
       removeGroups(state.groups)
+      closeRdtClass(state.details.rdt)
       if (state.unit !== undefined) await stopUnit(state.unit)
     }
     container.remove()

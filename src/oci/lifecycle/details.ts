@@ -6,6 +6,7 @@ import { readTextFile } from '../../system/text-file.ts'
 import { type OciConfig, readConfig } from '../config/read-config.ts'
 import type { AgentPlace } from './agent.ts'
 import type { Hook } from './hooks.ts'
+import type { RdtClass } from './intel-rdt.ts'
 
 /** The part of a container's state that only this runtime needs. */
 export interface OciDetails {
@@ -16,6 +17,8 @@ export interface OciDetails {
   hooks?: { startContainer?: Hook[]; poststart?: Hook[]; poststop?: Hook[] }
   /** The agent that answers system calls of the first process. */
   agent?: AgentPlace
+  /** The class of Intel RDT. */
+  rdt?: RdtClass
   /** True if the first process has a pid namespace that ends with it. */
   ownsPids: boolean
 }

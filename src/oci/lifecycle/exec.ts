@@ -19,6 +19,7 @@ import { agentOf, connectAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { maxBundleBytes, type OciState, readStoredConfig } from './details.ts'
 import { readSecurity, withHome } from './host-facts.ts'
+import { joinRdtClass } from './intel-rdt.ts'
 import { launchContained, statusOfEnd, type Waiting } from './launch-contained.ts'
 import { writePidFile } from './pid-file.ts'
 import { sendPidfd } from './pidfd.ts'
@@ -71,6 +72,7 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     try {
       // the pid could have become another process's before its namespaces were joined
       if (isRunning(state.process) === false) throw fail('CONTAINER_STATUS', { id, action: 'exec', status: 'stopped' })
+      if (state.details.rdt) joinRdtClass(state.details.rdt, waiting.pid)
       if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
       sendPidfd(options['pidfd-socket'], waiting, 'setns')
       follow = terminal?.receive?.()

@@ -68,7 +68,7 @@ const process: Row[] = [
   },
   {
     properties: 'process.terminal process.consoleSize .height .width',
-    tested: 'test/oci/config-spec.test.ts',
+    tested: 'test/container/process.test.ts',
     because: 'a terminal needs a console socket',
   },
   {
@@ -140,7 +140,7 @@ const process: Row[] = [
   },
   {
     properties: 'process.execCPUAffinity .initial .final',
-    tested: 'test/oci/config-spec.test.ts',
+    tested: 'test/oci/process-and-mounts.test.ts',
     because: 'it is only for processes of exec',
   },
   {
@@ -174,13 +174,13 @@ const files: Row[] = [
   },
   {
     properties: 'mounts.uidMappings .containerID .hostID .size',
-    tested: 'test/oci/config-mounts.test.ts',
-    because: 'few file systems can map ids',
+    tested: 'test/oci/process-and-mounts.test.ts',
+    because: 'it needs a file system that can map ids',
   },
   {
     properties: 'mounts.gidMappings .containerID .hostID .size',
-    tested: 'test/oci/config-mounts.test.ts',
-    because: 'few file systems can map ids',
+    tested: 'test/oci/process-and-mounts.test.ts',
+    because: 'it needs a file system that can map ids',
   },
   {
     properties: 'linux.devices .type .path .major .minor .fileMode .uid .gid',
@@ -282,7 +282,7 @@ const isolation: Row[] = [
   },
   {
     properties: 'linux.netDevices .name',
-    tested: 'test/oci/config-spec.test.ts',
+    tested: 'test/oci/net-devices.test.ts',
     because: 'it moves a device of the host',
   },
   {
@@ -345,7 +345,7 @@ const isolation: Row[] = [
   },
   {
     properties: 'linux.seccomp .listenerPath .listenerMetadata',
-    tested: 'test/oci/config-spec.test.ts',
+    tested: 'test/oci/descriptors.test.ts',
     because: 'it needs an agent that answers system calls',
   },
   {
