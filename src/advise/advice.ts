@@ -41,8 +41,8 @@ export interface Advice {
     peak: number
     reclaimable: number
     margin: number
-    /** What the margin follows from: the differences between runs, or the least margin. */
-    marginReason: 'spread' | 'least' | 'single'
+    /** What the margin follows from: differences between runs, the least margin, or times near the need, which vary. */
+    marginReason: 'spread' | 'least' | 'slow' | 'single'
   }
   cpu?: CpuNeed
   pids?: { peak: number }
@@ -113,7 +113,8 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
           peak,
           reclaimable: most(({ reclaimable }) => reclaimable)!,
           margin: limit! / bracket.enough - 1,
-          marginReason: free.length < 2 ? 'single' : 2 * memorySpread > 0.04 ? 'spread' : 'least',
+          marginReason:
+            free.length < 2 ? 'single' : failure === 'slow' ? 'slow' : 2 * memorySpread > 0.04 ? 'spread' : 'least',
         },
       }),
     ...(free.length > 0 && { cpu }),

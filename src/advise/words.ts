@@ -40,6 +40,7 @@ function memoryLines({ memory, resources, source }: Advice): AdviceLine[] {
   const reasons = {
     spread: 'runs differ by that much',
     least: 'runs hardly differ',
+    slow: 'times near the need vary',
     single: source === 'runs' ? 'one run shows no differences' : 'nothing was tried under a limit',
   }
   const limit = resources.memoryLimit!
