@@ -26,7 +26,12 @@ const alone = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `${place}/${name.replace(/ts$/, extension)}`)
 /** Callers of OCI runtimes, in a root of their own that is made once: `npm run test:engines`. */
 const engines = [`${place}/engines/**/*.test.${extension}`]
-const others = { include: [`${place}/**/*.test.${extension}`], exclude: [...setup.exclude, ...alone, ...engines] }
+/** Minutes of runs: `npm run test:advise`. */
+const long = [`${place}/advise/long.test.${extension}`]
+const others = {
+  include: [`${place}/**/*.test.${extension}`],
+  exclude: [...setup.exclude, ...alone, ...engines, ...long],
+}
 
 export default defineConfig({
   test: {
@@ -44,6 +49,7 @@ export default defineConfig({
         },
       },
       { test: { ...shared, ...setup, name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { test: { ...shared, ...setup, name: 'advise', include: long, maxWorkers: 1, sequence: { groupOrder: 4 } } },
       {
         test: {
           ...shared,

@@ -217,6 +217,7 @@ async function provideTools() {
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',
     '/usr/bin/prometheus': 'prometheus',
+    '/usr/bin/systemd-analyze': 'systemd',
     '/usr/bin/tmux': 'tmux',
     '/usr/bin/chromium': 'chromium',
     '/usr/bin/mandoc': 'mandoc',
@@ -306,6 +307,7 @@ if (kernels) {
       'test/kernel/seccomp/seccomp-shapes.test.ts',
     ],
   )
+  await suite('what long workloads need', ['--project', 'advise'])
   await suite(withoutNode, filesOfCommand(), 'standalone')
   const waiting = [
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
@@ -329,6 +331,7 @@ if (kernels) {
       ['test/ends'],
       `${layout}: `,
     ]),
+    ['what short workloads need, in a VM: pure v2', [], ['test/advise/short.test.ts'], 'v2: '],
     [
       'kernel tests under systemd',
       [...underSystemd.slice(0, -1), `${underSystemd.at(-1)},${programs}`],
@@ -371,6 +374,7 @@ if (kernels) {
   await Promise.all([checks(), units()])
   const beside = [
     ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '', 'standalone'],
+    ['what short workloads need, in a VM: Linux 6.1, pure v2', [], ['test/advise/short.test.ts'], 'v2: '],
     ['attempts to escape, and ends of known cause, in a VM: Linux 6.1, pure v2', [], ['test/escape', 'test/ends']],
     [
       'beside cgroup-tools 3 in a VM: Debian sid, pure v2',

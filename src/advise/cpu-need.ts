@@ -77,5 +77,6 @@ export function cpuNeedOf(samples: readonly UseSample[], slowdown: number, cpus:
   }
   const wall = samples.at(-1)!.at - samples[0]!.at
   const times = chartShares.map((share) => ({ cpus: share * high, ms: timeAt(share * high) }))
-  return { mean: sum(({ used }) => used) / length, peak, need: high, times, waited: Math.min(1, 1 - length / wall) }
+  const mean = sum(({ used }) => used) / length
+  return { mean, peak: Math.max(peak, mean), need: high, times, waited: Math.min(1, 1 - length / wall) }
 }

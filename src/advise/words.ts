@@ -46,7 +46,10 @@ function memoryLines({ memory, resources, source }: Advice): AdviceLine[] {
   const limit = resources.memoryLimit!
   return [
     ['memory', `${formatSize(need)} ${source === 'runs' ? 'was enough' : 'was in use'}${below}`],
-    ['peak', `${formatSize(peak)} without a limit, of which the kernel can reclaim ${formatSize(reclaimable)}`],
+    [
+      'peak',
+      `${formatSize(peak)} ${source === 'runs' ? 'without a limit' : 'at most'}, of which the kernel can reclaim ${formatSize(reclaimable)}`,
+    ],
     ['limit', `${formatSize(limit)}: a margin of ${percent(margin)}, because ${reasons[marginReason]}`],
     ['request', `${formatSize(resources.memoryRequest!)}: memory cannot be throttled, so request what you limit`],
     [
@@ -86,7 +89,12 @@ function otherLines({ pids, io, resources }: Advice): AdviceLine[] {
 function sureLine({ sure, source, memory }: Advice): AdviceLine[] {
   const { runs, measured, memorySpread, timeSpread, confirmed, stopped, waited } = sure
   if (source !== 'runs')
-    return [['how sure', `${runs} samples of one run: a limit was not tried; measure with \`hutch advise -- COMMAND\``]]
+    return [
+      [
+        'how sure',
+        `${runs} ${runs === 1 ? 'sample' : 'samples'} of one run: a limit was not tried; measure with \`hutch advise -- COMMAND\``,
+      ],
+    ]
   const spread =
     measured < 2 ? '' : `; memory differed by ${percent(memorySpread)} and time by ${percent(timeSpread)} between runs`
   const tried = confirmed ? '; it passed at the advised limit' : memory ? '; it was not tried at the advised limit' : ''

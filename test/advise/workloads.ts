@@ -45,10 +45,10 @@ async function tryOnce(workload: Workload, limits: TrialLimits): Promise<Trial> 
   return runTrial(workload, 'probe', limits, options())
 }
 
-/** Returns the first outcome of up to 20 runs that is not `passed`; `passed` if all pass. Four run at once. */
-async function outcomeOf(workload: Workload, limits: TrialLimits, baseline: Baseline): Promise<string> {
-  for (let i = 0; i < tries; i += 4) {
-    const trials = await Promise.all(Array.from({ length: 4 }, () => tryOnce(workload, limits)))
+/** Returns the first outcome of up to 20 runs that is not `passed`; `passed` if all pass. */
+async function outcomeOf(workload: Workload, limits: TrialLimits, baseline: Baseline, atOnce: number): Promise<string> {
+  for (let i = 0; i < tries; i += atOnce) {
+    const trials = await Promise.all(Array.from({ length: atOnce }, () => tryOnce(workload, limits)))
     const other = trials.map((trial) => judgeTrial(trial, baseline, slowdown)).find((outcome) => outcome !== 'passed')
     if (other !== undefined) return other
   }
@@ -64,17 +64,23 @@ export interface RunCount {
 
 /**
  * Checks that the workload passes 20 of 20 at the advised limit, and that a limit below by more than `above` (a share, or 2 MiB) does
- * not. The need is then between the two. Both sides of the comparison count the runs without limits and the last one at the answer.
+ * not; `atOnce` runs at the same time. The need is then between the two. Both sides of the comparison count the runs without limits and the last one at the answer.
  */
-export async function checkAdvice(name: string, workload: Workload, advice: Advice, above: number): Promise<RunCount> {
+export async function checkAdvice(
+  name: string,
+  workload: Workload,
+  advice: Advice,
+  above: number,
+  atOnce = 4,
+): Promise<RunCount> {
   const { memory, resources, sure } = advice
   const limit = resources.memoryLimit!
   const baseline = baselineOf([await tryOnce(workload, {}), await tryOnce(workload, {}), await tryOnce(workload, {})])
   const lower = Math.min(limit / (1 + above), limit - 2 * mib)
   const atLower =
-    lower < mib / 8 ? 'oom' : await outcomeOf(workload, { memory: Math.floor(lower / 4096) * 4096 }, baseline)
+    lower < mib / 8 ? 'oom' : await outcomeOf(workload, { memory: Math.floor(lower / 4096) * 4096 }, baseline, atOnce)
   expect([name, 'below', atLower]).not.toEqual([name, 'below', 'passed'])
-  expect([name, 'at', await outcomeOf(workload, { memory: limit }, baseline)]).toEqual([name, 'at', 'passed'])
+  expect([name, 'at', await outcomeOf(workload, { memory: limit }, baseline, atOnce)]).toEqual([name, 'at', 'passed'])
   return { name, search: sure.runs, bisection: sure.measured + bisectionRuns(memory!.need, memory!.peak) + 1 }
 }
 
