@@ -22,7 +22,8 @@ const sigkill = 9
 function killContainer(root: string, id: string, signal: number, all: boolean): void {
   const state: OciState = readContainer(root, id)
   const { process, groups, details } = state
-  const everyone = all || (signal === sigkill && !details.ownsPids)
+  // without groups, which a user without rights in all hierarchies has, only the first process is known
+  const everyone = groups.length > 0 && (all || (signal === sigkill && !details.ownsPids))
   const status = containerStatus(root, state)
   const noted = () => signal > 0 && noteSignal(`${root}/${id}`, signal)
   if (everyone) {
