@@ -82,7 +82,7 @@ export function readDocuments(text: string): { documents: ManifestDocument[]; pr
 
 const faults: { readonly [code in YAMLError['code']]?: readonly [what: string, remedy: string] } = {
   TAB_AS_INDENT: ['a tab is used for indentation', 'indent with spaces'],
-  DUPLICATE_KEY: ['a key stands twice in one map', 'keep one of them'],
+  DUPLICATE_KEY: ['a key twice in one map', 'keep one of them'],
   BAD_INDENT: [
     'the indentation does not fit the lines above',
     'indent all keys of a map by the same number of spaces, and close each bracket',

@@ -115,6 +115,7 @@ test('a container that needs more is killed, with its verdict and status', async
   const { status, stderr } = await hutch(['kube', 'explain', '--run', 'web', manifest, '--', 'sh', ...words])
   expect(status).not.toBe(3)
   expect(stderr).toMatch(/OOM\): memory\.max \(16\.0 MiB\) was reached/)
+  expect(stderr).toContain('raise resources.limits.memory of the container web')
   expect((await hutch(['kube', 'explain', '--run', 'web', manifest, '--', 'sh', '-c', 'exit 3'])).status).toBe(3)
 })
 

@@ -67,6 +67,11 @@ test('settings of a kubelet from a file and the command line', async () => {
   expect(pods[0].files).toMatchObject({ 'pids.max': '100', 'memory.min': '67108864' })
   expect(allocatable.memory).toBe(15 * 2 ** 30)
   expect(await hutch([...explain, '--kubelet', 'x', '-'])).toMatchObject({ status: 125 })
+  writeFileSync(config, 'podPidsLimit: 99\npodPidsLimit: 100\n')
+  expect(await hutch([...explain, '-'])).toMatchObject({
+    status: 125,
+    stderr: expect.stringMatching(/line 2 has a key twice in one map/),
+  })
 })
 
 test.for<[args: string[], words: RegExp]>([

@@ -20,7 +20,7 @@ import { readTextFile } from '../../system/text-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { parseQuantity, wholeOf } from '../../text/quantity.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
-import { formatVerdict, wantsColor } from '../../verdict/format-result.ts'
+import { formatLines, formatVerdict, wantsColor } from '../../verdict/format-result.ts'
 import type { Command } from '../command.ts'
 import { type FlagTable, type Parsed, parseFlags } from '../flags.ts'
 
@@ -181,14 +181,29 @@ async function runAs(
       : `these files differ from the explained values: ${different.map(({ group, file, explained, kernel }) => `${group} ${file}: ${kernel}, not ${explained}`).join('; ')}`
   const lack = missing.length === 0 ? '' : `; this kernel lacks ${missing.join(', ')}`
   writeStderr(`hutch: ${escapeUnsafe(`${note}${lack}`)}\n`)
-  writeStderr(formatVerdict(result, { color: wantsColor(process.stderr), verbose: true }))
+  const color = wantsColor(process.stderr)
+  writeStderr(formatVerdict(result, { color, verbose: true }))
+  if (result.reason === 'oom')
+    writeStderr(
+      formatLines(
+        [['manifest', `raise resources.limits.memory of the container ${escapeUnsafe(found[0]!.container.name)}`]],
+        color,
+      ),
+    )
   return result.status
 }
 
 /** Builds the kubelet of the options: the settings of the file, then those of the command line. */
 function readKubelet(values: Parsed['values'], cgroup = values.cgroup?.at(-1)): Kubelet {
   const file = values['kubelet-config']?.at(-1)
-  const documents = file === undefined ? [] : readDocuments(readInput(file, 'the KubeletConfiguration')).documents
+  const { documents, problems } = readDocuments(file === undefined ? '' : readInput(file, 'the KubeletConfiguration'))
+  for (const { line, what, remedy } of problems)
+    throw fail('CONFIG_INVALID', {
+      origin: file!,
+      line,
+      found: what.replace(/^not valid YAML: /, ''),
+      wanted: `valid YAML: ${remedy}`,
+    })
   const fromFile = documents.flatMap(({ value }) => flattenConfiguration(value, '--kubelet-config'))
   const fromLine = (values.kubelet ?? []).map((word) => {
     const at = word.indexOf('=')
