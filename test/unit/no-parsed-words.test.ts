@@ -12,10 +12,11 @@ const reads = [
   new RegExp(`\\.(?:test|exec)\\([\\w.?!\\[\\]]*\\b(?:${words})\\b`),
 ]
 
-/** Texts of others, or no text at all: errors of Node and of QuickJS, and lists that have these names. */
+/** Texts of others, or no text at all: errors of Node, of QuickJS and of the YAML parser, and lists that have these names. */
 const allowed = [
   'src/system/standalone/runtime.ts: if (/stack overflow|Maximum call stack/.test(message))',
   'src/system/native.ts: why: (error as Error).message.split',
+  'src/kube/documents.ts: error.message.split',
   'src/monitor/recording/sqlite.ts: why: error.message.split',
   'src/compile/prepare.ts: message.replaceAll(groupPlaceholder',
 ]
