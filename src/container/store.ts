@@ -6,11 +6,9 @@
 // Whoever changes a container holds flock(2) on its directory; the lock ends with the process. Readers take no lock.
 
 import { fail, type HutchError } from '../errors/errors.ts'
-import { systemError } from '../system/errors.ts'
 import {
   closeSync,
   existsSync,
-  fileConstants,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -23,8 +21,8 @@ import {
 } from '../system/files.ts'
 import { closeDescriptor, errnoName, lockModes, native } from '../system/native.ts'
 import { randomBytes } from '../system/random.ts'
-import { readTextFile } from '../system/text-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
+import { readOwnFile } from './own-file.ts'
 import { type ContainerState, formatState, isContainerId, maxIdLength, parseState } from './state.ts'
 
 const stateFile = 'state.json'
@@ -251,27 +249,12 @@ function writeState(directory: string, state: ContainerState): void {
 function readState<Details>(directory: string): ContainerState<Details> | undefined {
   const path = `${directory}/${stateFile}`
   try {
-    return parseState(readOwnFile(path), path)
+    return parseState(readOwnFile(path, maxStateBytes), path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     if (code?.startsWith('CONTAINER_')) throw error
     throw refused('read', path, error)
-  }
-}
-
-/**
- * Reads a file that this user or root wrote. A state says which groups are removed and which processes are killed, so
- * another user's is refused.
- */
-function readOwnFile(path: string): string {
-  const fd = openSync(path, fileConstants.O_RDONLY | fileConstants.O_NOFOLLOW | fileConstants.O_NONBLOCK)
-  try {
-    const { uid } = fstatSync(fd)
-    if (uid !== process.geteuid!() && uid !== 0) throw systemError('open', 'EPERM', -1)
-    return readTextFile(fd, maxStateBytes)
-  } finally {
-    closeSync(fd)
   }
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The records of deleted containers, ROOT/.ended/ID.json: writes, finds and reads them.
 
+import { keepFile } from '../../container/own-file.ts'
 import { isContainerId } from '../../container/state.ts'
 import { fail } from '../../errors/errors.ts'
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from '../../system/files.ts'
-import { randomBytes } from '../../system/random.ts'
+import { readdirSync } from '../../system/files.ts'
 import { readForeignFile } from '../../system/text-file.ts'
 import { parseJson } from '../../text/json.ts'
 import type { Cause } from '../../verdict/cause.ts'
@@ -25,57 +25,20 @@ interface EndRecord {
 
 export const recordVersion = 1
 
-/** Directory of the records. No id of a container begins with a dot. */
-const endedDirectory = '.ended'
+/** The directory of the records. */
+const ended = { name: '.ended', most: 200 } as const
 const suffix = '.json'
-/** The number of records that are kept, the newest. */
-const keptAtMost = 200
 const maxRecordBytes = 1 << 20
 
-/**
- * Writes a record. Refuses a directory that another user can change: its names could lead elsewhere.
- *
- * @throws FILE_REFUSED, and the errors of system calls
- */
+/** Writes a record. @throws FILE_REFUSED, and the errors of system calls */
 export function writeEnd(root: string, record: EndRecord): void {
-  const directory = `${root}/${endedDirectory}`
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  for (const path of [root, directory]) {
-    const stat = lstatSync(path)
-    if ((path === directory && !stat.isDirectory()) || stat.uid !== process.geteuid!() || (stat.mode & 0o022) !== 0)
-      throw fail('FILE_REFUSED', {
-        what: 'keep the end of a container in',
-        path,
-        errno: 'EACCES',
-        remedy: 'give a --root that only this user can write',
-      })
-  }
-  const fresh = `${directory}/~${randomBytes(8).toString('hex')}`
-  try {
-    writeFileSync(fresh, `${JSON.stringify(record)}\n`, { mode: 0o600, flag: 'wx' })
-    renameSync(fresh, `${directory}/${record.id}${suffix}`)
-  } catch (error) {
-    rmSync(fresh, { force: true })
-    throw error
-  }
-  removeOldest(directory)
-}
-
-function removeOldest(directory: string): void {
-  const names = readdirSync(directory) as string[]
-  if (names.length <= keptAtMost) return
-  const ages = names.map((name) => ({
-    name,
-    at: statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0,
-  }))
-  for (const { name } of ages.sort((a, b) => b.at - a.at).slice(keptAtMost))
-    rmSync(`${directory}/${name}`, { force: true })
+  keepFile(root, ended, `${record.id}${suffix}`, `${JSON.stringify(record)}\n`)
 }
 
 /** Returns the ids of the records below a root, or none if they cannot be listed. */
 export function listEnds(root: string): string[] {
   try {
-    return (readdirSync(`${root}/${endedDirectory}`) as string[])
+    return (readdirSync(`${root}/${ended.name}`) as string[])
       .filter((name) => name.endsWith(suffix))
       .map((name) => name.slice(0, -suffix.length))
       .filter(isContainerId)
@@ -86,7 +49,7 @@ export function listEnds(root: string): string[] {
 
 /** Reads a record, which another user may have written. @throws CONTAINER_STATE_INVALID, FILE_REFUSED */
 export function readEnd(root: string, id: string): EndRecord {
-  const path = `${root}/${endedDirectory}/${id}${suffix}`
+  const path = `${root}/${ended.name}/${id}${suffix}`
   let value: unknown
   try {
     value = parseJson(readForeignFile(path, maxRecordBytes))

@@ -6,7 +6,6 @@ import { stateVersion } from '../../container/state.ts'
 import { startFile } from '../../container/status.ts'
 import { createContainer, type LockedContainer, refuseExisting } from '../../container/store.ts'
 import { readHost } from '../../host/host.ts'
-import { loadFilter } from '../../run/load-parsers.ts'
 import { existsSync, writeFileSync } from '../../system/files.ts'
 import { closeDescriptor } from '../../system/native.ts'
 import { resolve } from '../../system/paths.ts'
@@ -26,6 +25,7 @@ import { runHooks, runHooksInside } from './hooks.ts'
 import { readSecurity, withHome } from './host-facts.ts'
 import { closeRdtClass, joinRdtClass, openRdtClass, resctrl } from './intel-rdt.ts'
 import { joinsOf } from './joins.ts'
+import { loadKeptFilter } from './kept-filter.ts'
 import { launchContained, type Waiting } from './launch-contained.ts'
 import { moveNetDevices } from './net-devices.ts'
 import { writePidFile } from './pid-file.ts'
@@ -94,7 +94,7 @@ export async function createFromBundle(
     for (const warning of warnings) remark(warning)
     requireAgent(state.details.agent)
     spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
-    const filter = await loadFilter(spec)
+    const filter = await loadKeptFilter(root, spec)
     if (linux.intelRdt) {
       state.details.rdt = openRdtClass(linux.intelRdt, id)
       container.save(state)

@@ -5,7 +5,6 @@ import { isRunning } from '../../container/process.ts'
 import { containerStatus, startFile } from '../../container/status.ts'
 import { containerDirectory, readContainer } from '../../container/store.ts'
 import { fail } from '../../errors/errors.ts'
-import { loadFilter } from '../../run/load-parsers.ts'
 import { rmSync } from '../../system/files.ts'
 import { closeDescriptor, native } from '../../system/native.ts'
 import { randomBytes } from '../../system/random.ts'
@@ -20,6 +19,7 @@ import { listenAt, openConsole } from './console.ts'
 import { maxBundleBytes, type OciState, readStoredConfig } from './details.ts'
 import { readSecurity, withHome } from './host-facts.ts'
 import { joinRdtClass } from './intel-rdt.ts'
+import { loadKeptFilter } from './kept-filter.ts'
 import { launchContained, statusOfEnd, type Waiting } from './launch-contained.ts'
 import { writePidFile } from './pid-file.ts'
 import { sendPidfd } from './pidfd.ts'
@@ -64,7 +64,7 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
     for (const warning of warnings) remark(warning)
     spec.env = { ...withHome(spec.env, `/proc/${pid}/root`, spec.container!.ids.uid), ...streams.env }
     if (!options.detach) native().holdSignals()
-    const filter = await loadFilter(spec)
+    const filter = await loadKeptFilter(root, spec)
     // after the launch only the new process listens: a connection fails if it has ended
     const launched = () => closeDescriptor(sockets.shift()!)
     const waiting = await launchContained(spec, streams.stdio, { filter }, { launched })
