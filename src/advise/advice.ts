@@ -2,7 +2,7 @@
 // Turns what was measured into the advice: need, requests and limits with their margins, and how sure they are. Pure.
 import type { CpuNeed } from './cpu-need.ts'
 import type { JudgedTrial, Measured } from './measure-need.ts'
-import { spreadOf } from './measure-need.ts'
+import { neededBy, spreadOf } from './measure-need.ts'
 import type { Size } from './prices.ts'
 import { resolutionAt, wholePages } from './search.ts'
 
@@ -32,7 +32,7 @@ export interface Advice {
   /** What the figures are from: runs of the command, a group that was watched, or a file. */
   source: 'runs' | 'group' | 'report' | 'recording'
   memory?: {
-    /** The smallest limit that passed, and the largest that did not; `failed` is absent if no limit was tried. */
+    /** The smallest limit that passed, and the largest that did not; `failed` is absent if all tried limits passed. */
     need: number
     failed?: number
     /** Why `failed` did not pass. */
@@ -99,7 +99,7 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
   const limit = memory?.limit ?? (bracket && wholePages(bracket.enough + resolutionAt(bracket.enough)))
   const failure = trials.findLast((trial) => trial.limits.memory === bracket?.failed)?.outcome
   const cpuMax = free.length === 0 ? undefined : cpuLimit(cpu, hostCpus)
-  const memorySpread = spreadOf(free.map(({ kept }) => kept))
+  const memorySpread = spreadOf(free.map(neededBy))
   return {
     schemaVersion: 1,
     command,
@@ -108,8 +108,7 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
       peak !== undefined && {
         memory: {
           need: bracket.enough,
-          ...(bracket.failed > 0 && { failed: bracket.failed }),
-          ...(failure && { failure }),
+          ...(failure && { failed: bracket.failed, failure }),
           peak,
           reclaimable: most(({ reclaimable }) => reclaimable)!,
           margin: limit! / bracket.enough - 1,

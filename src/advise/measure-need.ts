@@ -4,7 +4,7 @@ import { fail } from '../errors/errors.ts'
 import { availableParallelism } from '../system/machine.ts'
 import { type CpuNeed, cpuNeedOf, noNeed } from './cpu-need.ts'
 import { type Baseline, baselineOf, judgeTrial, median } from './judge-trial.ts'
-import { type Bracket, resolutionAt, searchLimit, wholePages } from './search.ts'
+import { type Bracket, resolutionAt, type SearchStart, searchLimit, wholePages } from './search.ts'
 import { runTrial, type Trial, type TrialLimits, type TrialOutcome, type Workload } from './trial.ts'
 
 /** How to measure. */
@@ -45,11 +45,14 @@ export interface Measured {
 const mib = 2 ** 20
 /** Least margin over the smallest limit that passed: a share, and bytes for small limits. */
 const leastMargin = 0.04
-const largestMargin = 0.08
+const largestMargin = 0.1
 /** Least margin if a lower limit only slowed the command: how much it slows varies more than what it needs. */
 const slowMargin = 0.06
+/** Runs at the advice that must pass: one, or more if the runs without limits differ by more than this share. */
+const smallSpread = 0.02
+const moreConfirmations = 3
 /** Attempts at the advice before hutch gives up. */
-const maxConfirmations = 6
+const maxConfirmations = 8
 
 /** Returns the spread of values as a share of the largest. */
 export function spreadOf(values: readonly number[]): number {
@@ -57,9 +60,17 @@ export function spreadOf(values: readonly number[]): number {
   return max === 0 ? 0 : (max - Math.min(...values)) / max
 }
 
+/**
+ * Returns what a run needed of memory that cannot be reclaimed, in bytes. A sample can miss a short peak; but without page cache, the
+ * peak is at least the peak minus all page cache.
+ */
+export function neededBy({ kept, peak = 0, reclaimable }: Trial): number {
+  return Math.max(kept, peak - reclaimable)
+}
+
 /** Returns the margin over a limit that passed, as a share: twice the spread between runs, within bounds. */
 function marginOf(trials: readonly Trial[]): number {
-  const spread = spreadOf(trials.filter(({ purpose }) => purpose === 'measure').map(({ kept }) => kept))
+  const spread = spreadOf(trials.filter(({ purpose }) => purpose === 'measure').map(neededBy))
   return Math.min(largestMargin, Math.max(leastMargin, 2 * spread))
 }
 
@@ -126,29 +137,45 @@ async function confirm(
   finish: (more: Partial<Measured>) => Measured,
 ): Promise<Measured> {
   const margin = isSlow ? Math.max(slowMargin, marginOf(measured)) : marginOf(measured)
+  const wanted = spreadOf(measured.map(neededBy)) > smallSpread ? moreConfirmations : 1
+  let passes = 0
   let { failed, enough } = bracket
   for (let i = 0; i < maxConfirmations; i++) {
     const limit = withMargin(enough, margin)
-    const { outcome } = await once('confirm', { memory: limit }, 1)
+    const { outcome } = await once('confirm', { memory: limit }, wanted - passes)
     const found = { bracket: { failed, enough }, memory: { limit, margin } }
     if (outcome === 'stopped') return finish(found)
-    if (outcome === 'passed') return finish({ ...found, confirmed: true })
+    if (outcome === 'passed') passes++
+    if (outcome === 'passed' && passes === wanted) return finish({ ...found, confirmed: true })
+    if (outcome === 'passed') continue
+    passes = 0
     failed = limit
     enough = wholePages(limit + resolutionAt(limit))
   }
   return finish({ bracket: { failed, enough } })
 }
 
+/** Differences between runs above this share mean that a pass below the largest need was by chance. */
+const largeSpread = 0.04
+/** A run that uses less than this share of all runs without limits adapts to its limit, as runtimes with a heap do. */
+const adaptedShare = 0.9
+
 /** Returns where the search begins. Undefined if the host does not count memory. */
-function startOf(measured: readonly Trial[]): { enough: number; guess: number } | undefined {
+function startOf(measured: readonly Trial[]): SearchStart | undefined {
   const peaks = measured.flatMap(({ peak }) => (peak === undefined ? [] : [peak]))
   if (peaks.length === 0) return undefined
-  const enough = Math.max(...peaks)
-  const working = Math.max(...measured.map((trial) => trial.working))
-  // a sample can miss a short peak, but without page cache the peak is at least the peak minus all page cache
-  const least = Math.max(...measured.map((trial) => (trial.peak ?? 0) - trial.reclaimable))
-  const guess = Math.max(working, least)
-  return { enough, guess: guess + resolutionAt(guess) / 2 }
+  const needs = measured.map(neededBy)
+  const most = Math.max(...needs)
+  const guess = Math.max(most, ...measured.map(({ working }) => working))
+  return {
+    enough: Math.max(...peaks),
+    guess: guess + resolutionAt(guess) / 2,
+    ...(spreadOf(needs) > largeSpread && {
+      // one of the runs needed this much, so that a lower limit does not always pass
+      failed: wholePages(most - resolutionAt(most)),
+      adapted: Math.min(...needs) * adaptedShare,
+    }),
+  }
 }
 
 function needOfCpus(trials: readonly Trial[], slowdown: number): CpuNeed {

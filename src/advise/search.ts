@@ -11,11 +11,15 @@ export interface Attempt {
 }
 
 /** What is known before the search, in bytes. */
-interface SearchStart {
+export interface SearchStart {
   /** A limit at which the command passes: the highest use without a limit. */
   enough: number
   /** The limit that is probably just enough. */
   guess: number
+  /** A limit that is too low for some runs; 0 by default. */
+  failed?: number
+  /** A run that passes with a lower peak adapted to its limit, so that `failed` does not hold for it. */
+  adapted?: number
 }
 
 /** A limit between two bounds, in bytes: the command failed at `failed` and passes at `enough`. */
@@ -42,15 +46,18 @@ export function wholePages(bytes: number): number {
  * which double, until the other bound is found; then they halve the rest. `attempt` returns undefined to end the search early.
  */
 export async function searchLimit(
-  { enough, guess }: SearchStart,
+  { enough, guess, failed = 0, adapted = 0 }: SearchStart,
   attempt: (limit: number) => Promise<Attempt | undefined>,
 ): Promise<Bracket> {
-  const bracket: Bracket = { failed: 0, enough: wholePages(enough) }
+  const bracket: Bracket = { failed, enough: wholePages(enough) }
   let next = guess
   let step = 0
   /** Where the attempts go, until one ends differently; undefined at a guess. */
   let direction: 'down' | 'up' | undefined
-  while (bracket.enough - bracket.failed > resolutionAt(bracket.enough)) {
+  // one attempt shows whether the command adapts
+  let isOpen = adapted > 0
+  while (isOpen || bracket.enough - bracket.failed > resolutionAt(bracket.enough)) {
+    isOpen = false
     const limit = wholePages(nextLimit(bracket, next, step, direction))
     const found = await attempt(limit)
     if (!found) break
@@ -58,6 +65,7 @@ export async function searchLimit(
     else bracket.enough = limit
     const way = found.passed ? 'down' : 'up'
     const { peak = limit } = found
+    if (found.passed && peak < adapted && bracket.failed === failed) bracket.failed = 0
     if (found.passed && bracket.enough - peak > resolutionAt(peak)) {
       // a runtime that sizes its heap by the limit may need more than it used: the peak is only the next guess
       next = peak + resolutionAt(peak) / 2

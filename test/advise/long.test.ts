@@ -47,7 +47,7 @@ test('a server with bursts', options, async () => {
 test('a server of Node under load', options, async () => {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}/`
-  const server = `const kept = Buffer.alloc(60e6, 1); require('http').createServer((_, answer) => answer.end(String(Buffer.alloc(1e6, 2)[5] + kept[5]))).listen(${port}, '127.0.0.1')`
+  const server = `const kept = Buffer.alloc(60e6, 1); require('http').createServer((_, answer) => answer.end(String(Buffer.alloc(2e4, 2)[5] + kept[5]))).listen(${port}, '127.0.0.1')`
   const load = `${process.execPath} -e "(async () => { for (let i = 0; i < 300; i++) await (await fetch('${url}')).text() })()"`
   const argv = [process.execPath, '-e', server]
   const advice = await advise(argv, '--duration', '60s', '--ready', url, '--load', load)
@@ -91,7 +91,7 @@ test('make with four jobs', options, async (context) => {
 test('a JVM', options, async (context) => {
   requires(context, 'a JVM')
   // a fixed heap, so that the limit of memory does not change how the JVM works
-  await check('jvm', ['java', '-Xmx64m', '-Xms64m', '-XX:+AlwaysPreTouch', '-XX:+UseSerialGC', '-version'], 0.15)
+  await check('jvm', ['java', '-Xmx64m', '-Xms64m', '-XX:+AlwaysPreTouch', '-XX:+UseSerialGC', '--version'], 0.15)
 })
 
 test('the search takes on the mean at most 0.6 of the runs of bisection', () => {

@@ -23,7 +23,7 @@ test.for<[string, () => string[]]>([
   ['two phases, of which the second needs more', () => ['phases', '30', '60']],
   ['a leak', () => ['leak', '40']],
   ['a reader of much page cache that needs little', () => ['cache', made.file, '8']],
-  ['a map whose pages it changes', () => ['map', made.file, '16', '8']],
+  ['memory that two processes map', () => ['map', '50']],
   ['a tree of processes', () => ['tree', '3', '4']],
 ])(
   '%s: the advice is enough 20 times of 20, and at most 10 % or 2 MiB above the need',

@@ -80,19 +80,21 @@ static void cache(const char *path, size_t own)
 	pause_ms(60);
 }
 
-/** Maps a file and changes the first part of it for itself. */
-static void map(const char *path, size_t size, size_t changed)
+/** Memory that two processes map and share; each changes a half. */
+static void map(size_t size)
 {
-	int file = open_uncached(path);
-	char *memory = mmap(NULL, size * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-	volatile char sum = 0;
+	char *memory = mmap(NULL, size * MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 0;
 
 	if (memory == MAP_FAILED)
 		exit(3);
-	for (size_t at = 0; at < changed * MIB; at += 4096)
-		memory[at]++;
-	for (size_t at = 0; at < size * MIB; at += 4096)
-		sum += memory[at];
+	if (fork() == 0) {
+		memset(memory, 1, size * MIB / 2);
+		_exit(0);
+	}
+	memset(memory + size * MIB / 2, 1, size * MIB / 2);
+	if (wait(&status) < 0 || status != 0)
+		exit(4);
 	pause_ms(60);
 }
 
@@ -171,7 +173,7 @@ int main(int count, char **words)
 	else if (strcmp(mode, "cache") == 0)
 		cache(path, second);
 	else if (strcmp(mode, "map") == 0)
-		map(path, second, count > 4 ? atol(words[4]) : 0);
+		map(first);
 	else if (strcmp(mode, "tree") == 0)
 		tree(first, second);
 	else if (strcmp(mode, "pool") == 0)

@@ -63,3 +63,19 @@ test('a search that is stopped returns what is known', async () => {
   expect(found.failed).toBeGreaterThan(0)
   expect(found.enough).toBe(100 * mib)
 })
+
+test('where runs differ, a limit that some of them exceed is not tried, unless the command adapts', async () => {
+  const limits: number[] = []
+  const start = { enough: 122 * mib, guess: 121 * mib, failed: 118 * mib, adapted: 90 * mib }
+  const differing = await searchLimit(start, async (limit) => {
+    limits.push(limit)
+    return { passed: true, peak: 101 * mib }
+  })
+  expect([differing.failed, differing.enough]).toEqual([118 * mib, expect.any(Number)])
+  expect(Math.min(...limits)).toBeGreaterThan(118 * mib)
+  const adapting = await searchLimit(start, async (limit) =>
+    limit >= 80 * mib ? { passed: true, peak: Math.min(limit * 0.7, 75 * mib) } : { passed: false },
+  )
+  expect(adapting.failed).toBeLessThan(80 * mib)
+  expect(adapting.enough).toBeLessThan(83 * mib)
+})
