@@ -87,6 +87,7 @@ void make_readable(const void *bytes, size_t length);
 void *layout_take(size_t size);
 void layout_give(void *memory);
 size_t layout_size(const void *memory);
+int layout_turn(void);
 void layout_report(void);
 char *layout_end(int *argc, char ***argv);
 

@@ -5,13 +5,17 @@
  * end, a child for each command of the arguments executes the command, and reads in /proc/self/pagemap which
  * blocks it wrote or read. The second run reads from stdin what the first one wrote, and has blocks of the
  * same commands side by side. Blocks that no command used lie before the others, where packed.c unpacks them.
+ * Two builds must measure the same. Only blocks that a command used in each round count, and what depends on timing is made
+ * to differ between rounds.
  * Blocks that are freed before the end are not in the snapshot.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -25,7 +29,9 @@
 #define COMMANDS 16
 /* the bit of the chains, which no command has */
 #define CHAINS 1u
-#define ROUNDS 4
+#define ROUNDS 6
+/* the wait before a turn of the loop in every second round: events that came one by one then come together */
+#define TURN_DELAY { .tv_nsec = 20000000 }
 #define LOOKUPS (1u << 17)
 #define MASKS (1u << COMMANDS)
 /* zones in their order: blocks that commands write, blocks that they only read, the others */
@@ -42,6 +48,8 @@
 /* what the first run writes */
 static struct layout {
 	uint32_t count;
+	/* a bit for each command that failed */
+	uint32_t failed;
 	uint32_t sizes[ZONES];
 	uint32_t zones[BLOCKS];
 } *layout;
@@ -62,6 +70,7 @@ static int pool_file;
 static uint32_t *slots;
 static char **free_place;
 static uint16_t command;
+static int round_number;
 
 static void *map(size_t size, int flags, int fd, void *address)
 {
@@ -164,13 +173,26 @@ void layout_report(void)
 		}
 }
 
+/* Waits before a turn of the loop in every second round. Returns 1 in a command that is measured. */
+int layout_turn(void)
+{
+	const struct timespec delay = TURN_DELAY;
+
+	if (command && round_number % 2)
+		nanosleep(&delay, NULL);
+	return command != 0;
+}
+
 /* Starts a child that uses the snapshot as a start does. Returns 1 in the child, and 0 in the parent after its end. */
 static int start_child(int bit)
 {
-	int status;
+	int status = 0;
+	pid_t child = fork();
 
-	if (fork()) {
-		wait(&status);
+	if (child) {
+		waitpid(child, &status, 0);
+		if (child < 0 || status)
+			layout->failed |= 1u << bit;
 		return 0;
 	}
 	command = (uint16_t)(1 << bit);
@@ -208,7 +230,7 @@ static void end_round(void)
 	}
 }
 
-/* Returns in a child for each command, with its arguments, and at the end in the parent, with none. */
+/* Returns in a child for each command, with its arguments, and at the end in the parent, with none. The command `wait` waits for the end of what commands left. */
 static void execute_commands(int *argc, char ***argv)
 {
 	int bit = 1, end, null;
@@ -218,6 +240,12 @@ static void execute_commands(int *argc, char ***argv)
 	for (int at = 1; at < *argc && bit < COMMANDS; at = end + 1, bit++) {
 		for (end = at; end < *argc && strcmp((*argv)[end], ":::");)
 			end++;
+		if (end - at == 1 && strcmp((*argv)[at], "wait") == 0) {
+			while (wait(NULL) > 0)
+				;
+			bit--;
+			continue;
+		}
 		if (!start_child(bit))
 			continue;
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -254,8 +282,8 @@ char *layout_end(int *argc, char ***argv)
 			_exit(1);
 		return free_place[UNUSED_ZONE - 1];
 	}
-	/* What depends on ids and on timing differs: only what each round uses counts, so that two builds have the same layout. */
-	for (int round = 0; round < ROUNDS; round++) {
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (; round_number < ROUNDS; round_number++) {
 		execute_commands(argc, argv);
 		if (command)
 			return NULL;

@@ -263,6 +263,9 @@ int run_loop(void)
 
 		note_return();
 		run_jobs();
+		/* whether a turn finds no event depends on timing: the layout has what that needs in any case */
+		if (layout_turn())
+			run_timer();
 		deadline = core_turn(&epoll_fd);
 		if (core_deliver())
 			continue;

@@ -6,7 +6,8 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { deflateRawSync } from 'node:zlib'
 import { makeModules } from './modules.js'
@@ -67,7 +68,7 @@ function compile(files, flags, name) {
 /** Modules of the snapshot: those that common commands load. */
 const common = new Set(readFileSync('scripts/build/common-modules.txt', 'utf8').split('\n').filter((line) => line.endsWith('.ts')))
 
-/** Commands whose blocks of the snapshot lie side by side: programs without a slash are not found in PATH. It does not matter whether they succeed on the machine of the build. */
+/** Commands whose blocks of the snapshot lie side by side. `wait` is not a command: it waits for the end of processes that commands left. */
 const layoutCommands = [
   'hutch --version',
   'hutch run -- true',
@@ -77,13 +78,17 @@ const layoutCommands = [
   './unshare --pid --fork true',
   ...['cgcreate -g memory:ID', 'cgset -r memory.max=50M ID', 'cgdelete -g memory:ID'].map((words) => `./${words}`),
   // a container of layout-config.json
-  ...['create --bundle BUNDLE ID', 'start ID', 'state ID', 'exec ID true', 'kill ID KILL', 'delete --force ID'].map((words) => `./hutch-oci --root BUNDLE/state ${words}`),
+  ...['create --bundle BUNDLE ID', 'start ID', 'state ID', 'exec ID true', 'kill ID KILL'].map((words) => `./hutch-oci --root BUNDLE/state ${words}`),
+  'wait',
+  './hutch-oci --root BUNDLE/state delete --force ID',
 ]
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 mkdirSync(`${out}/objects`, { recursive: true })
 const work = mkdtempSync(`${out}/work.`)
-process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+/** The directory of the layout's commands. What they execute does not depend on the path of the sources. */
+const bundle = mkdtempSync(`${tmpdir()}/hutch-layout-`)
+process.on('exit', () => [work, bundle].map((path) => rmSync(path, { recursive: true, force: true })))
 execFileSync('sh', ['native/build.sh', '--into', built], { stdio: 'inherit', env: { ...process.env, CC: cc } })
 const engine = buildQuickjs(ownCc, engineFlags)
 // bytecode is the same for every processor of 64 bits that stores the low byte first
@@ -159,6 +164,12 @@ function link(file, bytecode, { area, packed }) {
   execFileSync(ownCc, [...(sanitized ? ['-fsanitize=address,undefined'] : ['-static']), '-no-pie', '-pthread', ...(debug || sanitized ? [] : ['-s']), options, '-o', file, ...own, ...last, ...core, ...engine.objects, '-lm'], { stdio: 'inherit' })
 }
 
+/** Says which commands of the layout failed on this machine: the binary does not have their blocks side by side. */
+function reportFailed(bits) {
+  const failed = layoutCommands.filter((words) => words !== 'wait').filter((_, i) => bits & (2 << i))
+  if (failed.length > 0) console.error(`build/standalone: these commands failed here, and are slower in this binary: ${failed.join(', ')}; remedy: build as root, with cgroups that can be written`)
+}
+
 /** Returns the snapshot, which a first program makes; an empty one with sanitizers, and for another platform. */
 function makeSnapshot() {
   const none = { area: Buffer.alloc(4096), packed: Buffer.alloc(4) }
@@ -167,18 +178,18 @@ function makeSnapshot() {
   area[0] = 1
   const maker = `${work}/maker`
   link(maker, compileModules(1), { ...none, area })
-  const make = (words, input) => execFileSync(maker, words, { input, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH, HUTCH_DEBUG: '1' } })
-  // what commands use differs by a few blocks each time: the same program has the same layout, so that its snapshot is the same
+  const make = (words, input) => execFileSync(resolve(maker), words, { input, cwd: bundle, maxBuffer: 64 << 20, stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HUTCH_DEBUG: '1' } })
   const config = readFileSync('scripts/build/layout-config.json')
-  const layout = `${out}/objects/layout-${createHash('sha256').update(readFileSync(maker)).update(layoutCommands.join()).update(config).digest('hex').slice(0, 16)}`
-  if (!existsSync(layout)) {
-    mkdirSync(`${work}/bundle`)
-    writeFileSync(`${work}/bundle/config.json`, config)
-    const words = layoutCommands.join(' ::: ').replaceAll('BUNDLE', `${work}/bundle`).replaceAll('ID', `hutch-layout-${process.pid}`)
+  const file = `${out}/objects/layout-${createHash('sha256').update(readFileSync(maker)).update(layoutCommands.join()).update(config).digest('hex').slice(0, 16)}`
+  if (!existsSync(file)) {
+    writeFileSync(`${bundle}/config.json`, config)
+    const words = layoutCommands.join(' ::: ').replaceAll('BUNDLE', bundle).replaceAll('ID', `hutch-layout-${String(process.pid).padStart(7, '0')}`)
     writeFileSync(`${work}/layout`, make(words.split(' '), ''))
-    renameSync(`${work}/layout`, layout)
+    renameSync(`${work}/layout`, file)
   }
-  const memory = make([], readFileSync(layout))
+  const layout = readFileSync(file)
+  reportFailed(layout.readUInt32LE(4))
+  const memory = make([], layout)
   const end = 8 + Number(memory.readBigUInt64LE())
   const { count, packed } = pack(memory.subarray(8, end))
   return { area: memory.subarray(end), packed: Buffer.concat([new Uint8Array(Uint32Array.of(count).buffer), packed]) }
