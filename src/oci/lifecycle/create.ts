@@ -65,13 +65,17 @@ export async function createFromBundle(
   const { annotations = {} } = config
   // before its groups are found to have processes
   refuseExisting(root, id)
-  const groups = planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id, { driver, annotations })
+  const groups: ReturnType<typeof planContainerGroups> =
+    global.cgroupManager === 'disabled'
+      ? { groups: [], places: [] }
+      : planContainerGroups(linux.cgroupsPath, readHost(), linux.resources ?? {}, id, { driver, annotations })
   const { unit } = groups
   const first = firstState(id, bundle, config, groups.places, driver)
   const state = unit ? { ...first, unit: unit.name } : first
   const container = createContainer<OciDetails>(root, state)
   const path = `${container.directory}/${startFile}`
   const sockets: number[] = []
+  let hasGroups = false
   let releaseUnit: (() => Promise<void>) | undefined
   try {
     writeFileSync(configPath(container.directory), text, { mode: 0o600 })
@@ -106,6 +110,7 @@ export async function createFromBundle(
       { filter },
       {
         launched: (pid) => {
+          hasGroups = true
           // only the container listens: a connection fails if it has ended
           closeDescriptor(sockets.shift()!)
           const process = readContainerProcess(pid)
@@ -129,8 +134,11 @@ export async function createFromBundle(
     const follow = terminal?.receive?.()
     return { container, waiting, follow: () => follow?.(waiting) }
   } catch (error) {
-    stopContainer(container.state!)
-    removeGroups(state.groups)
+    // a launch that fails removes its groups itself; another container's can have the same path
+    if (hasGroups) {
+      stopContainer(container.state!)
+      removeGroups(state.groups)
+    }
     closeRdtClass(state.details.rdt)
     if (unit && releaseUnit) await stopUnit(unit.name)
     container.remove()
