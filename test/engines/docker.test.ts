@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Docker over each runtime: run, exec, update, stats, stop, a build, and a service of a one-node swarm.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { outputs } from '../../src/advise/outputs.ts'
 import { requires } from '../support/requires.ts'
 import { busyboxLayer, waitForGo, writeImages } from './images.ts'
 import { groupOf, isFrozen, pidsLine, readLimits } from './limits.ts'
@@ -84,6 +85,17 @@ describe.each(runtimes)('docker over $name', (runtime) => {
 
   test.each(rows)('docker run %s: %s', async (flags, script, stdout) => {
     expect(await shell(flags, script)).toMatchObject({ stdout })
+  })
+
+  test('docker accepts the flags that hutch advise writes', async () => {
+    const resources = { memoryRequest: 32 << 20, memoryLimit: 64 << 20, milliLimit: 500, pidsLimit: 50 }
+    const command = ['sh', '-c', 'true']
+    const line = outputs.docker!({ resources, command, name: 'advised', image, replicas: 1 })
+    await output(line.trim().replace('docker run', 'create --net none --name advised'))
+    const fields = ['Memory', 'MemorySwap', 'MemoryReservation', 'NanoCpus', 'PidsLimit']
+    const found = await Promise.all(fields.map((field) => inspect('advised', `HostConfig.${field}`)))
+    await remove('advised')
+    expect(found).toEqual([`${64 << 20}`, `${64 << 20}`, `${32 << 20}`, '500000000', '50'])
   })
 
   test('docker run --privileged', async (context) => {
