@@ -2,7 +2,7 @@
 // Checks the types of an object's fields against the table of fields, and reports each fault with its path. Pure.
 import { nearest } from '../text/nearest.ts'
 import { parseQuantity } from '../text/quantity.ts'
-import { quote } from '../text/quote.ts'
+import { plain, quote } from '../text/quote.ts'
 import type { FieldPath } from './documents.ts'
 import type { FieldType } from './fields.ts'
 
@@ -42,7 +42,7 @@ const scalars: { readonly [type: string]: Scalar } = {
     holds: (value) => typeof value === 'string',
     wanted: 'a text',
     remedy: (value) =>
-      ['number', 'boolean'].includes(typeof value) ? `put quotes around it: "${String(value)}"` : 'give a text',
+      ['number', 'boolean'].includes(typeof value) ? `put quotes around it: "${plain(value)}"` : 'give a text',
   },
   integer: { holds: whole, wanted: 'a whole number', remedy: (value) => unquoted(value, 'give a whole number') },
   count: {
@@ -69,7 +69,7 @@ const scalars: { readonly [type: string]: Scalar } = {
 
 /** Returns a quantity that a mistyped one may mean: 512MB is 512M, 1gb is 1Gi. */
 function suggestQuantity(value: unknown): string {
-  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$/.exec(String(value)) ?? []
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$/.exec(plain(value)) ?? []
   if (unit === undefined) return '250m, 512Mi or 2'
   const letter = unit[0]!.toUpperCase()
   if (/^[KMGTPE]/.test(letter) && /^.(i?b|i)?$/i.test(unit))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a pod by the rules of the API server that its fields' types do not express: names, references, containers, probes. Pure.
+import { plain } from '../text/quote.ts'
 import { isRecord, type ReportProblem, valueAt } from './check-fields.ts'
 import { checkResources, readAmounts } from './check-resources.ts'
 import type { FieldPath } from './documents.ts'
@@ -40,7 +41,7 @@ function refuseTwice(entries: { entry: Entry; at: FieldPath }[], key: string, re
   for (const { entry, at } of entries) {
     const value = entry[key]
     if (value !== undefined && seen.has(value))
-      report([...at, key], `is ${String(value)}, as in an entry above`, 'give each entry another')
+      report([...at, key], `is ${plain(value)}, as in an entry above`, 'give each entry another')
     seen.add(value)
   }
 }
@@ -97,7 +98,7 @@ function checkToleration(entry: Entry, at: FieldPath, report: ReportProblem): vo
 
 function checkVolume(volume: Entry, at: FieldPath, report: ReportProblem): void {
   if (volume.name !== undefined && !isLabel(volume.name))
-    report([...at, 'name'], 'is not a valid name', `write ${suggestName(String(volume.name))}`)
+    report([...at, 'name'], 'is not a valid name', `write ${suggestName(plain(volume.name))}`)
   const kinds = Object.keys(volume).filter((key) => key !== 'name')
   if (kinds.length > 1) report(at, `has several sources: ${kinds.join(', ')}`, 'keep one of them')
   const medium = valueAt(volume, ['emptyDir', 'medium'])
@@ -132,7 +133,7 @@ function checkContainer(
   for (const { entry: mount, at: mountAt } of mounts) {
     // a StatefulSet mounts volumes of its volumeClaimTemplates, which are not in the spec of the pod
     if (mount.name !== undefined && !volumes.has(mount.name) && spec.volumeClaims !== true)
-      report([...mountAt, 'name'], `names no volume of the pod: ${String(mount.name)}`, 'add it to volumes')
+      report([...mountAt, 'name'], `names no volume of the pod: ${plain(mount.name)}`, 'add it to volumes')
     if (typeof mount.mountPath === 'string' && mount.mountPath.includes(':'))
       report([...mountAt, 'mountPath'], 'contains a colon', 'give a path without colons')
     if (typeof mount.subPath === 'string' && /^\/|(^|\/)\.\.(\/|$)/.test(mount.subPath))
@@ -173,7 +174,7 @@ function checkInit(entry: Entry, at: FieldPath, minor: number, report: ReportPro
   const { restartPolicy } = entry
   if (restartPolicy === 'Always') return
   if (restartPolicy !== undefined && !holds('containerRestartPolicy', minor))
-    report([...at, 'restartPolicy'], `is ${String(restartPolicy)}`, 'write Always for a sidecar, or remove it')
+    report([...at, 'restartPolicy'], `is ${plain(restartPolicy)}`, 'write Always for a sidecar, or remove it')
   for (const name of [...probes, 'lifecycle'])
     if (entry[name] !== undefined)
       report(
@@ -209,7 +210,7 @@ function checkPorts(containers: { entry: Entry; at: FieldPath }[], hostNetwork: 
           'differs from containerPort with hostNetwork',
           'give the same port, or remove it',
         )
-      const key = `${String(hostPort)}/${String(protocol)}/${String(port.hostIP ?? '')}`
+      const key = `${plain(hostPort)}/${plain(protocol)}/${plain(port.hostIP ?? '')}`
       if (hostPort !== undefined && hostPorts.has(key))
         report([...portAt, 'hostPort'], 'is used by another port of the pod', 'give each port another')
       if (hostPort !== undefined) hostPorts.add(key)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks an object around its pods by the rules of the API server: metadata, labels, selectors, restart policies, schedules. Pure.
+import { plain } from '../text/quote.ts'
 import { isRecord, type ReportProblem, valueAt } from './check-fields.ts'
 import { isLabel, isSubdomain, suggestName } from './check-pod.ts'
 import type { FieldPath } from './documents.ts'
@@ -66,7 +67,7 @@ export function checkWorkload(object: Entry, kind: string, facts: ManifestKind, 
       [...pod, 'restartPolicy'],
       policy === undefined
         ? `is Always by default, which a ${kind} cannot have`
-        : `is ${String(policy)}, which a ${kind} cannot have`,
+        : `is ${plain(policy)}, which a ${kind} cannot have`,
       `write ${facts.restart.join(' or ')}${facts.restart[0] === 'Always' ? ', or use a Job' : ''}`,
     )
   if (pod.length > 1)
@@ -96,8 +97,8 @@ function checkSelector(object: Entry, report: ReportProblem): void {
     if (own !== value)
       report(
         ['spec', 'selector', 'matchLabels', key],
-        own === undefined ? 'is not a label of the template' : `differs from the template, which has ${String(own)}`,
-        `write ${key}: ${String(value)} in spec.template.metadata.labels`,
+        own === undefined ? 'is not a label of the template' : `differs from the template, which has ${plain(own)}`,
+        `write ${key}: ${plain(value)} in spec.template.metadata.labels`,
       )
   }
 }
@@ -106,10 +107,10 @@ function checkRollout(object: Entry, report: ReportProblem): void {
   const type = valueAt(object, ['spec', 'strategy', 'type'])
   const rolling = valueAt(object, ['spec', 'strategy', 'rollingUpdate'])
   if (type !== undefined && type !== 'Recreate' && type !== 'RollingUpdate')
-    report(['spec', 'strategy', 'type'], `is ${String(type)}`, 'write RollingUpdate or Recreate')
+    report(['spec', 'strategy', 'type'], `is ${plain(type)}`, 'write RollingUpdate or Recreate')
   if (type === 'Recreate' && rolling !== undefined && rolling !== null)
     report(['spec', 'strategy', 'rollingUpdate'], 'is given with the type Recreate', 'remove it')
-  if (isRecord(rolling) && /^0%?$/.test(String(rolling.maxSurge)) && /^0%?$/.test(String(rolling.maxUnavailable)))
+  if (isRecord(rolling) && /^0%?$/.test(plain(rolling.maxSurge)) && /^0%?$/.test(plain(rolling.maxUnavailable)))
     report(
       ['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'],
       'is 0, as maxSurge is',

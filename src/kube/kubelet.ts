@@ -3,6 +3,7 @@
 import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 import { parseQuantity } from '../text/quantity.ts'
+import { plain } from '../text/quote.ts'
 import { parseDuration } from '../text/units.ts'
 import {
   featureGates,
@@ -109,7 +110,7 @@ interface KubeletChoice {
 export function flattenConfiguration(value: unknown, origin: string, prefix = ''): KubeletChoice['settings'] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const isKnown = prefix in settingFields || prefix.replace(/^featureGates\./, '') in featureGates
-    const text = Array.isArray(value) ? value.join(',') : String(value)
+    const text = Array.isArray(value) ? value.map(plain).join(',') : plain(value)
     return isKnown && value !== null && value !== undefined ? [{ path: prefix, value: text, origin }] : []
   }
   return Object.entries(value).flatMap(([key, inner]) =>

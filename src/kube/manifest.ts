@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the pods of a manifest, and reports everything that the API server would refuse, and what is probably mistaken. Pure.
+
 import { nearest } from '../text/nearest.ts'
+import { plain } from '../text/quote.ts'
 import { checkFields, isRecord, type ReportProblem, valueAt } from './check-fields.ts'
 import { checkPodSpec, entriesOf } from './check-pod.ts'
 import { checkPodLevel, checkResources, readAmounts, readResourceBlock } from './check-resources.ts'
@@ -81,7 +83,7 @@ function checkObject(
   ignored: Map<string, number>,
 ): Checked | undefined {
   const name = valueAt(value, ['metadata', 'name'])
-  const object = `${String(value.kind ?? 'object')}${typeof name === 'string' ? ` ${name}` : ''}`
+  const object = `${plain(value.kind ?? 'object')}${typeof name === 'string' ? ` ${name}` : ''}`
   let holds = true
   const report: ReportProblem = (path, what, remedy, severity) => {
     if (severity === undefined) holds = false
@@ -154,7 +156,7 @@ function checkOwn(
     return
   }
   const containers = lists.map(({ entry, at }): PodContainer & { path: FieldPath; resources: unknown } => ({
-    name: String(entry.name),
+    name: plain(entry.name),
     kind: at.at(-2) === 'containers' ? 'container' : entry.restartPolicy === 'Always' ? 'sidecar' : 'init',
     ...readResourceBlock(entry.resources),
     resources: entry.resources,
@@ -170,7 +172,7 @@ function readClasses(objects: readonly ManifestObject['value'][]): ManifestClass
   const overheads = new Map<string, PodAmounts>()
   const priorities = new Map<string, number>()
   for (const { kind, metadata, overhead, value } of objects) {
-    const name = String(valueAt(metadata, ['name']))
+    const name = plain(valueAt(metadata, ['name']))
     if (kind === 'RuntimeClass') overheads.set(name, readAmounts(valueAt(overhead, ['podFixed'])))
     if (kind === 'PriorityClass' && typeof value === 'number') priorities.set(name, value)
   }
@@ -179,7 +181,7 @@ function readClasses(objects: readonly ManifestObject['value'][]): ManifestClass
 
 /** Warns of classes that the manifest does not define, so that their values are unknown here. */
 function checkClasses(value: ManifestObject['value'], classes: ManifestClasses, report: ReportProblem): void {
-  const path = manifestKinds[String(value.kind)]?.pod
+  const path = manifestKinds[plain(value.kind)]?.pod
   const spec = path && valueAt(value, path)
   if (!path || !isRecord(spec)) return
   const { priorityClassName, priority, runtimeClassName, overhead } = spec
@@ -191,7 +193,7 @@ function checkClasses(value: ManifestObject['value'], classes: ManifestClasses, 
       'add the PriorityClass to the file',
       'warning',
     )
-  if (typeof priority === 'number' && (known(String(priorityClassName ?? '')) ?? 0) !== priority)
+  if (typeof priority === 'number' && (known(plain(priorityClassName ?? '')) ?? 0) !== priority)
     report([...path, 'priority'], 'differs from the value of the priority class', 'remove it: the API server sets it')
   if (typeof runtimeClassName === 'string' && overhead === undefined && !classes.overheads.has(runtimeClassName))
     report(
@@ -204,7 +206,7 @@ function checkClasses(value: ManifestObject['value'], classes: ManifestClasses, 
 
 /** Returns the pods of an object: one entry for all that are alike. */
 function podsOf(object: ManifestObject['value'], classes: ManifestClasses, kubelet: Kubelet): ManifestPod[] {
-  const kind = String(object.kind)
+  const kind = plain(object.kind)
   const { pod, count } = manifestKinds[kind]!
   const spec = pod && valueAt(object, pod)
   if (!isRecord(spec)) return []
@@ -230,16 +232,16 @@ function refuseSameNames(checked: readonly (Checked | undefined)[], problems: Pr
   for (const one of checked) {
     const name = valueAt(one?.value, ['metadata', 'name'])
     if (one === undefined || typeof name !== 'string') continue
-    const key = `${String(one.value.kind)} ${String(valueAt(one.value, ['metadata', 'namespace']) ?? 'default')}/${name}`
+    const key = `${plain(one.value.kind)} ${plain(valueAt(one.value, ['metadata', 'namespace']) ?? 'default')}/${name}`
     const before = lines.get(key)
     if (before !== undefined)
       problems.push({
         severity: 'error',
         line: one.line,
         path: 'metadata.name',
-        what: `is that of the ${String(one.value.kind)} in line ${before}, which it would replace`,
+        what: `is that of the ${plain(one.value.kind)} in line ${before}, which it would replace`,
         remedy: 'give it another name',
-        object: `${String(one.value.kind)} ${name}`,
+        object: `${plain(one.value.kind)} ${name}`,
       })
     lines.set(key, one.line)
   }

@@ -2,6 +2,7 @@
 // Holds a pod of a manifest as the API server stores it: requests that are missing are those of its limits. Pure.
 
 import { milliOf, type Quantity, wholeOf } from '../text/quantity.ts'
+import { plain } from '../text/quote.ts'
 import { isRecord, valueAt } from './check-fields.ts'
 import { readAmounts, readResourceBlock } from './check-resources.ts'
 import { aggregate } from './effective.ts'
@@ -71,7 +72,7 @@ export function makePod(
   const read = (key: string, kind: PodContainer['kind']): PodContainer[] => {
     const list = spec[key]
     return (Array.isArray(list) ? list.filter(isRecord) : []).map((entry) => ({
-      name: String(entry.name),
+      name: plain(entry.name),
       kind: kind === 'init' && entry.restartPolicy === 'Always' && kubelet.gates.SidecarContainers ? 'sidecar' : kind,
       ...readResourceBlock(entry.resources),
     }))

@@ -13,7 +13,7 @@ import type { PodOutcome } from './outlook.ts'
 
 /** Formats a list of amounts, such as `cpu 250m, memory 64Mi`. */
 function formatAmounts(amounts: { readonly [resource: string]: string }): string {
-  const parts = Object.entries(amounts).map(([name, amount]) => `${name} ${amount}`)
+  const parts = Object.entries(amounts).map(([name, amount]) => `${escapeUnsafe(name)} ${amount}`)
   return parts.join(', ') || 'none'
 }
 

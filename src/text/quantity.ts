@@ -40,9 +40,9 @@ function divideUp(amount: bigint, by: bigint): bigint {
 
 /** Parses a quantity. Parts below a billionth are rounded up. Returns undefined for an invalid quantity. */
 export function parseQuantity(value: unknown): Quantity | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
   const [, sign, whole = '', part = '', suffix = '', exponent] = pattern.exec(String(value)) ?? []
-  if (sign === undefined || whole + part === '' || (typeof value !== 'string' && typeof value !== 'number'))
-    return undefined
+  if (sign === undefined || whole + part === '') return undefined
   const [base, power] = exponent === undefined ? suffixes[suffix]! : ([10n, Number(exponent)] as const)
   const digits = BigInt(whole + part) * nano
   const scaled = power < 0 ? digits : digits * base ** BigInt(power)

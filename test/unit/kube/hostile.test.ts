@@ -19,24 +19,42 @@ function explain(text: string) {
   return explanation
 }
 
+type Place = [object: { [key: string]: unknown }, key: string]
+
+/** Returns a valid object, and each place in it. */
+function placesOf(kind: string): { object: object; places: Place[] } {
+  const places: Place[] = []
+  const object = structuredClone(valid[kind]!())
+  const walk = (inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null) return
+    for (const [key, one] of Object.entries(inner)) {
+      places.push([inner as { [key: string]: unknown }, key])
+      walk(one)
+    }
+  }
+  walk(object)
+  return { object, places }
+}
+
 /** Replaces one value somewhere in an object by another one. */
 const mutated = fc
   .tuple(fc.constantFrom(...Object.keys(valid)), fc.nat(), fc.anything({ withBigInt: false }))
   .map(([kind, seed, value]) => {
-    const places: [object: { [key: string]: unknown }, key: string][] = []
-    const object = structuredClone(valid[kind]!())
-    const walk = (inner: unknown) => {
-      if (typeof inner !== 'object' || inner === null) return
-      for (const [key, one] of Object.entries(inner)) {
-        places.push([inner as { [key: string]: unknown }, key])
-        walk(one)
-      }
-    }
-    walk(object)
+    const { object, places } = placesOf(kind)
     const [target, key] = places[seed % places.length]!
     target[key] = value
     return object
   })
+
+test.for(Object.keys(valid))('a map that is no text, in each place of a %s', (kind) => {
+  const { length } = placesOf(kind).places
+  for (let i = 0; i < length; i++) {
+    const { object, places } = placesOf(kind)
+    const [target, key] = places[i]!
+    target[key] = { toString: 1, valueOf: 2 }
+    explain(JSON.stringify(object))
+  }
+})
 
 test('random values in each place of each kind', () => {
   fc.assert(
