@@ -14,7 +14,7 @@ const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, c
 const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'node:timers', 'node:url']
 
 /** Commands of Kubernetes, with the parser of YAML, which no other command loads. What runs a command is apart. */
-const kubernetes = { kube: /^(cli\/(kube|node\/kube-\w+)|kube\/(?!run-))/ }
+const kubernetes = { kube: /^(cli\/(kube$|node\/kube-explain)|kube\/(?!run-))/ }
 
 /**
  * Files that share a part, by their paths below src/: they have most of their modules in common. What is started often is a part of
@@ -54,6 +54,26 @@ function partsApart(parts, families) {
       })
     },
   }
+}
+
+/** Bundles the parser of YAML as for browsers: without its command line, and with short names inside. */
+const shortYaml = {
+  name: 'short-yaml',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'yaml' }))
+    onLoad({ filter: /./, namespace: 'yaml' }, async () => {
+      const used = "export { isCollection, isNode, LineCounter, parseAllDocuments } from 'yaml'"
+      const { outputFiles } = await build({
+        stdin: { contents: used, resolveDir: sources },
+        bundle: true,
+        minify: true,
+        platform: 'browser',
+        format: 'esm',
+        write: false,
+      })
+      return { contents: outputFiles[0].text }
+    })
+  },
 }
 
 /** Loads a module of Node when something of it is first used: what `require` gave is an object of getters. */
@@ -138,7 +158,7 @@ async function buildParts(command, folder, families) {
       ),
       outdir: folder,
       outExtension: { '.js': '.cjs' },
-      plugins: [partsApart(parts, families)],
+      plugins: [partsApart(parts, families), shortYaml],
       write: false,
     })
     for (const { path, text } of outputFiles) writeFileSync(path, await finish(text))

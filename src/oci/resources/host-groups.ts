@@ -4,6 +4,7 @@
 import { readChildren, readWords } from '../../cgroup/files.ts'
 import { type Hierarchy, parseNamedHierarchies } from '../../host/hierarchy.ts'
 import { type Host, isKernelFrom, readMembership } from '../../host/host.ts'
+import { readPageSizes } from '../../host/huge-pages.ts'
 import { existsSync, readFileSync } from '../../system/files.ts'
 import type { ResourceFacts } from './resource-values.ts'
 
@@ -67,14 +68,4 @@ function hasController(group: string, file: string): boolean {
 function defaults({ kernel }: Host, file: string): boolean {
   if (file === 'memory.swap.max') return existsSync('/proc/swaps')
   return file.startsWith('hugetlb.') && isKernelFrom(kernel, [5, 7])
-}
-
-/** Returns the sizes of huge pages as the names of kernel files have them, such as `2MB` and `1GB`. */
-export function readPageSizes(): string[] {
-  return readChildren('/sys/kernel/mm/hugepages').flatMap((name) => {
-    const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1])
-    if (!(kilobytes > 0)) return []
-    const [unit, power] = kilobytes >= 2 ** 20 ? ['GB', 2 ** 20] : kilobytes >= 2 ** 10 ? ['MB', 2 ** 10] : ['KB', 1]
-    return [`${kilobytes / power}${unit}`]
-  })
 }

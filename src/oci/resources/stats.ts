@@ -2,8 +2,8 @@
 // Reads the figures of a container's groups as the object that `events --stats` prints, with runc's names. Numbers that need more than
 // 53 bits are bigint.
 import { readGroupFile, readWords } from '../../cgroup/files.ts'
+import { readPageSizes } from '../../host/huge-pages.ts'
 import type { GroupPlace } from '../../options/spec.ts'
-import { readPageSizes } from './host-groups.ts'
 import { flatFigures, optional, readFigure, readPsi, type StatNumber, withoutZeros } from './stat-values.ts'
 
 /** Nanoseconds of a clock tick in cpuacct.stat, of which a second has 100. */

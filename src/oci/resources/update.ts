@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes the limits of an existing container: all of the requested ones, or none. Absent properties stay.
+
 import { readGroupFile, readWords } from '../../cgroup/files.ts'
 import { makeWrites, orNone } from '../../cgroup/restore.ts'
 import type { FileWrite } from '../../cgroup/set-file.ts'
 import { orderQuota } from '../../cgroup/v1/cpu-quota.ts'
 import { fail } from '../../errors/errors.ts'
 import type { Host } from '../../host/host.ts'
+import { readPageSizes } from '../../host/huge-pages.ts'
 import type { GroupPlace } from '../../options/spec.ts'
 import { existsSync } from '../../system/files.ts'
-import { readPageSizes } from './host-groups.ts'
 import type { CpuResources, Integer, LinuxResources, MemoryResources } from './linux-resources.ts'
 import { invalid, parseInteger, type ResourceWrite } from './resource-values.ts'
 import { convertResources } from './resource-writes.ts'
