@@ -98,16 +98,20 @@ static void map(size_t size)
 	pause_ms(60);
 }
 
-/** A tree of processes, each with memory of its own, all there at the same time. */
-static void tree(int depth, size_t size)
+/** A tree of processes, each with memory of its own. Each keeps it until all have closed their end of the pipe, and so have theirs. */
+static void tree(int depth, size_t size, const int *all)
 {
-	touch(size * MIB);
+	char byte;
+
 	for (int i = 0; depth > 0 && i < 2; i++)
 		if (fork() == 0) {
-			tree(depth - 1, size);
+			tree(depth - 1, size, all);
 			_exit(0);
 		}
-	pause_ms(100);
+	touch(size * MIB);
+	close(all[1]);
+	while (read(all[0], &byte, 1) > 0)
+		;
 	for (int status = 0; wait(&status) > 0;)
 		if (status != 0)
 			_exit(4);
@@ -159,6 +163,7 @@ static void bursts(int count, size_t size)
 
 int main(int count, char **words)
 {
+	int all[2];
 	const char *mode = count > 1 ? words[1] : "";
 	const char *path = count > 2 ? words[2] : "";
 	long first = count > 2 ? atol(words[2]) : 0;
@@ -175,7 +180,7 @@ int main(int count, char **words)
 	else if (strcmp(mode, "map") == 0)
 		map(first);
 	else if (strcmp(mode, "tree") == 0)
-		tree(first, second);
+		return pipe(all) < 0 ? 3 : (tree(first, second, all), 0);
 	else if (strcmp(mode, "pool") == 0)
 		pool(first, second);
 	else if (strcmp(mode, "bursts") == 0)
