@@ -213,6 +213,16 @@ function parsePidsLevel(level: Level, figures: FileTexts): PidsLevel {
   })
 }
 
+/** Parses the files of one group that were read before. A level is absent without its files. */
+export function parseFigures(figures: FileTexts): { memory?: MemoryLevel; pids?: PidsLevel } {
+  const level = { path: '', directory: '' }
+  const has = (...files: string[]) => files.some((file) => figures(file) !== undefined)
+  return {
+    ...(has('memory.max', 'memory.limit_in_bytes') && { memory: parseMemoryLevel(level, figures) }),
+    ...(has('pids.max') && { pids: parsePidsLevel(level, figures) }),
+  }
+}
+
 /** Parses the cpu files. v1 counts throttled time in nanoseconds. */
 function parseCpuLevel(level: Level, figures: FileTexts): CpuLevel {
   const stat = parseFlat(figures('cpu.stat'))

@@ -218,6 +218,7 @@ test('a container that ended by itself: no limit, and the exit status is unknown
   const { status, text, found } = await why(id)
   expect(status).toBe(1)
   expect(text).toMatch(`container ${id} ended, and no limit ended it: the kernel counted no kill and no refused fork\n`)
+  expect(text).toMatch(/\n {2}memory\.max +no limit {3}peak \d.*\n {2}pids\.max +no limit/)
   expect(text).toContain('not known: the exit status: only the caller of hutch-oci saw it; the program that created it')
   expect(found.cause).toMatchObject({ kind: 'not-kernel', end: { status: null, signal: null } })
 })
@@ -280,36 +281,32 @@ test('the default root of a user is searched, also for its own records', async (
 
 test('hostile records are refused, and the others are still found', async (context) => {
   requires(context, 'root', 'busybox')
-  const [id, ...words] = bundle(['true'])
+  const [id, ...words] = bundle(tail, memory(16 * MiB))
   oci('run', ...words, id)
+  const [plain, ...more] = bundle(['true'])
+  oci('run', ...more, plain)
   const good = readFileSync(recordOf(id), 'utf8')
-  const change = (edit: (record: { [key: string]: unknown }) => void) => {
-    const record = JSON.parse(good)
+  type Edit = (record: { explanation: Explanation; plain: { [key: string]: unknown } }) => void
+  /** Writes a changed record under another id. */
+  const change = (edit: Edit, from: string, to: string) => {
+    const record = JSON.parse(readFileSync(recordOf(from), 'utf8'))
     edit(record)
-    return JSON.stringify(record)
+    writeFileSync(recordOf(to), JSON.stringify(record).replaceAll(from, to))
+  }
+  const hostileEdits: { [name: string]: [from: string, edit: Edit] } = {
+    'no-cause': [id, ({ explanation }) => delete (explanation as Partial<Explanation>).cause],
+    'no-causes': [id, ({ explanation }) => Object.assign(explanation, { causes: [] })],
+    'odd-evidence': [id, ({ explanation }) => Object.assign(explanation.causes[0]!, { evidence: [1] })],
+    'no-signals': [plain, (record) => delete record.plain.signals],
+    'odd-time': [plain, (record) => Object.assign(record.plain, { signals: [{ signal: 9, at: 1e300 }] })],
+    'odd-groups': [plain, (record) => Object.assign(record.plain, { groups: [null] })],
+    'odd-figures': [plain, (record) => Object.assign(record.plain, { figures: { 'pids.max': 1 } })],
   }
   const hostile: { [name: string]: (path: string) => void } = {
     empty: (path) => writeFileSync(path, ''),
     list: (path) => writeFileSync(path, '[]'),
     deep: (path) => writeFileSync(path, '['.repeat(100_000)),
     'other-id': (path) => writeFileSync(path, good),
-    'no-cause': (path) =>
-      writeFileSync(
-        path,
-        change((record) => delete record.cause),
-      ),
-    'no-causes': (path) =>
-      writeFileSync(
-        path,
-        change((record) => Object.assign(record.explanation as object, { causes: [] })).replaceAll(id, 'no-causes'),
-      ),
-    'odd-evidence': (path) =>
-      writeFileSync(
-        path,
-        change(({ explanation }) =>
-          Object.assign((explanation as Explanation).causes[0]!, { evidence: [1] }),
-        ).replaceAll(id, 'odd-evidence'),
-      ),
     fifo: (path) => spawnSync('mkfifo', [path]),
     zero: (path) => symlinkSync('/dev/zero', path),
     passwd: (path) => symlinkSync('/etc/passwd', path),
@@ -319,21 +316,20 @@ test('hostile records are refused, and the others are still found', async (conte
       truncateSync(path, 2 ** 40)
     },
   }
-  for (const [name, make] of Object.entries(hostile)) {
-    make(recordOf(name))
+  for (const [name, make] of Object.entries(hostile)) make(recordOf(name))
+  for (const [name, [from, edit]] of Object.entries(hostileEdits)) change(edit, from, name)
+  for (const name of [...Object.keys(hostile), ...Object.keys(hostileEdits)]) {
     const { status, stdout, stderr } = await hutch(['why', '--root', root, name])
     expect([name, status, stdout]).toEqual([name, 125, ''])
     expect(stderr).toMatch(/^hutch: cannot use .*\.json as the end of a container: .*\n {2}remedy: /)
   }
-  expect((await why(id)).status).toBe(1)
+  expect((await why(id)).status).toBe(0)
+  expect((await why(plain)).status).toBe(1)
   // what a record says cannot steer a terminal
-  writeFileSync(
-    recordOf('escapes'),
-    change(({ explanation }) =>
-      Object.assign((explanation as Explanation).causes[0]!, { headline: '\u001b]0;x\u0007' }),
-    ).replaceAll(id, 'escapes'),
-  )
-  expect((await why('escapes')).text).not.toMatch(/[\u001b\u0007]/)
+  const steer = '\u001b]0;x\u0007'
+  change(({ explanation }) => Object.assign(explanation.causes[0]!, { headline: steer }), id, 'escapes')
+  change((record) => Object.assign(record.plain, { figures: { 'memory.max': steer } }), plain, 'more-escapes')
+  for (const name of ['escapes', 'more-escapes']) expect((await why(name)).text).not.toMatch(/[\u001b\u0007]/)
 })
 
 test('a state of another user cannot make hutch read outside the control groups', async (context) => {

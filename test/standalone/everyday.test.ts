@@ -42,7 +42,7 @@ function readBy(line: string) {
   }
 }
 
-// One after the other: a container is created and used. Its deletion reads the modules that explain its end.
+// One after the other: a container is created, used and deleted
 test
   .runIf(process.getuid?.() === 0)
   .each([
@@ -59,6 +59,7 @@ test
     'hutch-oci --root WORK/state state ID',
     'hutch-oci --root WORK/state exec ID true',
     'hutch-oci --root WORK/state kill ID KILL',
+    'hutch-oci --root WORK/state delete --force ID',
   ])('%s reads no module outside the snapshot', (line) => {
   const { modules } = readBy(line)
   expect(modules, 'modules that scripts/build/common-modules.txt must list').toEqual([])

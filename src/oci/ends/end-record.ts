@@ -7,9 +7,9 @@ import { fail } from '../../errors/errors.ts'
 import { readdirSync } from '../../system/files.ts'
 import { readForeignFile } from '../../system/text-file.ts'
 import { parseJson } from '../../text/json.ts'
-import type { Cause } from '../../verdict/cause.ts'
 import type { Explanation } from '../../why/explanation.ts'
 import { isCause } from '../../why/report.ts'
+import type { PlainEnd } from './plain-end.ts'
 
 /** What is known of a deleted container. */
 interface EndRecord {
@@ -18,9 +18,10 @@ interface EndRecord {
   bundle: string
   /** Time of the deletion: RFC 3339 in UTC. */
   ended: string
-  cause: Cause
-  /** The cause in words, with all others. */
-  explanation: Explanation
+  /** The facts of an end in which the kernel killed and refused nothing; absent if there is an explanation. */
+  plain?: PlainEnd
+  /** The causes in words. */
+  explanation?: Explanation
 }
 
 export const recordVersion = 1
@@ -66,9 +67,31 @@ const isOptional = (value: unknown, test: (value: unknown) => boolean) => value 
 
 /** Checks every field that is used. */
 function isRecord(value: unknown): value is EndRecord {
-  if (typeof value !== 'object' || value === null) return false
-  const { version, id, bundle, ended, cause, explanation } = value as Partial<EndRecord>
-  return version === recordVersion && [id, bundle, ended].every(isText) && isCause(cause) && isExplanation(explanation)
+  if (!isObject(value)) return false
+  const { version, id, bundle, ended, plain, explanation } = value as Partial<EndRecord>
+  if (version !== recordVersion || ![id, bundle, ended].every(isText)) return false
+  return plain === undefined ? isExplanation(explanation) : isPlainEnd(plain)
+}
+
+const isObject = (value: unknown): value is { [key: string]: unknown } => typeof value === 'object' && value !== null
+const isTexts = (value: unknown) => isObject(value) && Object.values(value).every(isText)
+
+/** Times in milliseconds that a Date can have. */
+const isTime = (value: unknown) => typeof value === 'number' && Math.abs(value) <= 8.64e15
+
+function isPlainEnd(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { annotations, groups, status, signals, waitStatus, figures } = value
+  return (
+    isTexts(annotations) &&
+    isTexts(figures) &&
+    isText(status) &&
+    isOptional(waitStatus, Number.isInteger) &&
+    Array.isArray(groups) &&
+    groups.every((place) => isObject(place) && isText(place.controller) && isText(place.directory)) &&
+    Array.isArray(signals) &&
+    signals.every((sent) => isObject(sent) && Number.isInteger(sent.signal) && isTime(sent.at))
+  )
 }
 
 function isExplanation(value: unknown): value is Explanation {

@@ -2,7 +2,13 @@
 // Explains a container from its groups, its notes and the kernel's log: what stops or slows it, or why it ended. The words
 // are those of the caller's users.
 
-import { type Ancestors, readAncestors } from '../../cgroup/ancestors.ts'
+import {
+  type Ancestors,
+  type MemoryLevel,
+  type PidsLevel,
+  parseFigures,
+  readAncestors,
+} from '../../cgroup/ancestors.ts'
 import { isGroup } from '../../cgroup/files.ts'
 import { type GroupPaths, hierarchies, pathOfDirectory } from '../../cgroup/group-paths.ts'
 import type { ContainerStatus } from '../../container/status.ts'
@@ -20,7 +26,8 @@ import { toCause } from '../../why/to-cause.ts'
 import { whyGroup, whyRemoved } from '../../why/why.ts'
 import type { OciState } from '../lifecycle/details.ts'
 import { type Caller, callerOf, titleOf } from './callers.ts'
-import { readSignals, readWaitStatus, type SentSignal } from './life-events.ts'
+import { type Notes, readNotes, type SentSignal } from './life-events.ts'
+import type { PlainEnd } from './plain-end.ts'
 
 /** Explains a container that exists. */
 export function explainContainer(root: string, state: OciState, status: ContainerStatus): Explanation {
@@ -51,23 +58,22 @@ export function explainEnd(root: string, state: OciState, status: ContainerStatu
   const isThere = Object.values(paths.directories).some(isGroup)
   const ancestors = readAncestors(host, paths)
   const found = !isThere ? whyRemoved(paths, id, Date.parse(created)) : isRefusing(ancestors) && whyGroup(paths, id)
-  const end = endOf(notes, status)
-  const own = endCause(paths.title!, end, notes, status)
   const facts = [...signalLines(notes.signals), ...(isThere ? [] : [goneLine])]
-  const isKnown = notes.waitStatus !== undefined || status !== 'stopped'
-  const unknown = isKnown ? [] : [`the exit status: only the caller of hutch-oci saw it; ${caller.status(id)}`]
+  const { own, unknown } = explainFirst(paths.title!, caller, id, notes, status)
   if (!found) {
-    const figures = isThere ? figureLines(ancestors) : []
+    const figures = isThere ? figureLines(ancestors.memory[0], ancestors.pids[0]) : []
     return complete(root, state, [{ ...own, evidence: [...figures, ...facts] }], unknown)
   }
+  const { end } = own
+  const isKnown = unknown.length === 0
   const victim = found.causes.some(({ victims = [] }) => victims.some(({ pid }) => pid === state.process?.pid))
-  const first: EvidenceLine = ['first process', victim ? 'was killed' : describeFirst(end)]
+  const first: EvidenceLine = ['first process', victim ? 'was killed' : describeFirst(end!)]
   const [cause, ...rest] = found.causes.map((one) => ({ ...ofContainer(one), ...remedyIn(caller, one, id) }))
   const causes: WhyCause[] = [
     {
       ...cause!,
       ...(victim && { end: { status: null, signal: 'SIGKILL', from: 'kernel' } as const }),
-      ...(!victim && isKnown && { end }),
+      ...(!victim && isKnown && end && { end }),
       evidence: [...cause!.evidence, first, ...facts],
     },
     ...rest,
@@ -76,20 +82,35 @@ export function explainEnd(root: string, state: OciState, status: ContainerStatu
   return complete(root, state, causes, victim ? found.unknown : [...found.unknown, ...unknown])
 }
 
+/** Explains an end without a kill or refusal by the kernel, from its record. */
+export function explainPlainEnd(root: string, id: string, plain: PlainEnd): Explanation {
+  const { annotations, status, figures } = plain
+  const title = titleOf({ id, root, annotations })
+  const { own, unknown } = explainFirst(title, callerOf({ id, root, annotations }), id, plain, status)
+  const { memory, pids } = parseFigures((file) => figures[file])
+  const evidence = [...figureLines(memory, pids), ...signalLines(plain.signals)]
+  return asDeleted(complete(root, { id, ...plain }, [{ ...own, evidence }], unknown))
+}
+
+/** Returns an explanation as it is after the deletion. */
+export function asDeleted(explanation: Explanation): Explanation {
+  return { ...explanation, target: { ...explanation.target, there: false } }
+}
+
+/** Returns the cause for an end without a kill or refusal by the kernel, and what is unknown then. */
+function explainFirst(title: string, caller: Caller, id: string, notes: Notes, status: ContainerStatus) {
+  const isKnown = notes.waitStatus !== undefined || status !== 'stopped'
+  const unknown = isKnown ? [] : [`the exit status: only the caller of hutch-oci saw it; ${caller.status(id)}`]
+  return { own: endCause(title, endOf(notes, status), notes, status), unknown }
+}
+
 const goneLine: EvidenceLine = ['counters', "its groups were already removed, as systemd does; from the kernel's log"]
 
-/** What is noted of a container's life. */
-interface Notes {
-  signals: readonly SentSignal[]
-  waitStatus: number | undefined
-}
-
-function readNotes(directory: string): Notes {
-  return { signals: readSignals(directory), waitStatus: readWaitStatus(directory) }
-}
+/** The part of a container's state that names its groups. */
+type Placed = Pick<OciState, 'id' | 'annotations' | 'groups'>
 
 /** Returns the places of a container's groups. Directories outside the hierarchies are left out: another user may have written the state. */
-function pathsOfContainer(host: Host, root: string, { id, annotations, groups }: OciState): GroupPaths {
+function pathsOfContainer(host: Host, root: string, { id, annotations, groups }: Placed): GroupPaths {
   const mounts = hierarchies(host).map(([, { mount }]) => mount)
   const isSafe = (directory: string) =>
     mounts.some((mount) => isBelow(directory, mount)) && !directory.split('/').includes('..')
@@ -111,7 +132,7 @@ function isRefusing({ memory, memoryBelow, pids, pidsBelow }: Ancestors): boolea
   )
 }
 
-function figureLines({ memory: [memory], pids: [pids] }: Ancestors): EvidenceLine[] {
+function figureLines(memory: MemoryLevel | undefined, pids: PidsLevel | undefined): EvidenceLine[] {
   return [
     ...(memory ? [memoryLine(memory.max, { peak: memory.peak, hits: memory.hits })] : []),
     ...(pids ? [pidsLine(pids.max ?? 'no limit', { peak: pids.peak })] : []),
@@ -221,7 +242,7 @@ function remedyIn(caller: Caller, cause: WhyCause, id: string): { remedy?: strin
   }
 }
 
-function complete(root: string, state: OciState, causes: WhyCause[], unknown: string[]): Explanation {
+function complete(root: string, state: Placed, causes: WhyCause[], unknown: string[]): Explanation {
   const { path } = pathsOfContainer(readHost(), root, state)
   const found = { target: { kind: 'container' as const, name: state.id, there: true, path }, causes, unknown }
   return { ...found, cause: toCause(found) }

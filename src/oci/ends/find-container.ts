@@ -11,7 +11,7 @@ import type { Explanation } from '../../why/explanation.ts'
 import { formatTime } from '../../why/memory.ts'
 import type { OciDetails, OciState } from '../lifecycle/details.ts'
 import { listEnds, readEnd } from './end-record.ts'
-import { explainContainer } from './explain-container.ts'
+import { explainContainer, explainPlainEnd } from './explain-container.ts'
 import { knownRoots } from './known-roots.ts'
 
 /** A container that exists, or the record of a deleted one. */
@@ -93,7 +93,8 @@ function ended(root: string, id: string): Found {
     root,
     id,
     explain: () => {
-      const { bundle, ended, explanation } = readEnd(root, id)
+      const { bundle, ended, plain, explanation: kept } = readEnd(root, id)
+      const explanation = plain ? explainPlainEnd(root, id, plain) : kept!
       const [cause, ...rest] = explanation.causes
       const at = Date.parse(ended)
       const when = Number.isNaN(at) ? '' : `${formatTime(at)}, `

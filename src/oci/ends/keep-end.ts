@@ -4,7 +4,8 @@
 import type { ContainerStatus } from '../../container/status.ts'
 import type { OciState } from '../lifecycle/details.ts'
 import { recordVersion, writeEnd } from './end-record.ts'
-import { explainEnd } from './explain-container.ts'
+import { asDeleted, explainEnd } from './explain-container.ts'
+import { readPlainEnd } from './plain-end.ts'
 
 /**
  * Writes the record of a container. Must run before its processes are killed and its groups are removed. `status` is its
@@ -14,13 +15,12 @@ import { explainEnd } from './explain-container.ts'
  */
 export function keepEnd(root: string, state: OciState, status: ContainerStatus): void {
   const { id, details } = state
-  const explanation = explainEnd(root, state, status)
+  const plain = readPlainEnd(root, state, status)
   writeEnd(root, {
     version: recordVersion,
     id,
     bundle: details.bundle,
     ended: new Date().toISOString(),
-    cause: explanation.cause,
-    explanation: { ...explanation, target: { ...explanation.target, there: false } },
+    ...(plain ? { plain } : { explanation: asDeleted(explainEnd(root, state, status)) }),
   })
 }

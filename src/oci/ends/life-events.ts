@@ -33,19 +33,27 @@ function note(path: string, text: string): void {
   }
 }
 
-/** Returns the signals that the caller sent, the last one last. */
-export function readSignals(directory: string): SentSignal[] {
-  return (readdirSync(directory) as string[])
+/** What is noted of a container's life. */
+export interface Notes {
+  /** The signals that the caller sent, the last one last. */
+  signals: readonly SentSignal[]
+  /** The wait status of the first process, if this runtime was its parent. */
+  waitStatus?: number | undefined
+}
+
+export function readNotes(directory: string): Notes {
+  const names = readdirSync(directory) as string[]
+  const signals = names
     .filter((name) => name.startsWith(signalPrefix))
     .map((name) => ({
       signal: Number(name.slice(signalPrefix.length)),
       at: statSync(`${directory}/${name}`).mtimeMs,
     }))
     .sort((a, b) => a.at - b.at)
+  return { signals, waitStatus: readWaitStatus(directory) }
 }
 
-/** Returns the wait status of the first process, if this runtime was its parent. */
-export function readWaitStatus(directory: string): number | undefined {
+function readWaitStatus(directory: string): number | undefined {
   try {
     return Number(readFileSync(`${directory}/${statusFile}`, 'utf8'))
   } catch {
