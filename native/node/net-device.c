@@ -24,7 +24,7 @@
 #define MAX_NAMES 4096	/* numbers that are tried for a name such as eth%d */
 
 /* What was refused, as in src/oci/lifecycle/net-devices.ts. */
-enum stage { STAGE_FIND = 1, STAGE_NAMESPACE, STAGE_ADDRESSES, STAGE_DOWN, STAGE_NAME, STAGE_MOVE, STAGE_ADD, STAGE_UP };
+enum stage { STAGE_FIND = 1, STAGE_NAMESPACE, STAGE_ADDRESSES, STAGE_NAME, STAGE_MOVE, STAGE_ADD, STAGE_UP };
 
 /* An attribute of an address: its length is 0 if it is missing. */
 struct part {
@@ -180,13 +180,13 @@ static int add_address(int fd, int index, const struct address *one)
 	return ask(fd, &r, NULL, NULL);
 }
 
-static int set_up(int fd, int index, int up)
+static int set_up(int fd, int index)
 {
 	struct request r = make_request(RTM_NEWLINK, NLM_F_ACK, sizeof r.link);
 
 	r.link.ifi_index = index;
 	r.link.ifi_change = IFF_UP;
-	r.link.ifi_flags = up ? IFF_UP : 0;
+	r.link.ifi_flags = IFF_UP;
 	return ask(fd, &r, NULL, NULL);
 }
 
@@ -267,8 +267,7 @@ static int move_between(int outside, int inside, int network, const char *device
 	err = in_stage(STAGE_ADDRESSES, read_addresses(outside, &all));
 	if (!err)
 		err = in_stage(STAGE_NAME, choose_name(inside, pattern, name));
-	if (!err)
-		err = in_stage(STAGE_DOWN, set_up(outside, all.index, 0));
+	/* the kernel sets the device down when it moves it; one that may not move, such as lo, must stay as it is */
 	if (!err)
 		err = in_stage(STAGE_MOVE, move(outside, all.index, network, name));
 	if (err)
@@ -278,7 +277,7 @@ static int move_between(int outside, int inside, int network, const char *device
 		return in_stage(STAGE_MOVE, index);
 	for (unsigned int i = 0; !err && i < all.count; i++)
 		err = in_stage(STAGE_ADD, add_address(inside, index, &all.list[i]));
-	return err ? err : in_stage(STAGE_UP, set_up(inside, index, 1));
+	return err ? err : in_stage(STAGE_UP, set_up(inside, index));
 }
 
 /*

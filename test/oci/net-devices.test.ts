@@ -77,6 +77,7 @@ test('errors say which device, and why', () => {
     const { status, text } = printed(devices, 'true')
     expect({ status, text }).toEqual({ status: 1, text: expect.stringContaining(words) })
   }
-  // nothing was moved
+  // nothing was moved, or set down
+  expect(execFileSync('ip', ['-br', 'link', 'show', 'lo'], { encoding: 'utf8' })).toContain('LOWER_UP')
   expect(existsSync(`/sys/class/net/${device}`)).toBe(true)
 })

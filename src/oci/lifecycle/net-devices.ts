@@ -11,11 +11,10 @@ const steps: { readonly [step: number]: (device: string, name: string) => string
   1: (device) => `find the network device ${device}`,
   2: (device) => `enter the network namespace for the device ${device}`,
   3: (device) => `read the addresses of the network device ${device}`,
-  4: (device) => `set the network device ${device} down`,
-  5: (device, name) => `use the name ${name} for the network device ${device}`,
-  6: (device, name) => `move the network device ${device} into the container as ${name}`,
-  7: (device) => `give the network device ${device} its addresses in the container`,
-  8: (device) => `set the network device ${device} up in the container`,
+  4: (device, name) => `use the name ${name} for the network device ${device}`,
+  5: (device, name) => `move the network device ${device} into the container as ${name}`,
+  6: (device) => `give the network device ${device} its addresses in the container`,
+  7: (device) => `set the network device ${device} up in the container`,
 }
 
 const remedies: { readonly [errno: string]: string } = {
