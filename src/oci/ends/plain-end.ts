@@ -16,6 +16,8 @@ export interface PlainEnd extends Notes, Pick<OciState, 'annotations' | 'groups'
   figures: { readonly [file: string]: string }
 }
 
+/** Controllers whose groups count kills and refusals. The controller '' stands for the v2 tree. */
+const controllers: readonly string[] = ['', 'memory', 'pids']
 /** Counts of kills and refusals. A count above 0 needs an explanation. */
 const counts: readonly (readonly [file: string, ...keys: string[]])[] = [
   ['memory.events', 'oom', 'oom_kill'],
@@ -43,7 +45,8 @@ const figureFiles = [
  */
 export function readPlainEnd(root: string, state: OciState, status: ContainerStatus): PlainEnd | undefined {
   const { id, annotations, groups } = state
-  const own = [...new Set(groups.map(({ directory }) => directory))].filter(isGroup)
+  const counting = groups.filter(({ controller }) => controllers.includes(controller))
+  const own = [...new Set(counting.map(({ directory }) => directory))].filter(isGroup)
   if (own.length === 0) return undefined
   const below = own.flatMap((directory) => walkGroups(directory).slice(1))
   const texts = readMany([...own, ...below], [...countFiles, ...figureFiles])
