@@ -251,7 +251,7 @@ static int copy_fields(struct out *o, int code, struct cursor *c, const struct c
 			continue;
 		if (starts(fields, ":u32")) {
 			put_u32(o, take_u32(c));
-		} else if (starts(fields, ":u64")) {
+		} else if (starts(fields, ":u64") || starts(fields, ":exact64")) {
 			put_u32(o, take_u32(c));
 			put_u32(o, take_u32(c));
 		} else if (starts(fields, ":strings")) {

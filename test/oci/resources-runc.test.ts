@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isGroup, readGroupFile, writeGroupFile } from '../../src/cgroup/files.ts'
+import { isGroup, readGroupFile } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
 import type { LinuxResources } from '../../src/oci/resources/linux-resources.ts'
 import { planContainerGroups } from '../../src/oci/resources/plan-groups.ts'
@@ -220,8 +220,9 @@ test('a limit below the use is refused, if the caller wants the check', async (c
   requires(context, 'root')
   const plan = planContainerGroups(`${parent}/used`, host, {}, 'test')
   createPlanned(plan.groups)
-  const user = startQuiet('dd', ['if=/dev/zero', 'of=/dev/null', 'bs=32M', 'iflag=fullblock'])
-  for (const { directory } of plan.groups) writeGroupFile(directory, 'cgroup.procs', String(user.pid))
+  // the memory is counted for the group in which the process is when it first uses it
+  const enter = 'for group; do echo $$ > $group/cgroup.procs; done; exec dd if=/dev/zero of=/dev/null bs=32M'
+  startQuiet('sh', ['-c', enter, 'sh', ...plan.groups.map(({ directory }) => directory)])
   const memory = plan.places.find(({ controller }) => controller === 'memory') ?? plan.places[0]!
   const use = () =>
     Number(

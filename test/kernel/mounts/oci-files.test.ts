@@ -136,10 +136,12 @@ test("a mount's ids are mapped as its own maps say, or as those of the user name
       writeFileSync(`${source}/${name}`, '')
       chownSync(`${source}/${name}`, 1005, 1006)
     }
-    const map = (outside: number, below?: true) => ({
-      users: [{ inside: 1000, outside, count: 10 }],
-      groups: [{ inside: 1000, outside: outside + 100, count: 10 }],
-      ...(below && { below }),
+    const map = (outside: number, mapsBelow = false) => ({
+      maps: {
+        users: [{ inside: 1000, outside, count: 10 }],
+        groups: [{ inside: 1000, outside: outside + 100, count: 10 }],
+      },
+      mapsBelow,
     })
     const bind = (target: string, more: Partial<Mount>) =>
       at('bind', target, { source, recursive: true, top: true, flags: nodev, idmap: true, ...more })
@@ -147,11 +149,7 @@ test("a mount's ids are mapped as its own maps say, or as those of the user name
     const image = newImage()
     chmodSync(image, 0o755)
     symlinkSync('busybox', `${image}/bin/stat`)
-    const mounts = [
-      bind('/a', { maps: map(0) }),
-      bind('/b', { maps: map(0, true) }),
-      bind('/c', { maps: map(500, true), flags: ro }),
-    ]
+    const mounts = [bind('/a', map(0)), bind('/b', map(0, true)), bind('/c', { ...map(500, true), flags: ro })]
     const found = await seenIn(image, [...usual, ...mounts], {}, { script })
     expect(found.lines).toEqual([
       '5 106 /a/file',
@@ -184,7 +182,7 @@ test("a mount's ids are mapped as its own maps say, or as those of the user name
     ])
     await expect(seenIn(image, [...usual, bind('/a', {})])).rejects.toMatchObject({ code: 'OPTION_CONFLICT' })
     // procfs has no support for mapped ids
-    const proc = bind('/a', { source: '/proc', maps: map(0) })
+    const proc = bind('/a', { source: '/proc', ...map(0) })
     await expect(seenIn(image, [...usual, proc])).rejects.toMatchObject({ code: 'MOUNT_REFUSED', errno: 'EINVAL' })
   } finally {
     execFileSync('umount', [sub])

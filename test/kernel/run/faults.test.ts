@@ -45,7 +45,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
   recvfrom: [
     'only to tell a better error, if there was one, or it will be retried',
     'sendMapped readFile readIfFailed killGroup',
-    4,
+    6,
   ],
   openat: [
     'a missing figure is reported; a clean-up removes a group without a lock only when it is empty',
@@ -56,7 +56,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
   flock: ['a clean-up removes a group without a lock only when it is empty', 'makeGroup', 1],
   fchmod: ['a clean-up removes a group without a lock only when it is empty', 'makeGroup', 1],
   read: ['a figure that cannot be read is told as missing', 'readFile readIfFailed', 3],
-  clock_gettime: ['it cannot fail (clock_gettime(2)), and the reactor looks again', 'readFile readIfFailed', 2],
+  clock_gettime: ['it cannot fail (clock_gettime(2)), and the reactor looks again', 'readFile readIfFailed', 4],
   waitid: ['the reactor is woken again while the process waits for that', 'readFile readIfFailed killGroup', 3],
   setfsuid: [
     'it cannot fail, and here it only tells (setfsuid(2))',
