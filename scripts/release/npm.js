@@ -24,7 +24,7 @@ export async function packMain(chosen, folder, release) {
   const main = readPackage()
   mkdirSync(folder, { recursive: true })
   const own = main.files.filter((path) => !/^(!|build|prebuilt|THIRD-PARTY)/.test(path))
-  const keep = (path) => !/^(dist\/(cli|hutch)\b|docs\/images)/.test(path)
+  const keep = (path) => !/^(dist\/(cli|hutch)\b|docs\/(images|decisions))/.test(path)
   for (const path of [...own, 'README.md']) cpSync(path, `${folder}/${path}`, { recursive: true, filter: keep })
   await buildSmallCli(shared, `${folder}/dist`)
   // hutch-init is inside the first two
