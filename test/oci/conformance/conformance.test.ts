@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { configShape, readConfig } from '../../../src/oci/config/read-config.ts'
 import type { Shape } from '../../../src/oci/config/shape.ts'
 import { toSpec } from '../../../src/oci/config/to-spec.ts'
+import { hutchCommand } from '../../support/command.ts'
 import { makeImage, workplace } from '../../support/image.ts'
 import { minimal } from '../config-documents.ts'
 import { baseDocument, namesOf, type Runs, rows } from './rows.ts'
@@ -47,10 +48,10 @@ describe('tried by another test', () => {
     if ('tested' in row) test(`${row.properties}: ${row.because}`, () => expect(existsSync(row.tested)).toBe(true))
 })
 
-const named = process.env.HUTCH_OCI_RUNTIME ?? 'node dist/cli.cjs oci'
-const [runtime = 'true', ...globals] = named.split(' ')
+const named = process.env.HUTCH_OCI_RUNTIME
+const [runtime = 'true', ...globals] = named?.split(' ') ?? [...hutchCommand, 'oci']
 
-describe(`containers of ${named}`, () => {
+describe(`containers of ${named ?? 'hutch'}`, () => {
   const { path, remove } = workplace()
   chmodSync(path, 0o755)
   afterAll(remove)
