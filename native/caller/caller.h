@@ -212,6 +212,7 @@ long terminal_enter(const struct terminal *t, enum session session);
 int terminal_restore(struct terminal *t, enum session session, int job);
 void run_stopped(struct run *run, int sig, int typed);
 void signal_job_group(int pidfd, int group, int reaps, int sig);
+int reached_alone(int sig, int code);
 void stop_with_job(int pidfd, int group);
 
 /* caller/sibling.c: a child that continues in a pid namespace */

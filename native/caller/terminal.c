@@ -248,6 +248,15 @@ void signal_job_group(int pidfd, int group, int reaps, int sig)
 }
 
 /*
+ * Returns true if a signal with this si_code reached this process alone. The terminal signals its
+ * whole foreground process group, but when it hangs up, only the leader of its session.
+ */
+int reached_alone(int sig, int code)
+{
+	return code != K_SI_KERNEL || (sig == SIGHUP && sys(__NR_getsid, 0) == sys(__NR_getpid));
+}
+
+/*
  * Stops a job that has no terminal when the user stops hutch by ^Z, and continues the job with
  * hutch. Uses SIGSTOP, because the kernel ignores SIGTSTP in a session without a shell.
  */

@@ -115,7 +115,7 @@ static void look_for_stop(struct run *run)
 
 /*
  * Forwards received signals to the job. A signal from the terminal is meant for a whole process
- * group, so the job's whole group gets it.
+ * group, so the job's whole group gets it, unless it reached this process alone.
  */
 static void pass_signals(struct story *s, struct run *run, int fd)
 {
@@ -133,7 +133,7 @@ static void pass_signals(struct story *s, struct run *run, int fd)
 			s->sent |= 1u << sig;
 		if (run->ending)
 			continue;
-		if (info.ssi_code != K_SI_KERNEL)
+		if (reached_alone(sig, info.ssi_code))
 			signal_child(o->pid, o->pidfd, sig);
 		else if (sig == SIGTSTP && o->terminal.stream < 0)
 			stop_with_job(o->pidfd, o->pid);

@@ -3,7 +3,7 @@
  * Forwards signals that the CLI receives to its command. How to forward a signal depends on its
  * sender, which Node's handlers do not report. The terminal (SI_KERNEL) signals the whole
  * foreground group. A job in hutch's group has then already received the signal. For a job in its
- * own group, hutch signals that whole group.
+ * own group, hutch signals that whole group. A signal that reached hutch alone is for the command.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,8 +25,8 @@ static void forward(int sig, siginfo_t *info, void *context)
 	(void)context;
 	seen |= 1u << sig;
 	if (target < 0)
-		*(info->si_code == SI_KERNEL ? &held_typed : &held) |= 1u << sig;
-	else if (info->si_code != SI_KERNEL)
+		*(reached_alone(sig, info->si_code) ? &held : &held_typed) |= 1u << sig;
+	else if (reached_alone(sig, info->si_code))
 		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
 	else if (own.group)
 		signal_job_group(target, own.group, own.reaps, sig);

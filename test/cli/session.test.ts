@@ -7,7 +7,7 @@ import { hutchArgs, hutchCommand, hutchFile, hutchLine } from '../support/comman
 import { workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
 import { collect } from './hutch.ts'
-import { type } from './typed.ts'
+import { hangUp, type } from './typed.ts'
 
 const { path: work, remove } = workplace()
 const hutch = `${hutchLine}`
@@ -136,7 +136,8 @@ test('^C ends a script that ignores statuses', async () => {
 })
 
 test.each(['none', 'all'])('^Z stops hutch, and fg continues it: --isolate %s', async (isolate) => {
-  const job = `sh -c 'trap "echo on $((7*7))" CONT; echo up $((6*7)); while :; do sleep 0.1; done'`
+  // a shell that starts programs meanwhile cannot stop between vfork(2) and the exec: bash would wait for ever
+  const job = `sh -c 'trap "echo on $((7*7))" CONT; sleep 60 & echo up $((6*7)); while :; do wait; done'`
   const out = await type('env PS1="prompt> " bash --norc -i', [
     [/prompt> $/, `${hutch} run --isolate ${isolate} -- ${job}\n`],
     [/up 42/, '\x1a'],
@@ -147,6 +148,27 @@ test.each(['none', 'all'])('^Z stops hutch, and fg continues it: --isolate %s', 
   ])
   expect(out).toContain('Stopped')
   expect(out).toMatch(/^status 130$/m)
+})
+
+test.each([
+  ['control: no hutch', ''],
+  ['run', `${hutch} run --`],
+  ['run --isolate none', `${hutch} run --isolate none --`],
+  ['sandbox', `${hutch} run --sandbox --limit none --`],
+  ['bwrap', `${hutch} bwrap --bind / / --proc /proc --dev /dev`],
+  ['unshare', `${hutch} unshare --pid --fork`],
+  ['compiled', `${work}/shell`],
+])('%s: a shell with a job in its own group ends when its terminal hangs up', async (name, command) => {
+  const shell = 'bash --norc -i'
+  if (name === 'compiled') {
+    const words = ['compile', '--output', `${work}/shell`, '--', ...shell.split(' ')]
+    expect(await collect(hutchFile, [...hutchArgs, ...words])).toMatchObject({ status: 0 })
+  }
+  const line = name === 'compiled' ? command : `${command} ${shell}`
+  // the job itself says that it is there: bash alone could lose one that it is still starting
+  const job = `sh -c 'echo up $((6*7)); exec sleep 987'`
+  const left = await hangUp(`exec ${line}`, [[/[#$] $/, `${job}\n`]], /up 42/)
+  expect(left).toEqual([])
 })
 
 test('a non-blocking stderr that is full costs neither the status nor the report', async () => {
