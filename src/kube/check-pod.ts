@@ -76,7 +76,7 @@ export function checkPodSpec(spec: Entry, path: FieldPath, minor: number, report
   if (spec.activeDeadlineSeconds === 0)
     report([...path, 'activeDeadlineSeconds'], 'is 0', 'give at least 1, or remove it')
   if (spec.dnsPolicy === 'None' && spec.dnsConfig === undefined)
-    report([...path, 'dnsPolicy'], 'is None without dnsConfig', 'add dnsConfig with nameservers')
+    report([...path, 'dnsPolicy'], 'None needs dnsConfig', 'add dnsConfig with nameservers')
   for (const [name, amount] of readAmounts(spec.overhead))
     if (amount < 0n) report([...path, 'overhead', name], 'is negative', 'give an amount of at least 0')
   if (spec.overhead !== undefined && spec.runtimeClassName === undefined)
