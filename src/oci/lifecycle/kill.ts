@@ -25,7 +25,8 @@ function killContainer(root: string, id: string, signal: number, all: boolean): 
   // without groups, which a user without rights in all hierarchies has, only the first process is known
   const everyone = groups.length > 0 && (all || (signal === sigkill && !details.ownsPids))
   const status = containerStatus(root, state)
-  const noted = () => signal > 0 && noteSignal(`${root}/${id}`, signal)
+  // containerd kills the rest of an ended container: that ended nothing
+  const noted = () => signal > 0 && status !== 'stopped' && noteSignal(`${root}/${id}`, signal)
   if (everyone) {
     noted()
     signalGroups(groups, signal)
