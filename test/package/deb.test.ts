@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian's packages: what is in them, and that dpkg installs and removes them, in an overlay over this host's root. This host stays as it is.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dropins } from '../../src/dropin/table.ts'
 import { requires } from '../support/requires.ts'
@@ -74,6 +74,19 @@ function buildOther(): string {
   return `${work}/release/other.deb`
 }
 
+/** Writes a bundle of busybox whose process prints a word and ends with 7. */
+function writeBundle(): void {
+  mkdirSync(`${work}/bundle/rootfs/bin`, { recursive: true })
+  copyFileSync('/bin/busybox', `${work}/bundle/rootfs/bin/sh`)
+  const config = {
+    ociVersion: '1.2.0',
+    process: { user: { uid: 0, gid: 0 }, cwd: '/', args: ['/bin/sh', '-c', 'echo over hutch-oci; exit 7'] },
+    root: { path: 'rootfs' },
+    linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }] },
+  }
+  writeFileSync(`${work}/bundle/config.json`, JSON.stringify(config))
+}
+
 /** Runs a script as root in an overlay over the root of this host, and prints afterwards what it left there. */
 function inOverlay(script: string): string {
   const around = `set -e
@@ -81,6 +94,7 @@ mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
 mount --rbind /proc /mnt/root/proc
+mount --rbind /sys /mnt/root/sys
 mount --rbind /dev /mnt/root/dev
 mount --bind '${work}' /mnt/root/srv
 mount -t tmpfs tmpfs /mnt/root/tmp
@@ -101,18 +115,22 @@ const inRelease = (path: string) => path.replace(work, '/srv')
 test('dpkg installs and purges it; programs of other packages stay, and nothing is left', {
   timeout: 300_000,
 }, (context) => {
-  requires(context, 'root', 'dpkg(1)')
+  requires(context, 'root', 'dpkg(1)', 'busybox')
   const deb = inRelease(packages.amd64!)
   const other = inRelease(buildOther())
+  writeBundle()
   // this host may have programs of these names
   const out = inOverlay(`
-for name in cgxget cgxset lssubsys; do rm -f /usr/bin/$name; done
+for name in cgxget cgxset lssubsys hutch-oci; do rm -f /usr/bin/$name; done
 echo own >/usr/bin/lssubsys
 dpkg --no-triggers --install ${deb}
 hutch version
 hutch run --isolate all -- echo contained
-for name in cgxget cgxset; do test "$(readlink -f /usr/bin/$name)" = /usr/bin/hutch; done
+for name in cgxget cgxset hutch-oci; do test "$(readlink -f /usr/bin/$name)" = /usr/bin/hutch; done
 cgxget --help | head -n 1
+hutch-oci --version | head -n 1
+hutch generate podman | grep /bin/hutch-oci
+hutch-oci --root /tmp/state run --bundle /srv/bundle hutch-test-deb || echo status $?
 dpkg --verify hutch
 bash -c ". /usr/share/bash-completion/completions/hutch; complete -p hutch" | grep -o "hutch$"
 /usr/lib/hutch/bin/unshare --version
@@ -125,13 +143,17 @@ cgxget
 cat /usr/bin/lssubsys
 dpkg --no-triggers --purge other-tools
 ! dpkg --status hutch >/dev/null 2>&1
-ls /usr/bin/cgxset /var/lib/dpkg/alternatives/cgxset 2>/dev/null || true
+ls /usr/bin/cgxset /usr/bin/hutch-oci /var/lib/dpkg/alternatives/cgxset /var/lib/dpkg/alternatives/hutch-oci 2>/dev/null || true
 rm /usr/bin/lssubsys`)
-  const removedByScript = /^\.\/usr\/bin\/(cgxget|cgxset|lssubsys)$/
+  const removedByScript = /^\.\/usr\/bin\/(cgxget|cgxset|lssubsys|hutch-oci)$/
   expect(out.split('\n').filter((line) => !removedByScript.test(line))).toEqual([
     expect.stringMatching(/^hutch .* \(without Node\)$/),
     'contained',
     expect.stringMatching(/^Usage: cgxget /),
+    expect.stringMatching(/^hutch-oci version \d/),
+    '"hutch-oci" = ["/usr/bin/hutch-oci"]',
+    'over hutch-oci',
+    'status 7',
     'hutch',
     expect.stringMatching(/^unshare from hutch \d/),
     'other',
