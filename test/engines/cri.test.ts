@@ -5,6 +5,7 @@ import { type Cri, containerGroup, hostNetwork, openCri, type Pod, type Quality 
 import { waitForGo } from './images.ts'
 import { groupOf, readLimits } from './limits.ts'
 import { runtimes } from './runtimes.ts'
+import { bySystemd } from './session.ts'
 
 const loop = 'trap "exit 5" TERM; echo ready; while :; do sleep 60 & wait $!; done'
 const MiB = 1024 * 1024
@@ -147,6 +148,22 @@ describe.each(runtimes)('CRI over $name', (runtime) => {
       for (const container of [init, child]) await cri.exec(container, 'touch /tmp/go')
       expect(await cri.ended(init, 'OOMKilled')).toMatchObject({ exit_code: 137, reason: 'OOMKilled' })
       expect(await cri.ended(child, 'OOMKilled')).toMatchObject({ exit_code: 3, reason: 'OOMKilled' })
+      if (runtime.name !== 'hutch-oci') return
+      // more than containerd says: which limit, the peak, the victim. The kernel's log has the pids of the host, as systemd's callers.
+      const ends = {
+        [init]: bySystemd ? 'was killed' : 'how it ended is unknown here',
+        [child]: 'how it ended is unknown here',
+      }
+      for (const [container, end] of Object.entries(ends)) {
+        const text = await cri.session.output(['hutch', 'why', container])
+        expect(text).toMatch(
+          /^1 process was killed \(OOM\): container oom-\w+ of pod tests\/shared \(\w+\) asked for more than memory\.max allows\n/,
+        )
+        expect(text).toMatch(/\n {2}memory\.max +32\.0 MiB {3}peak 3[12]\.\d MiB {3}/)
+        expect(text).toMatch(/\n {2}victim +.*\(dd\) /)
+        expect(text).toMatch(/\n {2}remedy +raise resources\.limits\.memory/)
+        expect(text).toMatch(`\n  first process  ${end}`)
+      }
     })
 
     test('the security context', async () => {

@@ -252,18 +252,23 @@ function makeGroups(): string[] {
     return `${parent}/${name}`
   })
   if (!unified) return groups
-  const group = `${unified.own}/${name}`
-  if (isV2 && !bySystemd) delegate(unified.own)
+  // callers look whether their own group has files of memory: systemd delegates to this process's group, which has processes
+  const parent = bySystemd ? unified.mount : unified.own
+  const group = `${parent}/${name}`
+  if (isV2 && !bySystemd) delegate(parent)
   mkdirSync(group)
   return [...groups, group]
 }
 
+/** A runtime that is not in the root is copied, and is `hutch` in the session, too. */
 function provideRuntime({ name, program, inRoot }: Runtime, directory: string): void {
   mkdirSync(`${directory}/bin`)
   let real = program
   if (!inRoot) {
     mkdirSync(`${directory}/lib`)
-    copyFileSync(program, `${directory}/lib/${name}`)
+    copyFileSync(program, `${directory}/lib/hutch`)
+    symlinkSync('hutch', `${directory}/lib/${name}`)
+    symlinkSync('/session/lib/hutch', `${directory}/bin/hutch`)
     real = `/session/lib/${name}`
   }
   if (!recording) {
