@@ -62,7 +62,7 @@ const shortYaml = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'yaml' }))
     onLoad({ filter: /./, namespace: 'yaml' }, async () => {
-      const used = "export { isCollection, isNode, LineCounter, parseAllDocuments } from 'yaml'"
+      const used = "export { Composer, isCollection, isNode, LineCounter, Parser } from 'yaml'"
       const { outputFiles } = await build({
         stdin: { contents: used, resolveDir: sources },
         bundle: true,

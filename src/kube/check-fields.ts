@@ -6,8 +6,11 @@ import { plain, quote } from '../text/quote.ts'
 import type { FieldPath } from './documents.ts'
 import type { FieldType } from './fields.ts'
 
+/** A remedy, or a function that makes it from the text of the value in the file. */
+type Remedy = string | ((source: string) => string)
+
 /** Reports a fault of the field at a path. */
-export type ReportProblem = (path: FieldPath, what: string, remedy: string, severity?: 'warning') => void
+export type ReportProblem = (path: FieldPath, what: string, remedy: Remedy, severity?: 'warning') => void
 
 /** Returns true for a map of YAML. */
 export function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
@@ -24,13 +27,13 @@ function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a map'
-  return typeof value === 'string' ? `the text ${quote(value)}` : `the ${typeof value} ${quote(value)}`
+  return typeof value === 'string' ? `the text ${quote(value)}` : `the ${typeof value} ${quote(String(value))}`
 }
 
 interface Scalar {
   holds(value: unknown): boolean
   wanted: string
-  remedy(value: unknown): string
+  remedy(value: unknown): Remedy
 }
 
 const whole = (value: unknown) => typeof value === 'number' && Number.isSafeInteger(value)
@@ -42,7 +45,7 @@ const scalars: { readonly [type: string]: Scalar } = {
     holds: (value) => typeof value === 'string',
     wanted: 'a text',
     remedy: (value) =>
-      ['number', 'boolean'].includes(typeof value) ? `put quotes around it: "${plain(value)}"` : 'give a text',
+      ['number', 'boolean'].includes(typeof value) ? (source) => `put quotes around it: "${source}"` : 'give a text',
   },
   integer: { holds: whole, wanted: 'a whole number', remedy: (value) => unquoted(value, 'give a whole number') },
   count: {
@@ -79,11 +82,15 @@ function suggestQuantity(value: unknown): string {
 
 /** Reports each value that does not fit its type, each unknown field, and each missing one. Returns true if there is no fault. */
 export function checkFields(value: unknown, type: FieldType, path: FieldPath, report: ReportProblem): boolean {
-  const fault = (what: string, remedy: string, at: FieldPath = path) => {
+  const fault = (what: string, remedy: Remedy, at: FieldPath = path) => {
     report(at, what, remedy)
     return false
   }
   if (type === 'any') return true
+  if (type === 'quantity' && value === null) {
+    report(path, 'is empty, which counts as 0', 'give an amount, or remove it', 'warning')
+    return true
+  }
   if (typeof type === 'string' && type !== 'texts') {
     const scalar = scalars[type]!
     return scalar.holds(value) || fault(`is ${kindOf(value)}, not ${scalar.wanted}`, scalar.remedy(value))

@@ -18,7 +18,8 @@ export function readAmounts(value: unknown): Amounts {
   const entries = isRecord(value) ? Object.entries(value) : []
   return new Map(
     entries.flatMap(([name, text]) => {
-      const amount = parseQuantity(text)
+      // the API server takes an empty amount as 0
+      const amount = text === null ? 0n : parseQuantity(text)
       return amount === undefined ? [] : [[name, amount] as const]
     }),
   )
@@ -31,6 +32,13 @@ export function readResourceBlock(value: unknown): { requests: Amounts; limits: 
   return { requests: new Map([...limits, ...readAmounts(block.requests)]), limits }
 }
 
+/** Returns a remedy for an amount of memory that has a part of a byte. */
+function suggestUnit(source: string): string {
+  const number = source.replace(/m$/, '')
+  if (number !== source) return `write ${number}Mi for mebibytes: m stands for thousandths`
+  return `write ${/^[\d.]+$/.test(number) ? number : 1}Gi for gibibytes`
+}
+
 /** Checks one amount of a resource. */
 function checkAmount(name: string, amount: Quantity, path: FieldPath, report: ReportProblem): void {
   if (amount < 0n) {
@@ -41,8 +49,8 @@ function checkAmount(name: string, amount: Quantity, path: FieldPath, report: Re
   if (name === 'memory' && amount > 0n && !isWhole)
     report(
       path,
-      `is ${Number(amount) / 1e9} bytes: m means thousandths`,
-      'write Mi for mebibytes, or M for megabytes',
+      `is ${Number(amount) / 1e9} bytes, which is not a whole number`,
+      (source) => suggestUnit(source),
       'warning',
     )
   else if (name === 'memory' && amount > 0n && wholeOf(amount) < 512 * 1024)
@@ -50,7 +58,13 @@ function checkAmount(name: string, amount: Quantity, path: FieldPath, report: Re
   if (name === 'cpu' && amount % 1_000_000n !== 0n)
     report(path, 'has parts below a thousandth of a CPU', 'give at least 1m, and whole thousandths')
   if (name === 'cpu' && milliOf(amount) >= 1_000_000)
-    report(path, `is ${milliOf(amount) / 1000} CPUs`, `write ${milliOf(amount) / 1000}m for thousandths`, 'warning')
+    report(
+      path,
+      `is ${milliOf(amount) / 1000} CPUs`,
+      (source) =>
+        `write ${/^[\d.]+[MG]$/.test(source) ? source.slice(0, -1) : milliOf(amount) / 1000}m for thousandths`,
+      'warning',
+    )
   if (name.startsWith(hugePrefix)) {
     const page = parseQuantity(name.slice(hugePrefix.length))
     if (page !== undefined && page > 0n && amount % page !== 0n)

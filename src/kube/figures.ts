@@ -31,14 +31,13 @@ function hugetlbOf(amounts: PodAmounts, sizes: readonly string[]): { [size: stri
   return { ...Object.fromEntries(sizes.map((size) => [size, 0])), ...Object.fromEntries(found) }
 }
 
-/** Returns true if the pods of the class have CPUs of their own, whose quota the kubelet leaves out. */
+/** Returns true if a container has CPUs of its own, whose quota the kubelet leaves out: pkg/kubelet/cm/container_manager_linux.go */
 function hasOwnCpus(pod: ManifestPod, container: PodContainer, kubelet: Kubelet): boolean {
   const milli = cpuOf(container.requests)
   return (
     kubelet.staticCpus &&
     kubelet.gates.DisableCPUQuotaWithExclusiveCPUs &&
     qosClassOf(pod) === 'Guaranteed' &&
-    container.kind !== 'init' &&
     milli > 0 &&
     milli % 1000 === 0
   )
@@ -141,11 +140,11 @@ export function containerFigures(
   }
 }
 
-/** Returns memory.high: between the request and the limit, or what the node can give (KEP-2570). */
+/** Returns memory.high: between the request and the limit, or what the node has without reservations (KEP-2570). */
 function throttling(container: PodContainer, kubelet: Kubelet, node: NodeSize): Partial<GroupFigures> {
   const [request, limit] = [memoryOf(container.requests), memoryOf(container.limits)]
   if (request === limit && !(request === 0 && holds('bestEffortHigh', kubelet.minor))) return {}
-  return highBetween(request, limit > 0 ? limit : allocatable(node, kubelet, true).memory, kubelet, node)
+  return highBetween(request, limit > 0 ? limit : allocatable(node, kubelet, false).memory, kubelet, node)
 }
 
 /** Returns the point between a request and a limit that the throttling factor selects, in whole pages. */
@@ -160,6 +159,8 @@ function highBetween(request: number, limit: number, kubelet: Kubelet, { pageSiz
 function swapOf(pod: ManifestPod, container: PodContainer, kubelet: Kubelet, node: NodeSize): Partial<GroupFigures> {
   if (!kubelet.gates.NodeSwap || kubelet.swapBehavior === 'UnlimitedSwap') return {}
   const [request, limit] = [memoryOf(container.requests), memoryOf(container.limits)]
+  // the limit of memory and swap together is that of memory, which means nothing without one
+  if (!holds('swapByRequest', kubelet.minor)) return containerLimit(pod, container, 'memory') > 0n ? { swapMax: 0 } : {}
   const may =
     kubelet.swapBehavior === 'LimitedSwap' &&
     kubelet.cgroup === 'v2' &&

@@ -188,7 +188,7 @@ export function makeKubelet(choice: KubeletChoice): Kubelet {
     tieredReservation: set.memoryReservationPolicy === 'TieredReservation',
     swapBehavior:
       (set['memorySwap.swapBehavior'] as Kubelet['swapBehavior'] | undefined) ??
-      (holds('noSwapByDefault', minor) ? 'NoSwap' : 'UnlimitedSwap'),
+      (holds('noSwapByDefault', minor) ? 'NoSwap' : holds('swapByRequest', minor) ? 'UnlimitedSwap' : 'LimitedSwap'),
     enforcesPods: String(set.enforceNodeAllocatable ?? 'pods')
       .split(',')
       .includes('pods'),

@@ -75,6 +75,12 @@ export function readManifest(text: string, kubelet: Kubelet): Manifest {
 
 type Checked = { value: ManifestObject['value']; report: ReportProblem; line: number }
 
+/** Returns true for an API version of a group outside Kubernetes, whose kinds can have the names of Kubernetes' own. */
+function isForeignGroup(apiVersion: string): boolean {
+  const group = apiVersion.includes('/') ? apiVersion.split('/')[0]! : ''
+  return group.includes('.') && !group.endsWith('.k8s.io')
+}
+
 /** Checks an object. Returns it if it can be explained. */
 function checkObject(
   { document, at, value }: ManifestObject,
@@ -93,7 +99,8 @@ function checkObject(
       line: document.lineOf(whole),
       path: formatPath(whole),
       what,
-      remedy,
+      remedy:
+        typeof remedy === 'string' ? remedy : remedy(document.sourceOf(whole) ?? plain(valueAt(document.value, whole))),
       object,
     })
   }
@@ -105,10 +112,17 @@ function checkObject(
     return undefined
   }
   const facts = Object.hasOwn(manifestKinds, kind) ? manifestKinds[kind] : undefined
-  if (facts === undefined) {
+  const isForeign = isForeignGroup(value.apiVersion)
+  if (kind === 'Kustomization')
+    report([], 'names the files of other manifests', 'kubectl kustomize DIRECTORY | hutch kube explain -', 'warning')
+  if (facts === undefined || isForeign) {
     const near = nearest(kind, Object.keys(manifestKinds))
     // the name of another kind, such as Service, resembles none of these
-    if (near !== undefined && (near.toLowerCase() === kind.toLowerCase() || Math.abs(near.length - kind.length) <= 2))
+    if (
+      !isForeign &&
+      near !== undefined &&
+      (near.toLowerCase() === kind.toLowerCase() || Math.abs(near.length - kind.length) <= 2)
+    )
       report(['kind'], `is ${kind}, which is unknown`, `write ${near}`)
     else if (!/^[A-Z]\w*$/.test(kind)) report(['kind'], 'is not the name of a kind', 'write a kind such as Pod')
     else ignored.set(kind, (ignored.get(kind) ?? 0) + 1)

@@ -25,6 +25,12 @@ export const versionRules = {
     meaning: 'singleProcessOOMKill: true leaves memory.oom.group at 0',
     source: 'kubernetes/kubernetes#126096',
   },
+  swapByRequest: {
+    since: 28,
+    meaning:
+      'LimitedSwap gives swap in proportion to the memory request; before, containers with a memory limit get none',
+    source: 'KEP-2400',
+  },
   noSwapByDefault: {
     since: 30,
     meaning: 'containers get no swap unless memorySwap.swapBehavior is LimitedSwap',

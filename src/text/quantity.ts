@@ -38,6 +38,9 @@ function divideUp(amount: bigint, by: bigint): bigint {
   return amount > 0n && quotient * by !== amount ? quotient + 1n : quotient
 }
 
+/** Largest quantity: larger ones become this one. */
+const largest = (2n ** 63n - 1n) * nano
+
 /** Parses a quantity. Parts below a billionth are rounded up. Returns undefined for an invalid quantity. */
 export function parseQuantity(value: unknown): Quantity | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined
@@ -46,7 +49,8 @@ export function parseQuantity(value: unknown): Quantity | undefined {
   const [base, power] = exponent === undefined ? suffixes[suffix]! : ([10n, Number(exponent)] as const)
   const digits = BigInt(whole + part) * nano
   const scaled = power < 0 ? digits : digits * base ** BigInt(power)
-  const amount = divideUp(scaled, 10n ** BigInt(part.length + Math.max(0, -power)))
+  const exact = divideUp(scaled, 10n ** BigInt(part.length + Math.max(0, -power)))
+  const amount = exact > largest ? largest : exact
   return sign === '-' ? -amount : amount
 }
 

@@ -20,6 +20,7 @@ import { readTextFile } from '../../system/text-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { parseQuantity, wholeOf } from '../../text/quantity.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
+import { formatSize } from '../../text/units.ts'
 import { formatLines, formatVerdict, wantsColor } from '../../verdict/format-result.ts'
 import type { Command } from '../command.ts'
 import { type FlagTable, type Parsed, parseFlags } from '../flags.ts'
@@ -105,7 +106,10 @@ function readInput(path: string, what: string): string {
       what: `read ${what}`,
       path,
       errno: code,
-      remedy: 'name a file that can be read, or -',
+      remedy:
+        code === 'EFBIG'
+          ? `split the file: ${formatSize(maxManifestBytes)} is the maximum`
+          : 'name a file that can be read, or -',
     })
   }
 }
@@ -136,14 +140,15 @@ async function main({ values, rest }: Parsed): Promise<number> {
   const { explanation, manifest } = explainManifest(readInput(path, 'the manifest'), kubelet, node, usages, prices)
   if (target !== undefined) return runAs(target, argv, manifest.pods, kubelet, node, values.json !== undefined)
   const name = path === '-' ? 'standard input' : path
+  const hasError = explanation.problems.some(({ severity }) => severity === 'error')
   if (values.json) print(`${formatJson(explanation, 2)}\n`)
   else {
     const problems = formatProblems(explanation.problems, name, wantsColor(process.stderr))
     writeStderr(problems.map((line) => `${line}\n`).join(''))
-    if (explanation.pods.length > 0)
+    if (explanation.pods.length > 0 || !hasError)
       print(`${formatManifest(explanation, kubelet, wantsColor(process.stdout)).join('\n')}\n`)
   }
-  return explanation.problems.some(({ severity }) => severity === 'error') ? 1 : 0
+  return hasError ? 1 : 0
 }
 
 /** Reads prices, or a file with prices. */

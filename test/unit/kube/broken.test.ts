@@ -208,6 +208,52 @@ test.for<[name: string, text: string, line: number, remedy: RegExp]>([
   expect(problem).toMatchObject({ severity: 'error', line, remedy: expect.stringMatching(remedy) })
 })
 
+const container = '{name: a, image: i}'
+const podOf = (line: string) => `apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - ${line}\n`
+
+test.for<[name: string, text: string, what: RegExp, remedy: RegExp, line: number]>([
+  ['a template of Helm', podOf('name: {{ .Values.name }}'), /template/, /helm template/, 6],
+  ['a template with a condition', `{{- if .Values.on }}\n${podOf(container)}{{- end }}\n`, /template/, /helm/, 1],
+  ['UTF-16', podOf(container).replace(/./g, '$&\0'), /not in UTF-8/, /iconv -f utf-16/, 1],
+  ['another encoding', podOf('{name: a, image: "\ufffd"}'), /not in UTF-8/, /iconv -f latin1/, 6],
+  ['a control character', podOf('{name: a, image: i\u0007}'), /control character/, /remove it/, 6],
+  ['a truth value of YAML 1.1', podOf('{name: a, image: i, env: [{name: A, value: yes}]}'), /boolean/, /: "yes"$/, 6],
+  ['an octal number', podOf('{name: a, image: i, env: [{name: A, value: 0644}]}'), /number 420,/, /: "0644"$/, 6],
+  ['a value that contains itself', 'a: &a [*a]\n', /contains it/, /instead of aliases/, 1],
+  ['an empty amount', podOf('{name: a, image: i, resources: {limits: {cpu: }}}'), /counts as 0/, /give an amount/, 6],
+  ['not a number', podOf('{name: a, image: i, resources: {limits: {cpu: .nan}}}'), /number NaN/, /quantity/, 6],
+  ['thousands of CPUs', podOf('{name: a, image: i, resources: {limits: {cpu: 500M}}}'), /CPUs/, /write 500m for/, 6],
+  [
+    'a part of a byte',
+    podOf('{name: a, image: i, resources: {limits: {memory: 1.5}}}'),
+    /1\.5 bytes/,
+    /write 1\.5Gi/,
+    6,
+  ],
+  [
+    'thousandths of bytes',
+    podOf('{name: a, image: i, resources: {limits: {memory: 512m}}}'),
+    /0\.512/,
+    /write 512Mi/,
+    6,
+  ],
+  [
+    'Kustomization',
+    'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n',
+    /other manifests/,
+    /kustomize/,
+    1,
+  ],
+])('%s is reported once, with what helps', ([, text, what, remedy, line]) => {
+  const problems = read(text)
+  expect(problems).toHaveLength(1)
+  expect(problems[0]).toMatchObject({
+    line,
+    what: expect.stringMatching(what),
+    remedy: expect.stringMatching(remedy),
+  })
+})
+
 test('aliases that multiply are refused quickly', () => {
   const levels = Array.from(
     { length: 12 },

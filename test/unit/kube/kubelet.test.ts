@@ -16,7 +16,8 @@ const make = (version: string, ...settings: string[]) =>
   })
 
 test('defaults follow the version', () => {
-  expect(make('1.27')).toMatchObject({ weight: 'linear', memoryThrottlingFactor: 0.9, swapBehavior: 'UnlimitedSwap' })
+  expect(make('1.27')).toMatchObject({ weight: 'linear', memoryThrottlingFactor: 0.9, swapBehavior: 'LimitedSwap' })
+  expect(make('1.29')).toMatchObject({ swapBehavior: 'UnlimitedSwap' })
   expect(make('v1.33.4')).toMatchObject({ minor: 33, weight: 'linear', swapBehavior: 'NoSwap' })
   expect(make('1.33').gates).toMatchObject({ MemoryQoS: false, SidecarContainers: true, PodLevelResources: false })
   expect(make('1.37')).toMatchObject({

@@ -3,6 +3,7 @@
 // whether the group of the pod has a limit of memory.
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { explainManifest } from '../../../src/kube/explain.ts'
 import { makeKubelet } from '../../../src/kube/kubelet.ts'
 import { parseNode } from '../../../src/kube/node.ts'
@@ -58,6 +59,71 @@ test('containers share the limits of their pod', () => {
 test('objects without pods are counted, and replicas too', () => {
   const { ignored, pods } = explained('list.yaml')
   expect([ignored, pods[0]!.count]).toEqual([{ Service: 1 }, 2])
+})
+
+const kubelet = makeKubelet({ version: '1.36', settings: [] })
+const podOf = (name: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec:\n  containers:\n  - {name: a, image: i}\n`
+
+test.for<[name: string, text: string, pods: string[], ignored?: object]>([
+  [
+    'Windows line ends and a byte order mark',
+    `\ufeff${podOf('a')}---\n${podOf('b')}`.replaceAll('\n', '\r\n'),
+    ['a', 'b'],
+  ],
+  ['empty documents', `---\n---\n# nothing\n---\n${podOf('a')}---\n...\n`, ['a']],
+  [
+    'JSON objects in a row',
+    ['a', 'b'].map((name) => JSON.stringify(parse(podOf(name)), null, 1)).join('\n'),
+    ['a', 'b'],
+  ],
+  ['tabs that do not indent', podOf('a').replace('containers:', 'containers:\t# tab\t'), ['a']],
+  ['a merge key', podOf('a').replace('- {name', '- {<<: {tty: true}, name'), ['a']],
+  [
+    'kinds of other API groups',
+    ['stable.example.com/v1 CronTab', 'batch.volcano.sh/v1alpha1 Job', 'argoproj.io/v1alpha1 Rollout']
+      .map((one) => `apiVersion: ${one.split(' ')[0]}\nkind: ${one.split(' ')[1]}\nspec: {any: thing}\n---\n`)
+      .join(''),
+    [],
+    { CronTab: 1, Job: 1, Rollout: 1 },
+  ],
+  [
+    'a template within a text',
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  f: |\n    {{ if .x }}\n    a: {{ .b }}\n---\n${podOf('a')}`,
+    ['a'],
+    { ConfigMap: 1 },
+  ],
+])('%s', ([, text, pods, ignored = {}]) => {
+  const { explanation } = explainManifest(text, kubelet, node)
+  expect(explanation.problems).toEqual([])
+  expect(explanation.pods.map(({ name }) => name)).toEqual(pods)
+  expect(explanation.ignored).toEqual(ignored)
+  expect(formatManifest(explanation, kubelet, false).join('\n')).not.toMatch(/undefined|NaN/)
+})
+
+test('lines of JSON objects in a row are those of the file', () => {
+  const objects = ['a', 'b'].map((name) => JSON.stringify({ ...parse(podOf(name)), spec: {} }, null, 1))
+  expect(explainManifest(objects.join('\n\n'), kubelet, node).explanation.problems.map(({ line }) => line)).toEqual([
+    7, 16,
+  ])
+})
+
+test('numbers as kubectl reads them', () => {
+  const cpus = (amount: string) =>
+    explainManifest(podOf('a').replace('image: i', `image: i, resources: {requests: {cpu: ${amount}}}`), kubelet, node)
+      .explanation.pods[0]!.requests.cpu
+  expect(['010', '0x10', '1_0', '0b11', '1e1', '0.1', '.5', '1.', '100m', '1k'].map(cpus)).toEqual([
+    '8',
+    '16',
+    '10',
+    '3',
+    '10',
+    '100m',
+    '500m',
+    '1',
+    '100m',
+    '1000',
+  ])
 })
 
 test('a pod that does not fit is pending', () => {
