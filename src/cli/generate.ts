@@ -49,9 +49,15 @@ function main({ values, rest: [name = ''] }: Parsed): number {
   if (version !== '2' && version !== '3')
     throw fail('OPTION_INVALID', { name: '--config-version', value: version, accepted: '2 or 3' })
   const given = values.runtime?.at(-1)
-  const runtime = given === undefined ? findRuntime() : resolve(given)
-  const systemdCgroup = values['systemd-cgroup'] !== undefined
-  print(engines[name]!.format({ runtime, systemdCgroup, version: version === '3' ? 3 : 2 }))
+  const options = {
+    // only a configuration with the path needs the file: that of Kubernetes has none
+    get runtime() {
+      return given === undefined ? findRuntime() : resolve(given)
+    },
+    systemdCgroup: values['systemd-cgroup'] !== undefined,
+    version: version === '3' ? 3 : 2,
+  } as const
+  print(engines[name]!.format(options))
   return 0
 }
 

@@ -2,7 +2,7 @@
 // A client of Kubernetes' container runtime interface: calls containerd as kubelet does, and makes the pods' control groups as kubelet does.
 import { existsSync, mkdirSync } from 'node:fs'
 import { basename } from 'node:path'
-import { openContainerd, socket } from './containerd.ts'
+import { openContainerd, type Sections, socket } from './containerd.ts'
 import { type Message, openClient } from './grpc.ts'
 import { busybox, busyboxArchive, pauseArchive } from './images.ts'
 import { isV2 } from './limits.ts'
@@ -24,7 +24,8 @@ export interface Pod {
 export interface Cri {
   session: Session
   call: (method: string, request?: object) => Promise<Answer>
-  runPod: (name: string, quality: Quality, linux?: object) => Promise<Pod>
+  /** Runs a pod over the runtime of a handler: the default one without. */
+  runPod: (name: string, quality: Quality, linux?: object, handler?: string) => Promise<Pod>
   /** Creates and starts a container of the busybox image. */
   runContainer: (pod: Pod, name: string, script: string, linux?: Linux, more?: object) => Promise<string>
   /** Runs a script in a container. */
@@ -73,8 +74,8 @@ function makeGroup(session: Session, group: string): void {
   }
 }
 
-export async function openCri(runtime: Runtime): Promise<Cri> {
-  const session = await openContainerd('cri', runtime)
+export async function openCri(runtime: Runtime, sections?: Sections): Promise<Cri> {
+  const session = await openContainerd('cri', runtime, sections)
   for (const archive of [busyboxArchive, pauseArchive])
     await prepared(session, () => session.output(['ctr', '-n', 'k8s.io', 'images', 'import', archive]))
   const client = openClient('test/engines/cri.proto', session.path(socket))
@@ -88,7 +89,7 @@ export async function openCri(runtime: Runtime): Promise<Cri> {
     return close()
   }
 
-  const runPod: Cri['runPod'] = async (name, quality, linux = {}) => {
+  const runPod: Cri['runPod'] = async (name, quality, linux = {}, handler = '') => {
     const group = podGroup(quality, name)
     // systemd makes the slices
     if (!bySystemd) makeGroup(session, group)
@@ -99,7 +100,7 @@ export async function openCri(runtime: Runtime): Promise<Cri> {
       ...(linux === hostNetwork ? {} : { hostname: name }),
       linux: { cgroup_parent: bySystemd ? basename(group) : group, security_context: ownProcesses, ...linux },
     }
-    const { pod_sandbox_id: id } = await call('RunPodSandbox', { config })
+    const { pod_sandbox_id: id } = await call('RunPodSandbox', { config, runtime_handler: handler })
     return { id, config, group }
   }
   const runContainer: Cri['runContainer'] = async (pod, name, script, linux = {}, more = {}) => {
