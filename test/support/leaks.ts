@@ -61,6 +61,9 @@ afterAll(async () => {
 
 for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
   process.once(signal, () => {
-    removeOwnGroups()
-    process.exit(128 + number)
+    try {
+      removeOwnGroups()
+    } finally {
+      process.exit(128 + number)
+    }
   })

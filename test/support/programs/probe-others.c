@@ -65,14 +65,21 @@ static void look_at(int pid)
 	if (target_of(path, target, sizeof target) && strncmp(target, "/bin/", 5)) {
 		report("program", target);
 		fd = open(path, O_WRONLY);
-		if (fd >= 0)
+		if (fd >= 0) {
 			report("writable", target);
+			close(fd);
+		}
 		snprintf(path, sizeof path, "/proc/%d/mem", pid);
 		fd = open(path, O_RDWR);
-		if (fd >= 0)
+		if (fd >= 0) {
 			report("memory", target);
-		if (ptrace(PTRACE_ATTACH, pid, 0, 0) == 0)
+			close(fd);
+		}
+		if (ptrace(PTRACE_ATTACH, pid, 0, 0) == 0) {
 			report("traced", target);
+			waitpid(pid, NULL, __WALL);
+			ptrace(PTRACE_DETACH, pid, 0, 0);
+		}
 	}
 	snprintf(path, sizeof path, "/proc/%d/cwd", pid);
 	if (target_of(path, target, sizeof target) && strcmp(target, "/"))
