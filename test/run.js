@@ -2,7 +2,7 @@
 // npm test: every suite, here and in a VM with pure cgroup v2, and one line at the end that adds them up.
 // A test that is skipped here but ran in a VM counts once, as run. In CI (CI=true) one that ran nowhere is a failure.
 // Up to three tests that failed are run once more, alone: what passes then is told as unsteady (docs/decisions/0013).
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -93,15 +93,15 @@ function sourceOf(path) {
 const forGuest = kernels ? 'KILLS=100 WHOLE=1' : `SAMPLE_SEED=${process.env.SAMPLE_SEED}`
 
 /**
- * A suite for a VM: its title, flags of vm-run, folders, for a repetition on another kernel the name it is counted under, and which
- * of hutch's hosts its commands run in.
+ * A suite for a VM: its title, flags of vm-run, folders, for a repetition on another kernel the name it is counted under, which
+ * of hutch's hosts its commands run in, and words NAME=VALUE for its environment.
  */
-async function vmSuite([title, flags, folders, again = '', host]) {
+async function vmSuite([title, flags, folders, again = '', host, env = '']) {
   const out = mkdtempSync(`${work}/vm-`)
-  collect({ title, again, flags, host, good: await inGuest(title, flags, folders, out, host), out })
+  collect({ title, again, flags, host, env, good: await inGuest(title, flags, folders, out, host, env), out })
 }
 
-function inGuest(title, flags, vitestArgs, out, host = 'node') {
+function inGuest(title, flags, vitestArgs, out, host = 'node', env = '') {
   // through cat, so that the guest's console is no terminal to draw on
   const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
   const args = ['--timeout', '2400', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
@@ -109,7 +109,7 @@ function inGuest(title, flags, vitestArgs, out, host = 'node') {
   const yielding = 'echo 15 2>/dev/null >/proc/self/autogroup; exec nice -n 15 "$@"'
   return step(title, 'sh', ['-c', yielding, 'sh', 'test/vm/vm-run', ...args], {
     detached: true,
-    env: { NO_COLOR: '1', VM_ENV: `BUNDLED=${bundledTests} HUTCH_HOST=${host} ${forGuest}` },
+    env: { NO_COLOR: '1', VM_ENV: `BUNDLED=${bundledTests} HUTCH_HOST=${host} ${forGuest} ${env}` },
     quiet: true,
   })
 }
@@ -119,7 +119,7 @@ async function vmLane(waiting) {
   for (let next = waiting.shift(); next; next = waiting.shift()) await vmSuite(next)
 }
 
-function collect({ title, again, flags, host, good, out }) {
+function collect({ title, again, flags, host, env, good, out }) {
   const results = testResults(out)
   if (!results) return note(`${again}${title}`, 'failed')
   let failed = 0
@@ -138,7 +138,14 @@ function collect({ title, again, flags, host, good, out }) {
       durations.tests.push([(one.duration ?? 0) / 1000, `${again}${name} > ${one.fullName}${place}`])
       if (!flags && word !== 'passed' && word !== 'failed') skippedHere.push({ file: name, fullName: one.fullName })
       if (word === 'failed')
-        failedTests.push({ flags, host, file: name, fullName: one.fullName, as: `${again}${name} > ${one.fullName}` })
+        failedTests.push({
+          flags,
+          host,
+          env,
+          file: name,
+          fullName: one.fullName,
+          as: `${again}${name} > ${one.fullName}`,
+        })
       note(`${again}${name} > ${one.fullName}`, word)
     }
     if (file.status === 'failed' && file.assertionResults.every((one) => one.status !== 'failed'))
@@ -153,11 +160,11 @@ function testResults(out) {
 }
 
 /** Runs one failed test alone, where it failed; whether it and all that its file looks at afterwards are in order then. */
-async function passesAlone({ flags, host, file, fullName, as }) {
+async function passesAlone({ flags, host, env, file, fullName, as }) {
   const out = mkdtempSync(`${work}/alone-`)
   const args = [file, '-t', onlyNamed([fullName])]
   const title = `once more, alone: ${as}`
-  const good = await (flags ? inGuest(title, flags, args, out, host) : onHost(title, args, out, host))
+  const good = await (flags ? inGuest(title, flags, args, out, host, env) : onHost(title, args, out, host))
   const ran = testResults(out)?.flatMap((one) => one.assertionResults) ?? []
   return good && ran.some((one) => one.fullName === fullName && one.status === 'passed')
 }
@@ -288,6 +295,24 @@ const userSystemd = ['--packages', 'dbus-user-session,libpam-systemd']
 const programs = 'python3,gcc,libc6-dev,git'
 const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
+/** The newest callers of OCI runtimes, a suite for each of their files: hours without KVM, and crun refuses this host. */
+function newestEngines() {
+  const packages = execFileSync('test/engines/make-root', ['--packages', 'sid'], { encoding: 'utf8' }).trim()
+  const root = ['--root', 'sid', '--packages', `${packages},gcc,libc6-dev,dbus-user-session`]
+  const flags = ['--kernel', 'trixie', '--systemd', '--mem', '3072', '--timeout', '5400', ...root]
+  const env = 'ENGINES=here CGROUP_MANAGER=systemd RUNTIME=runc,crun,hutch-oci'
+  return readdirSync('test/engines')
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => [
+      `OCI runtimes in a VM, Debian sid with systemd, pure v2: ${name}`,
+      flags,
+      [`test/engines/${name}`],
+      'newest: ',
+      undefined,
+      env,
+    ])
+}
+
 if (kernels) {
   await bundleTests()
   await provideTools()
@@ -351,6 +376,7 @@ if (kernels) {
       'newest: ',
     ],
     ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
+    ...newestEngines(),
   ]
   await Promise.all([vmLane(waiting), vmLane(waiting)])
 } else {

@@ -204,7 +204,7 @@ export class Session {
     const ended = once(this.#keeper, 'close')
     this.#keeper.stdin!.end()
     await ended
-    if (bySystemd) this.#killAll()
+    if (bySystemd) await this.#killAll()
     await Promise.all(this.#running)
     if (recording)
       collectRecords(
@@ -217,8 +217,11 @@ export class Session {
   }
 
   /** Ends what runs in the session's groups, where no pid namespace does. */
-  #killAll(): void {
-    for (const group of this.#groups) writeFileSync(`${group}/cgroup.kill`, '1')
+  async #killAll(): Promise<void> {
+    for (const group of this.#groups) {
+      writeFileSync(`${group}/cgroup.kill`, '1')
+      while (/^populated 1$/m.test(readFileSync(`${group}/cgroup.events`, 'utf8'))) await pause(20)
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // Slurm over each runtime: jobs with a bundle, run, signalled and deleted by the command lines that Slurm documents for oci.conf.
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hutch } from '../cli/hutch.ts'
 import { busyboxLayer, writeImages } from './images.ts'
 import { runtimes } from './runtimes.ts'
 import { openSession, type RunOptions, type Session, suite } from './session.ts'
@@ -25,9 +26,14 @@ ${node} NodeAddr=10.91.0.1 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES State=UP
 `
 
+/** Where root's containers are, and `%U` in the commands is the user. */
+const states = '/run/user/0/hutch-oci'
+
 const container = '%n.%u.%j.%s.%t'
-const commands = (program: string) => {
-  const runtime = `${program} --rootless=true --root=/run/user/%U/`
+/** What `hutch generate slurm` prints, with another runtime the commands that Slurm documents for it. */
+async function commands({ program, runtime: { name } }: Session): Promise<string> {
+  if (name === 'hutch-oci') return (await hutch(['generate', 'slurm', '--runtime', program])).stdout
+  const runtime = `${program} --rootless=true --root=${states.replace('/0/', '/%U/')}`
   return `RunTimeQuery="${runtime} state ${container}"
 RunTimeKill="${runtime} kill -a ${container}"
 RunTimeDelete="${runtime} delete --force ${container}"
@@ -42,18 +48,18 @@ describe.skipIf(suite === 'bookworm').each(runtimes)('Slurm over $name', (runtim
     session.run(['srun', '--container=/session/bundle', ...flags.split(' '), '/bin/sh', '-c', script], options)
   /** Names of the runtime's containers. */
   const containers = () =>
-    readdirSync(session.path('/run/user/0'))
+    readdirSync(session.path(states))
       .filter((name) => !name.startsWith('.'))
       .join()
   beforeAll(async () => {
     session = await openSession('slurm', runtime)
     writeImages(session)
     const unpack = `mkdir -p /session/bundle/rootfs && tar -C /session/bundle/rootfs -xf ${busyboxLayer}`
-    const directories = 'mkdir -p /tmp/slurmctld /tmp/slurmd /run/user/0 && cd /session/bundle && runc spec'
+    const directories = `mkdir -p /tmp/slurmctld /tmp/slurmd ${states} && cd /session/bundle && runc spec`
     await session.output(['sh', '-ec', `${network}\n${unpack}\n${directories}`])
     const [node] = (await session.output(['slurmd', '-C'])).split('\n')
     session.write('/etc/slurm/slurm.conf', settings(node!))
-    session.write('/etc/slurm/oci.conf', commands(session.program))
+    session.write('/etc/slurm/oci.conf', await commands(session))
     session.write('/etc/slurm/cgroup.conf', 'CgroupPlugin=disabled\n')
     await session.daemon(['slurmctld', '-D'], ['scontrol', 'ping'])
     await session.daemon(['slurmd', '-D'], ['sh', '-c', 'sinfo -h -t idle | grep -q node'])
@@ -75,7 +81,7 @@ describe.skipIf(suite === 'bookworm').each(runtimes)('Slurm over $name', (runtim
     const script = 'trap "echo stopped; exit 5" TERM; echo ready; while :; do sleep 1; done'
     const job = srun('-J long', script)
     expect(await session.until(containers, /^node\.root\.\d+\.0\.0$/)).toMatch(/^node/)
-    const state = ['sh', '-c', `${session.program} --root /run/user/0/ state ${containers()}`]
+    const state = ['sh', '-c', `${session.program} --root ${states} state ${containers()}`]
     expect(await session.until(async () => (await session.run(state)).stdout, /running/)).toContain('"running"')
     await session.output(['scancel', '-n', 'long'])
     const { status, stdout } = await job
