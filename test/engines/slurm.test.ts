@@ -88,4 +88,16 @@ describe.skipIf(suite === 'bookworm').each(runtimes)('Slurm over $name', (runtim
     expect([status, stdout]).toEqual([143, 'ready\nstopped\n'])
     expect(await session.until(containers, /^$/)).toBe('')
   })
+  // Slurm reads the output of RunTimeCreate to its end before it starts the container, which has that output: over any
+  // runtime it waits for ever, unless the output goes elsewhere.
+  test('create and start in place of run: the status is that of start', async () => {
+    const runtime = `${session.program} --rootless=true --root=${states}`
+    const run = (await commands(session)).replace(/^RunTimeRun=.*\n/m, '')
+    const create = `RunTimeCreate="${runtime} create ${container} -b %b </dev/null >/session/created 2>&1"\n`
+    session.write('/etc/slurm/oci.conf', `${run}${create}RunTimeStart="${runtime} start ${container}"\n`)
+    await session.output(['scontrol', 'reconfigure'])
+    const { status } = await srun('-J started', 'echo $SLURM_JOB_NAME; exit 3')
+    expect([status, session.read('/session/created')]).toEqual([0, 'started\n'])
+    expect(await session.until(containers, /^$/)).toBe('')
+  })
 })
