@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns what was measured into the advice: need, requests and limits with their margins, and how sure they are. Pure.
 import type { CpuNeed } from './cpu-need.ts'
+import { cpuLimitOf, milliCpus, pidsLimitOf } from './limits.ts'
 import type { JudgedTrial, Measured } from './measure-need.ts'
-import { neededBy, spreadOf } from './measure-need.ts'
+import { leastMargin, spreadOf, spreadOfNeeds } from './measure-need.ts'
 import type { Size } from './prices.ts'
 import { resolutionAt, wholePages } from './search.ts'
 
@@ -22,6 +23,7 @@ export interface RunLine {
   durationMs: number
   memoryLimit?: number
   memoryHigh?: number
+  milliLimit?: number
   memoryPeak?: number
 }
 
@@ -41,8 +43,11 @@ export interface Advice {
     peak: number
     reclaimable: number
     margin: number
-    /** What the margin follows from: differences between runs, the least margin, or times near the need, which vary. */
-    marginReason: 'spread' | 'least' | 'slow' | 'single'
+    /**
+     * What the margin follows from. `spread`: differences between runs. `least` and `small`: the least margin as a share or in bytes.
+     * `slow`: times near the need, which vary. `single`: there was only one run.
+     */
+    marginReason: 'spread' | 'least' | 'small' | 'slow' | 'single'
   }
   cpu?: CpuNeed
   pids?: { peak: number }
@@ -52,10 +57,10 @@ export interface Advice {
     /** Number of runs, and of those without limits. */
     runs: number
     measured: number
-    /** Difference of memory and time between runs without limits, as shares of the largest. */
+    /** Differences between runs as shares of the largest: of memory in those that no limit changed, of time in those without limits. */
     memorySpread: number
     timeSpread: number
-    /** True if a run at the advised limit passed. */
+    /** True if a run at the advised limits of memory, CPUs and tasks passed. */
     confirmed: boolean
     /** True if the caller ended the measurement early. */
     stopped: boolean
@@ -65,29 +70,21 @@ export interface Advice {
   runs: RunLine[]
 }
 
-/** CPU limits are in steps of 10 thousandths, the kernel's smallest quota. */
-const milliStep = 10
-const cpuMargin = 0.05
-const pidsMargin = 0.25
-
-/** Returns CPUs in thousandths, rounded up to the kernel's smallest step. */
-function milliCpus(cpus: number): number {
-  return Math.max(milliStep, Math.ceil((cpus * 1000) / milliStep) * milliStep)
-}
-
-/** Returns the limit of CPUs to advise; undefined if the need is all that the host has. */
-function cpuLimit({ need }: CpuNeed, hostCpus: number): number | undefined {
-  return need * (1 + cpuMargin) >= hostCpus ? undefined : milliCpus(need * (1 + cpuMargin))
-}
-
-/** Returns the limit of tasks to advise. */
-function pidsLimitOf(peak: number): number {
-  return Math.ceil(peak * (1 + pidsMargin)) + 8
+/** Returns why the margin is as large as it is. */
+function marginReasonOf(
+  { trials, bracket, memory }: Measured,
+  bytes: number,
+): NonNullable<Advice['memory']>['marginReason'] {
+  const { margin } = memory ?? { margin: 0 }
+  if (memory && bytes > bracket!.enough * margin + 4096) return 'small'
+  if (trials.filter(({ purpose, outcome }) => purpose === 'measure' && outcome === 'passed').length < 2) return 'single'
+  if (trials.some(({ limits, outcome }) => limits.memory === bracket!.failed && outcome === 'slow')) return 'slow'
+  return margin > leastMargin ? 'spread' : 'least'
 }
 
 /** Returns the advice for runs of a command. */
-export function adviseRuns(command: readonly string[], measured: Measured, hostCpus: number): Advice {
-  const { trials, bracket, memory, cpu, stopped, confirmed } = measured
+export function adviseRuns(command: readonly string[], measured: Measured): Advice {
+  const { trials, bracket, memory, cpu, milliLimit, stopped, confirmed } = measured
   const free = trials.filter(({ purpose, outcome }) => purpose === 'measure' && outcome === 'passed')
   const most = (of: (trial: JudgedTrial) => number | undefined) =>
     free.reduce<number | undefined>((max, trial) => {
@@ -98,8 +95,6 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
   const pids = most(({ pidsPeak }) => pidsPeak)
   const limit = memory?.limit ?? (bracket && wholePages(bracket.enough + resolutionAt(bracket.enough)))
   const failure = trials.findLast((trial) => trial.limits.memory === bracket?.failed)?.outcome
-  const cpuMax = free.length === 0 ? undefined : cpuLimit(cpu, hostCpus)
-  const memorySpread = spreadOf(free.map(neededBy))
   return {
     schemaVersion: 1,
     command,
@@ -112,8 +107,7 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
           peak,
           reclaimable: most(({ reclaimable }) => reclaimable)!,
           margin: limit! / bracket.enough - 1,
-          marginReason:
-            free.length < 2 ? 'single' : failure === 'slow' ? 'slow' : 2 * memorySpread > 0.04 ? 'spread' : 'least',
+          marginReason: marginReasonOf(measured, limit! - bracket.enough),
         },
       }),
     ...(free.length > 0 && { cpu }),
@@ -122,13 +116,13 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
     resources: {
       ...(limit !== undefined && { memoryRequest: limit, memoryLimit: limit }),
       ...(free.length > 0 && { milliRequest: milliCpus(cpu.mean) }),
-      ...(cpuMax !== undefined && { milliLimit: cpuMax }),
+      ...(milliLimit !== undefined && { milliLimit }),
       ...(pids !== undefined && { pidsLimit: pidsLimitOf(pids) }),
     },
     sure: {
       runs: trials.length,
       measured: free.length,
-      memorySpread,
+      memorySpread: spreadOfNeeds(trials),
       timeSpread: spreadOf(free.map(({ durationMs }) => durationMs)),
       confirmed,
       stopped,
@@ -140,6 +134,7 @@ export function adviseRuns(command: readonly string[], measured: Measured, hostC
       durationMs,
       ...(limits.memory !== undefined && { memoryLimit: limits.memory }),
       ...(limits.memoryHigh !== undefined && { memoryHigh: limits.memoryHigh }),
+      ...(limits.cpus !== undefined && { milliLimit: Math.round(limits.cpus * 1000) }),
       ...(peak !== undefined && { memoryPeak: peak }),
     })),
   }
@@ -187,7 +182,7 @@ export function adviseObserved(
   const need = killed ? peak : (working ?? peak)
   const margin = killed ? killedMargin : observedMargin
   const limit = need === undefined ? undefined : wholePages(need * (1 + margin))
-  const cpuMax = cpu && cpuLimit(cpu, hostCpus)
+  const cpuMax = cpu && cpuLimitOf(cpu, hostCpus)
   return {
     schemaVersion: 1,
     command,

@@ -25,30 +25,20 @@ const chartShares = [0.25, 0.5, 0.75, 0.9, 1, 1.25, 1.5]
 /** The kernel's default period of cpu.max, in milliseconds. */
 const period = 100
 
-/** One period of the run: its length if no task had waited for a CPU, and the CPU time used in it. Milliseconds. */
-interface Window {
+/** When the first of the kernel's periods ends, in milliseconds: a run can begin at any time of a period. */
+const firstEnds = [period / 4, period / 2, (period * 3) / 4, period]
+
+/** A part of the run: its length if no task had waited for a CPU, and the CPU time used in it. Milliseconds. */
+interface Part {
   length: number
   used: number
 }
 
 /**
- * Divides a run into periods of at least 100 ms. The time in which all tasks waited for a CPU does not count. The time in which some
+ * Returns the part between two samples. The time in which all tasks waited for a CPU does not count. The time in which some
  * tasks ran and others waited counts as half.
  */
-function windowsOf(samples: readonly UseSample[], cpus: number): Window[] {
-  const windows: Window[] = []
-  let from = samples[0]
-  for (const [index, to] of samples.entries()) {
-    if (!from || index === 0) continue
-    const window = windowBetween(from, to, cpus)
-    if (window.length < period && index < samples.length - 1) continue
-    windows.push(window)
-    from = to
-  }
-  return windows
-}
-
-function windowBetween(from: UseSample, to: UseSample, cpus: number): Window {
+function partBetween(from: UseSample, to: UseSample, cpus: number): Part {
   const used = (to.cpuUsec - from.cpuUsec) / 1000
   const full = (to.fullWaitUsec - from.fullWaitUsec) / 1000
   const some = (to.someWaitUsec - from.someWaitUsec) / 1000
@@ -57,26 +47,67 @@ function windowBetween(from: UseSample, to: UseSample, cpus: number): Window {
   return { length: Math.max(length, used / cpus, 0.001), used }
 }
 
+/** Returns the CPUs in use in the busiest part of at least one period. */
+function peakOf(parts: readonly Part[], cpus: number): number {
+  let peak = 0
+  let [length, used] = [0, 0]
+  for (const [index, part] of parts.entries()) {
+    length += part.length
+    used += part.used
+    if (length < period && index < parts.length - 1) continue
+    peak = Math.max(peak, Math.min(cpus, used / Math.max(length, period / 2)))
+    length = 0
+    used = 0
+  }
+  return peak
+}
+
+/**
+ * Returns how long the parts take under a limit. As the kernel does, it gives each period a quota. Tasks that have used the quota wait
+ * for the next period. The first period ends at `end`.
+ */
+function timeUnder(limit: number, parts: readonly Part[], end: number): number {
+  const quota = limit * period
+  let [now, left] = [0, quota]
+  for (const { length, used } of parts) {
+    // nothing is known of the periods within a long part
+    const isLong = length >= period
+    if (isLong || used === 0) now += isLong ? Math.max(length, used / limit) : length
+    for (let work = isLong ? 0 : used; work > 1e-6; ) {
+      const done = Math.min(work, left, ((end - now) * used) / length)
+      now += (done * length) / used
+      work -= done
+      left -= done
+      if (left <= 1e-6 && work > 1e-6) now = end
+      if (now < end - 1e-6) continue
+      end += period
+      left = quota
+    }
+    if (now < end) continue
+    end += Math.ceil((now - end + 1e-6) / period) * period
+    left = quota
+  }
+  return now
+}
+
 /** Returns the CPUs that the run needs if it may take `slowdown` longer (0.05: 5 %). `cpus` is the number of CPUs of the host. */
 export function cpuNeedOf(samples: readonly UseSample[], slowdown: number, cpus: number): CpuNeed {
-  const windows = windowsOf(samples, cpus)
-  const sum = (of: (window: Window) => number) => windows.reduce((total, window) => total + of(window), 0)
-  const length = sum((window) => window.length)
+  const parts = samples.slice(1).map((to, index) => partBetween(samples[index]!, to, cpus))
+  const sum = (of: (part: Part) => number) => parts.reduce((total, part) => total + of(part), 0)
+  const length = sum((part) => part.length)
   if (length === 0) return noNeed
-  const peak = windows.reduce(
-    (max, { used, length }) => Math.max(max, Math.min(cpus, used / Math.max(length, period / 2))),
-    0,
-  )
-  // under a limit, a period whose work exceeds the limit is stretched until its work is done
-  const timeAt = (limit: number) => sum((window) => Math.max(window.length, window.used / limit))
-  let [low, high] = [0, Math.max(peak, 0.01)]
-  for (let i = 0; i < 40; i++) {
+  const mean = sum(({ used }) => used) / length
+  const peak = Math.max(peakOf(parts, cpus), mean)
+  const timeAt = (limit: number) => Math.max(...firstEnds.map((end) => timeUnder(limit, parts, end)))
+  // a burst within one period needs more than the busiest period has on average
+  let [low, high] = [mean / (1 + slowdown), Math.max(2 * peak, 0.01)]
+  for (let i = 0; i < 20; i++) {
     const middle = (low + high) / 2
     if (timeAt(middle) <= length * (1 + slowdown)) high = middle
     else low = middle
   }
   const wall = samples.at(-1)!.at - samples[0]!.at
-  const times = chartShares.map((share) => ({ cpus: share * high, ms: timeAt(share * high) }))
-  const mean = sum(({ used }) => used) / length
-  return { mean, peak: Math.max(peak, mean), need: high, times, waited: Math.min(1, 1 - length / wall) }
+  const limits = chartShares.map((share) => share * high).filter((limit) => limit <= cpus)
+  const times = limits.map((limit) => ({ cpus: limit, ms: timeAt(limit) }))
+  return { mean, peak, need: high, times, waited: Math.min(1, 1 - length / wall) }
 }

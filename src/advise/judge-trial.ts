@@ -35,18 +35,29 @@ export function baselineOf(trials: readonly Trial[]): Baseline {
 /**
  * Returns by how much the limits slowed a run: 0.05 is 5 %. The time alone would also count what else the host did. The
  * result is therefore at most the time that the kernel attributes to limits: reclaim, waiting for memory and files, and throttling.
+ * `isThrottled` is true if most of it is throttling.
  */
-function slowdownOf(trial: Trial, { durationMs, cpuUsec, memoryWaitUsec, ioWaitUsec }: Baseline): number {
-  const longer = trial.durationMs / durationMs - 1
-  const isLimited = trial.limitHits + trial.throttledUsec > 0
-  if (trial.memoryWaitUsec === undefined) return isLimited ? longer : 0
+function slowdownOf(
+  trial: Trial,
+  { durationMs, cpuUsec, memoryWaitUsec, ioWaitUsec }: Baseline,
+): { slowdown: number; isThrottled: boolean } {
+  const longer = Math.max(0, trial.durationMs / durationMs - 1)
+  const { limitHits, throttledUsec } = trial
+  if (trial.memoryWaitUsec === undefined)
+    return {
+      slowdown: limitHits + throttledUsec > 0 ? longer : 0,
+      isThrottled: throttledUsec / 1000 > (longer * durationMs) / 2,
+    }
   const above = (value: number | undefined, base: number) => Math.max(0, (value ?? base) - base)
   // a task that reclaims memory, and waits for a CPU of a busy host meanwhile, is counted for both
   const memory = above(trial.memoryWaitUsec, memoryWaitUsec + trial.cpuWaitUsec)
   // disks are shared: only what exceeds their usual variation counts
   const files = above(trial.ioWaitUsec, 2 * ioWaitUsec)
-  const lostUsec = Math.max(memory, above(trial.cpuUsec, cpuUsec)) + files + trial.throttledUsec
-  return isLimited ? Math.max(0, Math.min(longer, lostUsec / 1000 / durationMs)) : 0
+  const lostUsec = limitHits > 0 ? Math.max(memory, above(trial.cpuUsec, cpuUsec)) + files : 0
+  return {
+    slowdown: Math.min(longer, (lostUsec + throttledUsec) / 1000 / durationMs),
+    isThrottled: throttledUsec > lostUsec,
+  }
 }
 
 /** Longer times below this many milliseconds never count: they vary by more on a busy host. */
@@ -57,6 +68,8 @@ export function judgeTrial(trial: Trial, baseline: Baseline | undefined, slowdow
   if (trial.stopped) return 'stopped'
   if (trial.oomKills > 0) return 'oom'
   if (!trial.completed) return 'failed'
-  const allowed = baseline && Math.max(slowdown, baseline.spread, leastLossMs / baseline.durationMs)
-  return allowed !== undefined && slowdownOf(trial, baseline!) > allowed ? 'slow' : 'passed'
+  if (!baseline) return 'passed'
+  const found = slowdownOf(trial, baseline)
+  if (found.slowdown <= Math.max(slowdown, baseline.spread, leastLossMs / baseline.durationMs)) return 'passed'
+  return found.isThrottled ? 'throttled' : 'slow'
 }

@@ -4,6 +4,7 @@ import { fail } from '../errors/errors.ts'
 import { availableParallelism } from '../system/machine.ts'
 import { type CpuNeed, cpuNeedOf, noNeed } from './cpu-need.ts'
 import { type Baseline, baselineOf, judgeTrial, median } from './judge-trial.ts'
+import { cpuLimitOf, pidsLimitOf } from './limits.ts'
 import { type Bracket, resolutionAt, type SearchStart, searchLimit, wholePages } from './search.ts'
 import { runTrial, type Trial, type TrialLimits, type TrialOutcome, type Workload } from './trial.ts'
 
@@ -36,6 +37,8 @@ export interface Measured {
   /** The advised limit of memory in bytes, and its margin over the smallest limit that passed. */
   memory?: { limit: number; margin: number }
   cpu: CpuNeed
+  /** The advised limit of CPUs in thousandths. Absent if the command can use all CPUs of the host. */
+  milliLimit?: number
   /** True if the caller ended the measurement early. */
   stopped: boolean
   /** True if a run at the advised limits passed. */
@@ -43,16 +46,23 @@ export interface Measured {
 }
 
 const mib = 2 ** 20
-/** Least margin over the smallest limit that passed: a share, and bytes for small limits. */
-const leastMargin = 0.04
+/** Least margin in bytes, for small limits. */
+const leastBytes = 0.9 * mib
+/** Least margin over the smallest limit that passed, as a share. */
+export const leastMargin = 0.04
 const largestMargin = 0.1
 /** Least margin if a lower limit only slowed the command: how much it slows varies more than what it needs. */
 const slowMargin = 0.06
-/** Runs at the advice that must pass: one, or more if the runs without limits differ by more than this share. */
-const smallSpread = 0.02
-const moreConfirmations = 3
+/** Runs at the advice that must pass, by the spread of what runs need: a run that happens to need less shows little. */
+const confirmations: readonly (readonly [spread: number, runs: number])[] = [
+  [0.02, 1],
+  [0.04, 3],
+  [1, 5],
+]
 /** Attempts at the advice before hutch gives up. */
-const maxConfirmations = 8
+const maxConfirmations = 12
+/** By how much the need of CPUs grows if the advised limit slowed the command too much. */
+const cpuStep = 0.1
 
 /** Returns the spread of values as a share of the largest. */
 export function spreadOf(values: readonly number[]): number {
@@ -64,19 +74,23 @@ export function spreadOf(values: readonly number[]): number {
  * Returns what a run needed of memory that cannot be reclaimed, in bytes. A sample can miss a short peak; but without page cache, the
  * peak is at least the peak minus all page cache.
  */
-export function neededBy({ kept, peak = 0, reclaimable }: Trial): number {
+function neededBy({ kept, peak = 0, reclaimable }: Trial): number {
   return Math.max(kept, peak - reclaimable)
 }
 
+/** Returns the spread of what runs needed, of those that no limit changed. */
+export function spreadOfNeeds(trials: readonly JudgedTrial[]): number {
+  return spreadOf(trials.filter(({ outcome, limitHits }) => outcome === 'passed' && limitHits === 0).map(neededBy))
+}
+
 /** Returns the margin over a limit that passed, as a share: twice the spread between runs, within bounds. */
-function marginOf(trials: readonly Trial[]): number {
-  const spread = spreadOf(trials.filter(({ purpose }) => purpose === 'measure').map(neededBy))
-  return Math.min(largestMargin, Math.max(leastMargin, 2 * spread))
+function marginOf(spread: number, isSlow: boolean): number {
+  return Math.min(largestMargin, Math.max(isSlow ? slowMargin : leastMargin, 2 * spread))
 }
 
 /** Returns the limit to advise above a limit that passed. */
 function withMargin(enough: number, margin: number): number {
-  return wholePages(enough + Math.max(enough * margin, mib * 0.9))
+  return wholePages(enough + Math.max(enough * margin, leastBytes))
 }
 
 /** Measures a workload. @throws ADVISE_FAILED if the command does not succeed without limits */
@@ -96,14 +110,19 @@ export async function measureNeed(workload: Workload, options: MeasureOptions): 
     trials.push(judged)
     return judged
   }
-  const finish = (more: Partial<Measured> = {}): Measured => ({
-    trials,
-    ...(baseline && { baseline }),
-    cpu: needOfCpus(trials, slowdown),
-    stopped: signal.aborted,
-    confirmed: false,
-    ...more,
-  })
+  const finish = (more: Partial<Measured> = {}): Measured => {
+    const { cpu = needOfCpus(trials, slowdown) } = more
+    const milliLimit = baseline && cpuLimitOf(cpu, availableParallelism())
+    return {
+      trials,
+      ...(baseline && { baseline }),
+      ...(milliLimit !== undefined && { milliLimit }),
+      stopped: signal.aborted,
+      confirmed: false,
+      ...more,
+      cpu,
+    }
+  }
   for (let i = 0; i < runs && !signal.aborted; i++) {
     const trial = await once('measure', {}, runs - i + 3)
     if (trial.outcome !== 'passed' && trial.outcome !== 'stopped')
@@ -125,34 +144,42 @@ export async function measureNeed(workload: Workload, options: MeasureOptions): 
   })
   if (signal.aborted) return finish({ bracket })
   const isSlow = trials.some(({ limits, outcome }) => limits.memory === bracket.failed && outcome === 'slow')
-  return await confirm(bracket, measured, isSlow, once, finish)
+  return finish(await confirm(bracket, isSlow, trials, finish().cpu, once))
 }
 
-/** Runs at the advised limits. If that fails, the limit was only enough by chance: the next one is a step higher. */
+/** Runs at the advised limits. A limit that does not pass was only enough by chance: the next one is higher. */
 async function confirm(
-  bracket: Bracket,
-  measured: readonly Trial[],
+  { failed, enough }: Bracket,
   isSlow: boolean,
+  trials: readonly JudgedTrial[],
+  cpu: CpuNeed,
   once: (purpose: 'confirm', limits: TrialLimits, left: number) => Promise<JudgedTrial>,
-  finish: (more: Partial<Measured>) => Measured,
-): Promise<Measured> {
-  const margin = isSlow ? Math.max(slowMargin, marginOf(measured)) : marginOf(measured)
-  const wanted = spreadOf(measured.map(neededBy)) > smallSpread ? moreConfirmations : 1
+): Promise<Partial<Measured>> {
+  const pids = Math.max(...trials.map(({ pidsPeak = 0 }) => pidsPeak))
+  const wanted = () => confirmations.find(([spread]) => spreadOfNeeds(trials) <= spread)![1]
+  let { need } = cpu
   let passes = 0
-  let { failed, enough } = bracket
   for (let i = 0; i < maxConfirmations; i++) {
+    const margin = marginOf(spreadOfNeeds(trials), isSlow)
     const limit = withMargin(enough, margin)
-    const { outcome } = await once('confirm', { memory: limit }, wanted - passes)
-    const found = { bracket: { failed, enough }, memory: { limit, margin } }
-    if (outcome === 'stopped') return finish(found)
-    if (outcome === 'passed') passes++
-    if (outcome === 'passed' && passes === wanted) return finish({ ...found, confirmed: true })
-    if (outcome === 'passed') continue
-    passes = 0
-    failed = limit
-    enough = wholePages(limit + resolutionAt(limit))
+    const milliLimit = cpuLimitOf({ need }, availableParallelism())
+    const limits = {
+      memory: limit,
+      ...(milliLimit !== undefined && { cpus: milliLimit / 1000 }),
+      ...(pids > 0 && { pids: pidsLimitOf(pids) }),
+    }
+    const { outcome } = await once('confirm', limits, wanted() - passes)
+    const found = { bracket: { failed, enough }, memory: { limit, margin }, cpu: { ...cpu, need } }
+    if (outcome === 'stopped') return found
+    passes = outcome === 'passed' ? passes + 1 : 0
+    if (passes >= wanted()) return { ...found, confirmed: true }
+    if (outcome === 'throttled') need *= 1 + cpuStep
+    else if (outcome !== 'passed') {
+      failed = limit
+      enough = wholePages(limit + resolutionAt(limit))
+    }
   }
-  return finish({ bracket: { failed, enough } })
+  return { bracket: { failed, enough }, cpu: { ...cpu, need } }
 }
 
 /** Differences between runs above this share mean that a pass below the largest need was by chance. */

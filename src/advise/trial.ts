@@ -2,7 +2,7 @@
 // Runs the command once under given limits, and observes what it uses. Not pure.
 import { run, start } from '../run/job.ts'
 import type { Result } from '../verdict/result.ts'
-import { openUseReader, type UseSample } from './use-sample.ts'
+import { noUse, openUseReader, type UseSample } from './use-sample.ts'
 
 /** What is measured: a command, or a server with a load. */
 export interface Workload {
@@ -21,8 +21,11 @@ export interface TrialLimits {
   pids?: number
 }
 
-/** How a run ended: `slow` means that its limits slowed it too much; `failed` means another failure than lack of memory. */
-export type TrialOutcome = 'passed' | 'oom' | 'slow' | 'failed' | 'stopped'
+/**
+ * How a run ended. `slow` means that a lack of memory slowed it too much, `throttled` that its limit of CPUs did. `failed` means
+ * another failure than lack of memory.
+ */
+export type TrialOutcome = 'passed' | 'oom' | 'slow' | 'throttled' | 'failed' | 'stopped'
 
 /** The figures of one run. */
 export interface Trial {
@@ -85,7 +88,8 @@ export async function runTrial(
   })
   const begun = performance.now()
   const reader = openUseReader(job.directories)
-  const samples: UseSample[] = []
+  // what the command used before the first sample counts, too
+  const samples: UseSample[] = [noUse]
   let timer: ReturnType<typeof setTimeout> | undefined
   const observe = () => {
     const at = performance.now() - begun
@@ -97,6 +101,8 @@ export async function runTrial(
   try {
     const served = server && (await serve(job, server, signal))
     const result = await job.result
+    const [last] = samples.slice(-1)
+    samples.push({ ...last!, at: performance.now() - begun, cpuUsec: result.usage.cpuUsec ?? last!.cpuUsec })
     return describeTrial(result, purpose, limits, samples, signal.aborted, served)
   } finally {
     clearTimeout(timer)

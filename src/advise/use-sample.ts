@@ -20,6 +20,17 @@ export interface UseSample {
   fullWaitUsec: number
 }
 
+/** The sample of a job that has not begun. */
+export const noUse: UseSample = {
+  at: 0,
+  memory: 0,
+  kept: 0,
+  working: 0,
+  cpuUsec: 0,
+  someWaitUsec: 0,
+  fullWaitUsec: 0,
+}
+
 /** Reads samples of one job. */
 interface UseReader {
   /** Returns undefined if the groups are gone. */

@@ -17,6 +17,7 @@ export const outcomeWords: { readonly [outcome in TrialOutcome]: string } = {
   passed: 'passed',
   oom: 'killed: out of memory',
   slow: 'too slow',
+  throttled: 'too slow: throttled',
   failed: 'failed',
   stopped: 'stopped',
 }
@@ -41,6 +42,7 @@ function memoryLines({ memory, resources, source }: Advice): AdviceLine[] {
     spread: 'runs differ by that much',
     least: 'runs hardly differ',
     slow: 'times near the need vary',
+    small: 'smaller steps are not tried',
     single: source === 'runs' ? 'one run shows no differences' : 'nothing was tried under a limit',
   }
   const limit = resources.memoryLimit!
@@ -50,7 +52,10 @@ function memoryLines({ memory, resources, source }: Advice): AdviceLine[] {
       'peak',
       `${formatSize(peak)} ${source === 'runs' ? 'without a limit' : 'at most'}, of which the kernel can reclaim ${formatSize(reclaimable)}`,
     ],
-    ['limit', `${formatSize(limit)}: a margin of ${percent(margin)}, because ${reasons[marginReason]}`],
+    [
+      'limit',
+      `${formatSize(limit)}: a margin of ${marginReason === 'small' ? formatSize(limit - need) : percent(margin)}, because ${reasons[marginReason]}`,
+    ],
     ['request', `${formatSize(resources.memoryRequest!)}: memory cannot be throttled, so request what you limit`],
     [
       'headroom',
@@ -97,7 +102,11 @@ function sureLine({ sure, source, memory }: Advice): AdviceLine[] {
     ]
   const spread =
     measured < 2 ? '' : `; memory differed by ${percent(memorySpread)} and time by ${percent(timeSpread)} between runs`
-  const tried = confirmed ? '; it passed at the advised limit' : memory ? '; it was not tried at the advised limit' : ''
+  const tried = confirmed
+    ? '; it passed at the advised limits'
+    : memory
+      ? '; it was not tried at the advised limits'
+      : ''
   return [
     ['how sure', `${runs} runs${spread}${tried}${stopped ? '; you stopped it early' : ''}`],
     ...(waited > 0.2

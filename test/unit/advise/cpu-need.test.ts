@@ -42,6 +42,18 @@ test('a burst within each period needs only the average', () => {
   expect(need).toBeCloseTo(0.5, 1)
 })
 
+test('a burst that the quota of a period does not hold waits for the next period', () => {
+  const { mean, need } = cpuNeedOf(
+    samplesOf(12_000, (at) => (at % 120 < 40 ? 1 : 0)),
+    0.05,
+    4,
+  )
+  expect(mean).toBeCloseTo(0.33, 1)
+  // 40 ms of each 100 ms: with less, a burst takes up to 60 ms longer
+  expect(need).toBeGreaterThan(0.37)
+  expect(need).toBeLessThan(0.41)
+})
+
 test('half a second of work per second stretches only the busy half', () => {
   const { need, times } = cpuNeedOf(
     samplesOf(10_000, (at) => (at % 1000 < 500 ? 1 : 0)),

@@ -39,7 +39,9 @@ test.for<[string, Partial<Trial>, string]>([
   ['reclaim that took long', { durationMs: 3000, memoryWaitUsec: 900_000 }, 'slow'],
   ['reclaim by the CPU', { durationMs: 3000, cpuUsec: 1_900_000 }, 'slow'],
   ['files that were read again', { durationMs: 3000, ioWaitUsec: 900_000 }, 'slow'],
-  ['throttling', { durationMs: 3000, limitHits: 0, throttledUsec: 900_000 }, 'slow'],
+  ['throttling', { durationMs: 3000, limitHits: 0, throttledUsec: 900_000 }, 'throttled'],
+  ['reclaim, and less throttling', { durationMs: 3000, memoryWaitUsec: 600_000, throttledUsec: 300_000 }, 'slow'],
+  ['throttling that made it no longer', { durationMs: 2010, throttledUsec: 900_000 }, 'passed'],
   ['a busy host, without waiting for memory', { durationMs: 3000 }, 'passed'],
   [
     'a busy host, whose tasks waited for a CPU while they reclaimed',
