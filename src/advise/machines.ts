@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses a list of machine types, and computes what a kubelet leaves of each for pods. Pure.
-import { fail } from '../errors/errors.ts'
+import { fail, quote } from '../errors/errors.ts'
 import { JsonError, parseJson } from '../text/json.ts'
 import { milliOf, parseQuantity, wholeOf } from '../text/quantity.ts'
 import { parsePrice, type Size } from './prices.ts'
@@ -50,6 +50,8 @@ function share(amount: number, ranges: readonly (readonly [number, number])[]): 
   return reserved
 }
 
+const maxTypes = 200
+const machineKeys = ['name', 'cpu', 'memory', 'price', 'count', 'pods', 'reserved', 'eviction']
 const acceptedMachines =
   'a JSON list of machine types, each with name, cpu, memory and price, and optionally count, pods, reserved and eviction'
 
@@ -68,11 +70,21 @@ export function parseMachines(content: string, path: string): MachineType[] {
     throw invalid(`not JSON: ${error.message}`)
   }
   if (!Array.isArray(list) || list.length === 0) throw invalid('not a list with at least one machine type')
-  if (list.length > 1000) throw invalid('more than 1000 machine types')
+  if (list.length > maxTypes) throw invalid(`more than ${maxTypes} machine types`)
+  const names = new Map<string, string>()
   return list.map((entry, index) => {
     const at = `entry ${index + 1}`
-    if (typeof entry !== 'object' || entry === null) throw invalid(`${at} is not an object`)
-    const fields = entry as { [key: string]: unknown }
+    const object = (value: unknown, name: string, keys: readonly string[]) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${name} is not an object`)
+      const unknown = Object.keys(value).find((key) => !keys.includes(key))
+      if (unknown !== undefined) throw invalid(`unknown key ${quote(unknown)} in ${name}`)
+      return value as { [key: string]: unknown }
+    }
+    const fields = object(entry, at, machineKeys)
+    const { name } = fields
+    if (typeof name !== 'string' || name === '') throw invalid(`name of ${at} is not a text`)
+    if (names.has(name)) throw invalid(`${at} has the name of ${names.get(name)}`)
+    names.set(name, at)
     const amount = (value: unknown, name: string) => {
       const found = parseQuantity(value)
       if (found === undefined || found < 0n) throw invalid(`${name} of ${at} is not a quantity`)
@@ -87,7 +99,7 @@ export function parseMachines(content: string, path: string): MachineType[] {
         return found as number
       throw invalid(`${key} of ${at} is not a whole number of at least 1`)
     }
-    const reserved = (fields.reserved ?? {}) as { [key: string]: unknown }
+    const reserved = object(fields.reserved ?? {}, `reserved of ${at}`, ['cpu', 'memory'])
     const kept = {
       milliCpus:
         reserved.cpu === undefined
@@ -100,7 +112,7 @@ export function parseMachines(content: string, path: string): MachineType[] {
     }
     const eviction = wholeOf(amount(fields.eviction ?? defaultEviction, 'eviction'))
     return {
-      name: typeof fields.name === 'string' && fields.name !== '' ? fields.name : at,
+      name,
       size,
       free: {
         milliCpus: Math.max(0, size.milliCpus - kept.milliCpus),

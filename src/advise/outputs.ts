@@ -62,8 +62,8 @@ function formatYaml(value: unknown, indent = ''): string {
   return Object.entries(value as object)
     .map(([key, item]) =>
       typeof item === 'object' && item !== null && Object.keys(item).length > 0
-        ? `${indent}${key}:\n${formatYaml(item, `${indent}  `)}`
-        : `${indent}${key}: ${scalar(item)}\n`,
+        ? `${indent}${scalar(key)}:\n${formatYaml(item, `${indent}  `)}`
+        : `${indent}${scalar(key)}: ${scalar(item)}\n`,
     )
     .join('')
 }
@@ -86,7 +86,17 @@ function deployment({ resources, command, name, image, replicas }: OutputInput):
       selector: { matchLabels: labels },
       template: {
         metadata: { labels },
-        spec: { containers: [{ name, image, command, resources: kubernetesResources(resources) }] },
+        // a kubelet expands $(NAME), and makes $ of $$
+        spec: {
+          containers: [
+            {
+              name,
+              image,
+              command: command.map((word) => word.replace(/\$(?=[$(])/g, '$$$$')),
+              resources: kubernetesResources(resources),
+            },
+          ],
+        },
       },
     },
   }
@@ -108,7 +118,15 @@ function compose({ resources, command, name, image }: OutputInput): object {
   const reservations = part(milliRequest, memoryRequest)
   const deploy = { resources: { limits, reservations } }
   return {
-    services: { [name]: { image, command, ...(pidsLimit !== undefined && { pids_limit: pidsLimit }), deploy } },
+    // Compose expands $NAME, and makes $ of $$
+    services: {
+      [name]: {
+        image,
+        command: command.map((word) => word.replaceAll('$', '$$$$')),
+        ...(pidsLimit !== undefined && { pids_limit: pidsLimit }),
+        deploy,
+      },
+    },
   }
 }
 

@@ -64,13 +64,14 @@ function packEqual(groups: readonly PodGroup[], types: readonly MachineType[]): 
     const most = Math.min(machine.count, Math.ceil(wanted / places))
     // bundles of 1, 2, 4, … machines make every number up to `most`
     for (let rest = most, size = 1; rest > 0; rest -= size, size = Math.min(size * 2, rest)) {
-      const taken = new Uint8Array(wanted + 1)
+      // one bit for each number of places
+      const taken = new Uint8Array((wanted >> 3) + 1)
       const [gain, price] = [places * size, Number(machine.price) * size]
       for (let at = wanted; at > 0; at--) {
         const cost = best[Math.max(0, at - gain)]! + price
         if (cost >= best[at]!) continue
         best[at] = cost
-        taken[at] = 1
+        taken[at >> 3]! |= 1 << (at & 7)
       }
       bundles.push({ type, machines: size, taken })
     }
@@ -78,7 +79,7 @@ function packEqual(groups: readonly PodGroup[], types: readonly MachineType[]): 
   const numbers = useful.map(() => 0)
   let at = wanted
   for (const { type, machines, taken } of bundles.reverse()) {
-    if (at <= 0 || !taken[at]) continue
+    if (at <= 0 || (taken[at >> 3]! & (1 << (at & 7))) === 0) continue
     numbers[type]! += machines
     at = Math.max(0, at - machines * useful[type]!.places)
   }
@@ -185,13 +186,17 @@ function packFew(groups: readonly PodGroup[], types: readonly MachineType[]): Pa
   return { method: 'exact', machines, price: best.price, bound: best.price, left: 0 }
 }
 
-/** Many pods: first-fit-decreasing with each type as the first choice; each machine is then replaced by the cheapest that suffices. */
+/** Number of types that are tried as the first choice. */
+const maxFirst = 20
+
+/** Many pods: first-fit-decreasing with each of the best types as the first choice; each machine is then replaced by the cheapest that suffices. */
 function packMany(groups: readonly PodGroup[], types: readonly MachineType[]): Packing {
   const pods = podsInOrder(groups, types)
   let best: Packing | undefined
   const bound = lowerBound(groups, types)
-  for (const first of types.keys()) {
-    const found = firstFit(groups, types, pods, first)
+  const order = byValue(types)
+  for (const first of order.slice(0, maxFirst)) {
+    const found = firstFit(groups, types, pods, [first, ...order.filter((type) => type !== first)])
     const price = priceOf(found.machines)
     const isBetter = !best || found.left < best.left || (found.left === best.left && price < best.price)
     if (isBetter) best = { method: 'first-fit-decreasing', ...found, price, bound: found.left > 0 ? 0n : bound }
@@ -199,16 +204,18 @@ function packMany(groups: readonly PodGroup[], types: readonly MachineType[]): P
   return best!
 }
 
+/** Returns the indexes of the types, the cheapest for its memory and CPUs first. */
+function byValue(types: readonly MachineType[]): number[] {
+  const value = ({ free, price }: MachineType) => Number(price) / (free.milliCpus / 1000 + free.memory / 2 ** 32 || 1)
+  return [...types.keys()].sort((a, b) => value(types[a]!) - value(types[b]!))
+}
+
 function firstFit(
   groups: readonly PodGroup[],
   types: readonly MachineType[],
   pods: readonly number[],
-  first: number,
+  order: readonly number[],
 ): Pick<Packing, 'machines' | 'left'> {
-  // after the first choice, the cheapest for its memory and CPUs
-  const value = ({ free, price }: MachineType) => Number(price) / (free.milliCpus / 1000 + free.memory / 2 ** 32 || 1)
-  const order = [first, ...[...types.keys()].filter((type) => type !== first)]
-  order.splice(1, order.length - 1, ...order.slice(1).sort((a, b) => value(types[a]!) - value(types[b]!)))
   const bins: Bin[] = []
   const used = types.map(() => 0)
   let left = 0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses prices of CPU and memory, and computes what a size costs, exactly. Pure.
-import { fail } from '../errors/errors.ts'
+import { fail, type HutchError } from '../errors/errors.ts'
 import { JsonError, parseJson } from '../text/json.ts'
 import { parseQuantity } from '../text/quantity.ts'
 
@@ -32,6 +32,8 @@ const acceptedPrices = 'prices such as vcpu=0.04,gib=0.005/h, or a JSON file wit
 export function parsePrices(text: string): Prices {
   const [, list, unit = 'h'] = /^([^/]*)(?:\/(\w+))?$/.exec(text) ?? []
   const fields = (list ?? '').split(',').map((part) => part.split('=', 2) as [string, string?])
+  const twice = fields.find(([name], index) => fields.findIndex((field) => field[0] === name) < index)
+  if (twice) throw invalidPrices(text, `${twice[0]} is given twice`)
   return checkPrices(Object.fromEntries([...fields, ['per', unit]]), text)
 }
 
@@ -41,33 +43,32 @@ export function parsePriceFile(content: string, path: string): Prices {
     return checkPrices(parseJson(content), path)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    throw fail('OPTION_INVALID', {
-      name: '--cost',
-      value: path,
-      why: `not JSON: ${error.message}`,
-      accepted: acceptedPrices,
-    })
+    throw invalidPrices(path, `not JSON: ${error.message}`)
   }
+}
+
+function invalidPrices(given: string, why: string): HutchError {
+  return fail('OPTION_INVALID', { name: '--cost', value: given, why, accepted: acceptedPrices })
 }
 
 const units: { readonly [unit: string]: bigint } = { h: 1n, hour: 1n, month: hoursPerMonth, mo: hoursPerMonth }
 
 function checkPrices(value: unknown, given: string): Prices {
-  const invalid = (why: string) =>
-    fail('OPTION_INVALID', { name: '--cost', value: given, why, accepted: acceptedPrices })
-  if (typeof value !== 'object' || value === null) throw invalid('not an object')
+  const invalid = (why: string) => invalidPrices(given, why)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('not an object')
   const { per = 'hour', currency = '$', ...prices } = value as { [key: string]: unknown }
   const hours = Object.hasOwn(units, String(per)) ? units[String(per)] : undefined
   if (hours === undefined) throw invalid(`unknown unit /${String(per)}`)
   const unknown = Object.keys(prices).find((key) => key !== 'vcpu' && key !== 'gib')
   if (unknown !== undefined) throw invalid(`unknown price ${unknown}`)
   const read = (key: string) => {
-    const amount = parseQuantity(prices[key] ?? '0')
+    const amount = parseQuantity(prices[key] === undefined ? '0' : prices[key])
     if (amount === undefined || amount < 0n || amount > 1_000_000n * nano) throw invalid(`${key} is not a price`)
     return amount / hours
   }
   if (prices.vcpu === undefined && prices.gib === undefined) throw invalid('neither vcpu nor gib has a price')
-  if (typeof currency !== 'string' || !/^[\p{L}\p{Sc}]{1,4}$/u.test(currency)) throw invalid('currency is not a word')
+  if (typeof currency !== 'string' || !/^[\p{L}\p{Sc}]{1,4}$/u.test(currency))
+    throw invalid('currency is not a symbol or a word of up to 4 letters')
   return { vcpu: read('vcpu'), gib: read('gib'), currency }
 }
 
@@ -106,5 +107,6 @@ function formatMoney(amount: bigint, denominator: bigint, currency: string): str
   const small = amount > 0n && cents < 10n
   const digits = small ? 4 : 2
   const text = (small ? round(10_000n) : cents).toString().padStart(digits + 1, '0')
-  return `${currency}${text.slice(0, -digits)}.${text.slice(-digits)}`
+  // a word is not joined to the number
+  return `${currency}${/\p{L}$/u.test(currency) ? ' ' : ''}${text.slice(0, -digits)}.${text.slice(-digits)}`
 }

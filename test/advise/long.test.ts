@@ -3,12 +3,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Advice } from '../../src/advise/advice.ts'
 import { runTrial, type Workload } from '../../src/advise/trial.ts'
 import { parseReady } from '../../src/cli/node/ready.ts'
 import { availableParallelism } from '../../src/system/machine.ts'
 import { compileTimeout } from '../support/compile.ts'
 import { requires } from '../support/requires.ts'
-import { advise, checkAdvice, checkCounts, makeWorkloads, type RunCount } from './workloads.ts'
+import { heapClass } from './heap-class.ts'
+import { advise, checkCounts, checkNeed, makeWorkloads, type RunCount, shortWorkloads } from './workloads.ts'
 
 beforeEach((context) => requires(context, 'hutch for Node', 'root'))
 
@@ -25,23 +27,31 @@ const options = { timeout: 900_000 }
 async function check(name: string, argv: string[], above: number, atOnce = 4) {
   const advice = await advise(argv)
   expect(advice.sure.confirmed).toBe(true)
-  counts.push(await checkAdvice(name, { argv }, advice, above, atOnce))
+  counts.push(await checkNeed({ name, workload: { argv }, advice, above, atOnce }))
   return advice
+}
+
+test.for(shortWorkloads)('$name', options, async ({ name, args, atOnce }) => {
+  await check(name, [made.program, ...args(made.file)], 0.1, atOnce)
+})
+
+/** Checks that the CPUs needed are within 10 % of a known number, and that the last run had a limit of them. */
+function checkCpus({ cpu, resources, runs }: Advice, known: number): void {
+  expect(cpu!.need / known).toBeGreaterThan(0.9)
+  expect(cpu!.need / known).toBeLessThan(1.1)
+  const { milliLimit } = resources
+  expect(runs.at(-1)).toMatchObject({ purpose: 'confirm', outcome: 'passed', ...(milliLimit && { milliLimit }) })
 }
 
 test.for([1, 2])('a pool of %i threads needs as many CPUs, within 10 %%', options, async (threads, context) => {
   if (threads > availableParallelism()) requires(context, 'a VM')
-  const advice = await check(`pool ${threads}`, [made.program, 'pool', String(threads), '800'], 0.1)
   // 5 % slower with 5 % less
-  expect(advice.cpu!.need / (threads / 1.05)).toBeGreaterThan(0.9)
-  expect(advice.cpu!.need / (threads / 1.05)).toBeLessThan(1.1)
+  checkCpus(await check(`pool ${threads}`, [made.program, 'pool', String(threads), '800'], 0.1), threads / 1.05)
 })
 
-test('a server with bursts', options, async () => {
-  const { cpu } = await check('bursts', [made.program, 'bursts', '12', '40'], 0.1)
-  // 30 ms of each 100 ms, and the time to touch 40 MiB
-  expect(cpu!.mean).toBeGreaterThan(0.27)
-  expect(cpu!.mean).toBeLessThan(0.55)
+test('a server with bursts needs what a burst needs of a period', options, async () => {
+  // with less than 40 ms of each 100 ms, a burst waits for the next period
+  checkCpus(await check('bursts', [made.program, 'bursts', '30', '40'], 0.1), 0.4)
 })
 
 test('a server of Node under load', options, async () => {
@@ -52,7 +62,7 @@ test('a server of Node under load', options, async () => {
   const argv = [process.execPath, '-e', server]
   const advice = await advise(argv, '--duration', '60s', '--ready', url, '--load', load)
   const workload: Workload = { argv, server: { duration: 60_000, load, isReady: parseReady(url) } }
-  counts.push(await checkAdvice('node server', workload, advice, 0.15, 1))
+  counts.push(await checkNeed({ name: 'node server', workload, advice, above: 0.15, atOnce: 1 }))
 })
 
 function freePort(): Promise<number> {
@@ -88,13 +98,14 @@ test('make with four jobs', options, async (context) => {
   await check('make', ['make', '--always-make', '--silent', '-j4', '-C', directory], 0.15, 1)
 })
 
-test('a JVM', options, async (context) => {
+test('a JVM that keeps 40 MiB of its heap, and makes garbage', options, async (context) => {
   requires(context, 'a JVM')
-  // a fixed heap, so that the limit of memory does not change how the JVM works
-  await check('jvm', ['java', '-Xmx64m', '-Xms64m', '-XX:+AlwaysPreTouch', '-XX:+UseSerialGC', '--version'], 0.15)
+  writeFileSync(`${made.directory}/Heap.class`, heapClass(40, 8000))
+  await check('jvm', ['java', '-Xmx56m', '-XX:+UseSerialGC', '-cp', made.directory, 'Heap'], 0.15)
 })
 
 test('the search takes on the mean at most 0.6 of the runs of bisection', () => {
+  expect(counts.length).toBeGreaterThanOrEqual(12)
   checkCounts(counts)
 })
 

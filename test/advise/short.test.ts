@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { compileTimeout } from '../support/compile.ts'
 import { requires } from '../support/requires.ts'
-import { advise, checkAdvice, checkCounts, makeWorkloads, type RunCount } from './workloads.ts'
+import { sampled } from '../support/sample.ts'
+import { advise, checkAdvice, checkCounts, makeWorkloads, type RunCount, shortWorkloads } from './workloads.ts'
 
 beforeEach((context) => requires(context, 'hutch for Node', 'root'))
 
@@ -16,28 +17,22 @@ beforeAll(() => {
 }, compileTimeout)
 afterAll(() => made.remove())
 
+const tried = sampled(shortWorkloads, false, 6)
 const time = process.env.VM ? 1_200_000 : 120_000
 
-test.for<[string, () => string[]]>([
-  ['a hog', () => ['hog', '80']],
-  ['two phases, of which the second needs more', () => ['phases', '30', '60']],
-  ['a leak', () => ['leak', '40']],
-  ['a reader of much page cache that needs little', () => ['cache', made.file, '8']],
-  ['memory that two processes map', () => ['map', '50']],
-  ['a tree of processes', () => ['tree', '3', '4']],
-])(
-  '%s: the advice is enough 20 times of 20, and at most 10 % or 2 MiB above the need',
+test.for(tried)(
+  '$name: the advice is enough 20 times of 20, and at most 10 % or 2 MiB above the need',
   { timeout: time },
-  async ([name, args]) => {
-    const argv = [made.program, ...args()]
+  async ({ args, ...row }) => {
+    const argv = [made.program, ...args(made.file)]
     const advice = await advise(argv)
     expect(advice.sure.confirmed).toBe(true)
-    counts.push(await checkAdvice(name, { argv }, advice, 0.1))
+    counts.push(await checkAdvice({ ...row, workload: { argv }, advice, above: 0.1 }))
   },
 )
 
 test('the search takes on the mean at most 0.6 of the runs of bisection', () => {
-  expect(counts).toHaveLength(6)
+  expect(counts).toHaveLength(tried.length)
   checkCounts(counts)
 })
 

@@ -80,14 +80,36 @@ static void cache(const char *path, size_t own)
 	pause_ms(60);
 }
 
-/** Memory that two processes map and share; each changes a half. */
-static void map(size_t size)
+/** Reads all pages of a mapped file, again and again. */
+static void use_pages(int file, size_t size)
+{
+	const volatile char *pages = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+
+	if (pages == MAP_FAILED)
+		exit(3);
+	for (int round = 0; round < 10; round++) {
+		for (size_t at = 0; at < size; at += 4096)
+			(void)pages[at];
+		pause_ms(2);
+	}
+}
+
+/** A mapped file, beside memory that two processes map and share; each changes a half. */
+static void map(const char *path, size_t size)
 {
 	char *memory = mmap(NULL, size * MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status = 0;
+	int status = 0, file = open_uncached(path);
+	size_t file_size = 0;
+	ssize_t got;
+	char buffer[65536];
 
 	if (memory == MAP_FAILED)
 		exit(3);
+	// read ahead, so that this takes little time
+	posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
+	while ((got = read(file, buffer, sizeof(buffer))) > 0)
+		file_size += got;
+	posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
 	if (fork() == 0) {
 		memset(memory, 1, size * MIB / 2);
 		_exit(0);
@@ -95,7 +117,7 @@ static void map(size_t size)
 	memset(memory + size * MIB / 2, 1, size * MIB / 2);
 	if (wait(&status) < 0 || status != 0)
 		exit(4);
-	pause_ms(60);
+	use_pages(file, file_size);
 }
 
 /** A tree of processes, each with memory of its own. Each keeps it until all have closed their end of the pipe, and so have theirs. */
@@ -117,19 +139,22 @@ static void tree(int depth, size_t size, const int *all)
 			_exit(4);
 }
 
-static void work_ms(clockid_t clock, long ms)
+/** Works until the thread has used so much CPU time since then. */
+static void work_until(const struct timespec *from, long ms)
 {
-	struct timespec from, now;
+	struct timespec now;
 
-	clock_gettime(clock, &from);
 	do
-		clock_gettime(clock, &now);
-	while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < ms);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while ((now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000 < ms);
 }
 
 static void *worker(void *time)
 {
-	work_ms(CLOCK_THREAD_CPUTIME_ID, (long)time);
+	struct timespec from;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	work_until(&from, (long)time);
 	return NULL;
 }
 
@@ -146,17 +171,20 @@ static void pool(int threads, long ms)
 	kept[0]++;
 }
 
-/** Short bursts of memory and CPU time, with pauses. */
+/** Bursts of memory, and of 40 ms of CPU time, with pauses of 60 ms. */
 static void bursts(int count, size_t size)
 {
 	char *kept = touch(8 * MIB);
 
 	for (int i = 0; i < count; i++) {
+		struct timespec from;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 		char *memory = touch(size * MIB);
 
-		work_ms(CLOCK_THREAD_CPUTIME_ID, 30);
+		work_until(&from, 40);
 		munmap(memory, size * MIB);
-		pause_ms(70);
+		pause_ms(60);
 		kept[0]++;
 	}
 }
@@ -178,7 +206,7 @@ int main(int count, char **words)
 	else if (strcmp(mode, "cache") == 0)
 		cache(path, second);
 	else if (strcmp(mode, "map") == 0)
-		map(first);
+		map(path, second);
 	else if (strcmp(mode, "tree") == 0)
 		return pipe(all) < 0 ? 3 : (tree(first, second, all), 0);
 	else if (strcmp(mode, "pool") == 0)

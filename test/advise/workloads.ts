@@ -11,7 +11,22 @@ import { hutchArgs, hutchFile } from '../support/command.ts'
 import { compile } from '../support/compile.ts'
 import { bisectionRuns } from './bisection.ts'
 
+/** The short workloads: arguments of workload.c, and how many may run at once. Only one job is charged for pages of a file. */
+export const shortWorkloads: readonly { name: string; args: (file: string) => string[]; atOnce?: number }[] = [
+  { name: 'a hog', args: () => ['hog', '80'] },
+  { name: 'two phases, of which the second needs more', args: () => ['phases', '30', '60'] },
+  { name: 'a leak', args: () => ['leak', '40'] },
+  { name: 'a reader of much page cache that needs little', args: (file) => ['cache', file, '8'] },
+  {
+    name: 'a mapped file whose pages are used again, beside shared memory',
+    args: (file) => ['map', file, '30'],
+    atOnce: 1,
+  },
+  { name: 'a tree of processes', args: () => ['tree', '3', '4'] },
+]
+
 const mib = 2 ** 20
+const page = 4096
 const tries = 20
 const slowdown = 0.05
 
@@ -62,25 +77,68 @@ export interface RunCount {
   bisection: number
 }
 
-/**
- * Checks that the workload passes 20 of 20 at the advised limit, and that a limit below by more than `above` (a share, or 2 MiB) does
- * not; `atOnce` runs at the same time. The need is then between the two. Both sides of the comparison count the runs without limits and the last one at the answer.
- */
-export async function checkAdvice(
-  name: string,
-  workload: Workload,
-  advice: Advice,
-  above: number,
-  atOnce = 4,
-): Promise<RunCount> {
-  const { memory, resources, sure } = advice
-  const limit = resources.memoryLimit!
-  const baseline = baselineOf([await tryOnce(workload, {}), await tryOnce(workload, {}), await tryOnce(workload, {})])
-  const lower = Math.min(limit / (1 + above), limit - 2 * mib)
-  const atLower =
-    lower < mib / 8 ? 'oom' : await outcomeOf(workload, { memory: Math.floor(lower / 4096) * 4096 }, baseline, atOnce)
-  expect([name, 'below', atLower]).not.toEqual([name, 'below', 'passed'])
-  expect([name, 'at', await outcomeOf(workload, { memory: limit }, baseline, atOnce)]).toEqual([name, 'at', 'passed'])
+/** What a check needs of a workload. */
+interface Check {
+  name: string
+  workload: Workload
+  advice: Advice
+  /** How far the advice may be above the need, as a share; or 2 MiB. */
+  above: number
+  /** Runs at the same time. */
+  atOnce?: number
+}
+
+/** Returns the highest limit below the advice that must not pass, and outcomes at limits. */
+async function prepare({ workload, advice, above, atOnce = 4 }: Check) {
+  const limit = advice.resources.memoryLimit!
+  const trials = [await tryOnce(workload, {}), await tryOnce(workload, {}), await tryOnce(workload, {})]
+  const baseline = baselineOf(trials)
+  return {
+    limit,
+    lower: Math.floor(Math.min(limit / (1 + above), limit - 2 * mib) / page) * page,
+    outcomeAt: async (memory: number) => (memory < mib / 8 ? 'oom' : outcomeOf(workload, { memory }, baseline, atOnce)),
+  }
+}
+
+/** Checks that the workload passes 20 of 20 at the advised limit, and does not below what the advice may be above the need. */
+export async function checkAdvice(check: Check): Promise<RunCount> {
+  const { limit, lower, outcomeAt } = await prepare(check)
+  expect([check.name, 'below', await outcomeAt(lower)]).not.toEqual([check.name, 'below', 'passed'])
+  expect([check.name, 'at', await outcomeAt(limit)]).toEqual([check.name, 'at', 'passed'])
+  return countRuns(check)
+}
+
+/** Finds the need, the smallest limit in steps of 2 % that passes 20 of 20, and checks that the advice is near it. */
+export async function checkNeed(check: Check): Promise<RunCount> {
+  const { limit, lower, outcomeAt } = await prepare(check)
+  const limitOf = (step: number) => Math.floor(limit / 1.02 ** step / page) * page
+  const known = new Map<number, boolean>()
+  const passesAt = async (step: number) => {
+    if (!known.has(step)) known.set(step, (await outcomeAt(limitOf(step))) === 'passed')
+    return known.get(step)!
+  }
+  expect([check.name, 'at', await passesAt(0)]).toEqual([check.name, 'at', true])
+  let [enough, failed] = [0, 4]
+  for (; await passesAt(failed); failed *= 2) enough = failed
+  while (failed - enough > 1) {
+    const middle = Math.floor((enough + failed) / 2)
+    if (await passesAt(middle)) enough = middle
+    else failed = middle
+  }
+  // where runs differ, a limit below one that failed can pass: the need is found when two steps below it fail
+  for (let below = 1; below <= 2; below++)
+    if (await passesAt(enough + below)) {
+      enough += below
+      below = 0
+    }
+  const need = limitOf(enough)
+  console.log(`${check.name}: need ${need}, advice ${limit}, ${((limit / need - 1) * 100).toFixed(1)} % above`)
+  expect(need, check.name).toBeGreaterThanOrEqual(lower)
+  return countRuns(check)
+}
+
+/** Counts the runs of both sides: with the runs without limits, and the last one at the answer. */
+function countRuns({ name, advice: { memory, sure } }: Check): RunCount {
   return { name, search: sure.runs, bisection: sure.measured + bisectionRuns(memory!.need, memory!.peak) + 1 }
 }
 

@@ -2,10 +2,8 @@
 // hutch advise: measures what a command needs, and prints requests and limits, their cost, and manifests.
 import { type Advice, adviseObserved, adviseRuns, type Resources } from '../../advise/advice.ts'
 import { type CostReport, costLines, makeCost } from '../../advise/cost-report.ts'
-import { type MachineType, parseMachines } from '../../advise/machines.ts'
 import { type MeasureOptions, measureNeed } from '../../advise/measure-need.ts'
 import { containerName, outputs } from '../../advise/outputs.ts'
-import { type Prices, parsePriceFile, parsePrices } from '../../advise/prices.ts'
 import { limitsOf, observeHistory, observeReport, watchGroup } from '../../advise/watch-group.ts'
 import { adviceHeadline, adviceLines, drawCharts } from '../../advise/words.ts'
 import { openGroup, readFileText, readFileValue } from '../../cgroup/group.ts'
@@ -15,13 +13,11 @@ import { findGroups, openRecording } from '../../monitor/recording/recording.ts'
 import { commandLineNames } from '../../options/names.ts'
 import { parseOptions } from '../../options/options.ts'
 import { availableParallelism } from '../../system/machine.ts'
-import { errnoName } from '../../system/native.ts'
 import { showProgress, writeStderr } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { readTextFile } from '../../system/text-file.ts'
 import { ensureScope } from '../../systemd/own-scope.ts'
 import { paint } from '../../text/paint.ts'
-import { milliOf, parseQuantity, wholeOf } from '../../text/quantity.ts'
 import { formatJson } from '../../text/quote.ts'
 import { formatDuration, formatSize } from '../../text/units.ts'
 import { type AdvicePage, formatAdvicePage } from '../../ui/advice/document.ts'
@@ -29,14 +25,11 @@ import { formatLines, wantsColor } from '../../verdict/format-result.ts'
 import { parseReport } from '../../why/report.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
-import { longTime, readTime } from '../polling.ts'
 import { openReport } from '../report.ts'
-import { parseReady } from './ready.ts'
+import { readInput, readSettings, type Settings } from './advise-settings.ts'
 
 /** The page of src/ui/advice/page/ as text; build.js inserts it here. */
 declare const ADVICE_PAGE: AdvicePage
-
-const maxFileBytes = 16 << 20
 
 const flags: FlagTable = {
   runs: { value: 'N', help: 'Number of runs without limits.', default: '3', common: true },
@@ -86,11 +79,15 @@ const flags: FlagTable = {
     complete: 'file',
   },
   today: { value: 'SIZE', help: 'With --cost: what is reserved today, such as cpu=2,memory=4Gi.' },
-  replicas: { value: 'N', help: 'Number of replicas, for --cost and --nodes.', default: '1' },
+  replicas: { value: 'N', help: 'Number of replicas, for --cost, --nodes and --output.', default: '1' },
   nodes: {
     value: 'FILE',
     help: 'Add the cheapest machines for the replicas: a JSON list of machine types.',
     complete: 'file',
+  },
+  beside: {
+    value: 'SIZE',
+    help: 'With --nodes: other pods on these machines, such as cpu=500m,memory=1Gi,replicas=20. May be repeated.',
   },
 }
 
@@ -127,10 +124,10 @@ async function main({ values, rest }: Parsed): Promise<number> {
   try {
     const { advice, today } = await findAdvice(values, rest, settings, stop.signal)
     showProgress('')
-    const { prices, machines, replicas } = settings
+    const { prices, machines } = settings
     const cost =
       prices || machines
-        ? makeCost({ resources: advice.resources, today: settings.today ?? today, prices, machines, replicas })
+        ? makeCost({ ...settings, resources: advice.resources, today: settings.today ?? today })
         : undefined
     report(advice, cost, values, settings)
     if (writePage) writePage(formatAdvicePage(ADVICE_PAGE, { advice, ...(cost && { cost }) }))
@@ -138,102 +135,6 @@ async function main({ values, rest }: Parsed): Promise<number> {
   } finally {
     showProgress('')
     for (const signal of signals) process.off(signal, onSignal)
-  }
-}
-
-interface Settings {
-  runs: number
-  slowdown: number
-  duration?: number
-  replicas: number
-  prices?: Prices
-  machines?: MachineType[]
-  today?: Resources
-  output?: string
-  name?: string
-}
-
-/** Checks all options before the first run. @throws OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */
-function readSettings(values: Parsed['values'], rest: readonly string[]): Settings {
-  const last = (name: string) => values[name]?.at(-1)
-  const [from, watch, output, cost, nodes, today] = ['from', 'watch', 'output', 'cost', 'nodes', 'today'].map(last)
-  if (from === undefined && watch === undefined && rest.length === 0)
-    throw fail('COMMAND_MISSING', { usage: 'hutch advise [OPTIONS] -- COMMAND [ARG…]' })
-  if (watch !== undefined && (from !== undefined || rest.length > 0))
-    throw fail('OPTION_CONFLICT', {
-      name: '--watch',
-      why: 'a command or --from is given, too',
-      remedy: 'omit one of them',
-    })
-  for (const name of ['load', 'ready'])
-    if (values[name] && !values.duration)
-      throw fail('OPTION_CONFLICT', { name: `--${name}`, why: 'it applies only to servers', remedy: 'add --duration' })
-  if (output !== undefined && !Object.hasOwn(outputs, output))
-    throw fail('OPTION_INVALID', { name: '--output', value: output, accepted: Object.keys(outputs).join(', ') })
-  const duration = readTime(values, 'duration', longTime)
-  const name = last('name')
-  if (name !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
-    throw fail('OPTION_INVALID', {
-      name: '--name',
-      value: name,
-      accepted: 'lower-case letters, digits and -, 63 at most',
-    })
-  return {
-    runs: readNumber(last('runs') ?? '3', '--runs', 1, 1000),
-    slowdown: readPercent(last('slowdown') ?? '5%'),
-    ...(duration !== undefined && { duration }),
-    replicas: readNumber(last('replicas') ?? '1', '--replicas', 1, 1_000_000),
-    ...(cost !== undefined && {
-      prices: cost.includes('=') ? parsePrices(cost) : parsePriceFile(readInput(cost, '--cost'), cost),
-    }),
-    ...(nodes !== undefined && { machines: parseMachines(readInput(nodes, '--nodes'), nodes) }),
-    ...(today !== undefined && { today: readToday(today) }),
-    ...(output !== undefined && { output }),
-    ...(name !== undefined && { name }),
-  }
-}
-
-function readNumber(text: string, name: string, least: number, most: number): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw fail('OPTION_INVALID', { name, value: text, accepted: `a whole number from ${least} to ${most}` })
-}
-
-function readPercent(text: string): number {
-  const [, number] = /^(\d{1,4}(?:\.\d+)?)%?$/.exec(text) ?? []
-  if (number !== undefined && Number(number) <= 1000) return Number(number) / 100
-  throw fail('OPTION_INVALID', { name: '--slowdown', value: text, accepted: 'a percentage such as 5%' })
-}
-
-function readToday(text: string): Resources {
-  const parts = Object.fromEntries(text.split(',').map((part) => part.split('=', 2)))
-  const [cpu, memory] = [parts.cpu, parts.memory].map((part) => (part === undefined ? undefined : parseQuantity(part)))
-  const isKnown = Object.keys(parts).every((key) => key === 'cpu' || key === 'memory')
-  const isGiven = (part: unknown, amount: bigint | undefined) =>
-    part === undefined || (amount !== undefined && amount >= 0n)
-  if (!isKnown || !isGiven(parts.cpu, cpu) || !isGiven(parts.memory, memory))
-    throw fail('OPTION_INVALID', { name: '--today', value: text, accepted: 'a size such as cpu=2,memory=4Gi' })
-  return {
-    ...(cpu !== undefined && { milliRequest: milliOf(cpu) }),
-    ...(memory !== undefined && { memoryRequest: wholeOf(memory) }),
-  }
-}
-
-function readInput(path: string, name: string): string {
-  try {
-    return readTextFile(path, maxFileBytes)
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    throw fail(
-      'FILE_REFUSED',
-      {
-        what: `read the file of ${name}`,
-        path,
-        errno: errno === undefined ? 'EIO' : errnoName(errno),
-        remedy: `give ${name} a file that exists and can be read`,
-      },
-      error,
-    )
   }
 }
 
@@ -253,12 +154,12 @@ async function findAdvice(
   if (from !== undefined) return fromFile(from, rest[0], settings)
   if (watch !== undefined) return fromGroup(watch, settings, signal)
   await ensureScope(parseOptions('true', [], { limits: { memory: 'max' } }, 'cli'), commandLineNames)
-  const [load, ready] = [values.load?.at(-1), values.ready?.at(-1)]
-  const { duration } = settings
+  const load = values.load?.at(-1)
+  const { duration, isReady } = settings
   const server = duration !== undefined && {
     duration,
     ...(load !== undefined && { load }),
-    ...(ready !== undefined && { isReady: parseReady(ready) }),
+    ...(isReady && { isReady }),
   }
   const options: MeasureOptions = {
     ...settings,
@@ -273,7 +174,7 @@ async function findAdvice(
     },
   }
   const measured = await measureNeed({ argv: rest, ...(server && { server }) }, options)
-  return { advice: adviseRuns(rest, measured, availableParallelism()) }
+  return { advice: adviseRuns(rest, measured) }
 }
 
 async function fromGroup(name: string, { duration = 60_000, slowdown }: Settings, signal: AbortSignal): Promise<Found> {
@@ -302,6 +203,7 @@ async function fromFile(path: string, name: string | undefined, { slowdown }: Se
   const cpus = availableParallelism()
   const text = readInput(path, '--from')
   if (text.trimStart().startsWith('{')) {
+    if (name !== undefined) throw fail('ARGUMENT_UNEXPECTED', { argument: name, usage: 'hutch advise --from REPORT' })
     const report = parseReport(text, path)
     const { durationMs = 0 } = report as { durationMs?: number }
     const observed = observeReport(report, durationMs)

@@ -5,9 +5,10 @@
 export interface PageData {
   headline: string
   lines: [label: string, text: string][]
-  runs: { memory: number | null; ms: number; outcome: string; passed: boolean; purpose: string }[]
+  /** `memory` is the limit in bytes, and `limits` all limits in words. */
+  runs: { memory: number | null; limits: string; ms: number; outcome: string; passed: boolean }[]
   /** The advised limit of memory in bytes. */
   advised: number | null
   cpuTimes: { cpus: number; ms: number }[]
-  packed: { name: string; count: number; pods: number; share: { cpu: number; memory: number } }[]
+  packed: { name: string; content: string; share: { cpu: number; memory: number } }[]
 }

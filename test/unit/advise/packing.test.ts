@@ -160,6 +160,15 @@ test('many unequal pods: nothing is overfull, the price is between its bound and
   }
 })
 
+test('the largest accepted list is packed exactly if the pods are equal, and by first-fit-decreasing if not', () => {
+  const types = Array.from({ length: 200 }, (_, i) =>
+    machine(`t${i}`, 8000 + 1000 * i, 16_384 + 2048 * i, 300 + 41 * i + (i % 7), { count: 1000 }),
+  )
+  const equal = packPods([pods(100_000, 250, 600)], types)
+  const unequal = packPods([pods(100_000, 250, 600), pods(100_000, 200, 700)], types)
+  expect([equal.method, equal.left, unequal.method, unequal.left]).toEqual(['exact', 0, 'first-fit-decreasing', 0])
+})
+
 test('10,000 pods on 500 machines take at most 5 s, equal or not', () => {
   const types = Array.from({ length: 20 }, (_, i) =>
     machine(`t${i}`, 8000 + 1000 * i, 16_384 + 2048 * i, 300 + 41 * i, { count: 25 }),
@@ -177,21 +186,37 @@ test('a kubelet leaves what it reserves and the threshold of eviction', () => {
   // GKE: 6 % + 1 % + 2 × 0.5 % of a CPU; 25 % of 4, 20 % of 4 and 10 % of 8 GiB; 100 MiB for eviction
   expect(type!.free).toEqual({ milliCpus: 3920, memory: 16 * 1024 * mib - Math.ceil(2.6 * 1024 * mib) - 100 * mib })
   const text =
-    '[{"cpu":"4","memory":"16Gi","price":"0.2","reserved":{"cpu":"100m","memory":"1Gi"},"eviction":"500Mi","pods":30}]'
+    '[{"name":"m","cpu":"4","memory":"16Gi","price":"0.2","reserved":{"cpu":"100m","memory":"1Gi"},"eviction":"500Mi","pods":30}]'
   const [own] = parseMachines(text, 'nodes.json')
   expect(own!.free).toEqual({ milliCpus: 3900, memory: (15 * 1024 - 500) * mib })
   expect(podsOn(own!, { milliCpus: 100, memory: 100 * mib })).toBe(30)
 })
 
+const fields = '"name":"a","cpu":2,"memory":"4Gi","price":1'
+
 test.for([
-  ['{}', 'not a list'],
-  ['[]', 'not a list'],
+  ['', 'not JSON: line 1, column 1'],
+  ['{}', 'not a list with at least one machine type'],
+  ['[]', 'not a list with at least one machine type'],
   ['[1]', 'entry 1 is not an object'],
-  ['[{"cpu":"x","memory":"1Gi","price":1}]', 'cpu of entry 1 is not a quantity'],
-  ['[{"cpu":1,"memory":"-1Gi","price":1}]', 'memory of entry 1 is not a quantity'],
-  ['[{"cpu":1,"memory":"1Gi"}]', 'price of entry 1 is not a price'],
-  ['[{"cpu":1,"memory":"1Gi","price":1,"count":0}]', 'count of entry 1'],
-  ['[', 'not JSON'],
-])('an invalid list of machines is refused: %s', ([text, why]) => {
-  expect(() => parseMachines(text!, 'nodes.json')).toThrow(why)
+  ['[[]]', 'entry 1 is not an object'],
+  [`[{${fields}},null]`, 'entry 2 is not an object'],
+  ['[{"cpu":2,"memory":"4Gi","price":1}]', 'name of entry 1 is not a text'],
+  ['[{"name":5,"cpu":2,"memory":"4Gi","price":1}]', 'name of entry 1 is not a text'],
+  ['[{"name":"a"}]', 'cpu of entry 1 is not a quantity'],
+  ['[{"name":"a","cpu":2,"memory":"4GB","price":1}]', 'memory of entry 1 is not a quantity'],
+  ['[{"name":"a","cpu":-2,"memory":"4Gi","price":1}]', 'cpu of entry 1 is not a quantity'],
+  ['[{"name":"a","cpu":2,"memory":"4Gi"}]', 'price of entry 1 is not a price'],
+  ['[{"name":"a","cpu":2,"memory":"4Gi","price":"$1"}]', 'price of entry 1 is not a price'],
+  [`[{${fields},"count":0}]`, 'count of entry 1 is not a whole number of at least 1'],
+  [`[{${fields},"pods":1.5}]`, 'pods of entry 1 is not a whole number of at least 1'],
+  [`[{${fields},"podz":3}]`, 'unknown key podz in entry 1'],
+  [`[{${fields},"reserved":5}]`, 'reserved of entry 1 is not an object'],
+  [`[{${fields},"reserved":{"mem":"1Gi"}}]`, 'unknown key mem in reserved of entry 1'],
+  [`[{${fields},"reserved":{"cpu":"x"}}]`, 'reserved.cpu of entry 1 is not a quantity'],
+  [`[{${fields},"eviction":"5%"}]`, 'eviction of entry 1 is not a quantity'],
+  [`[{${fields}},{${fields}}]`, 'entry 2 has the name of entry 1'],
+  [`[${Array.from({ length: 201 }, () => `{${fields}}`).join(',')}]`, 'more than 200 machine types'],
+] as const)('the machine types %s are refused: %s', ([text, why]) => {
+  expect(() => parseMachines(text, 'nodes.json')).toThrow(`invalid value nodes.json for --nodes: ${why}`)
 })

@@ -41,6 +41,7 @@ test.for([
   ['vcpu=-1', 'vcpu is not a price'],
   ['vcpu=x', 'vcpu is not a price'],
   ['vcpu=1/day', 'unknown unit /day'],
+  ['vcpu=1,gib=2,vcpu=2', 'vcpu is given twice'],
   ['vcpu=1/constructor', 'unknown unit /constructor'],
 ])('the price %s is refused', ([text, why]) => {
   expect(() => parsePrices(text!)).toThrow(why)

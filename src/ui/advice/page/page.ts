@@ -16,7 +16,10 @@ function formatMs(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
-function axes(formatX: (value: number) => string): uPlot.Axis[] {
+/** Distances of the marks of the axis: round numbers of bytes in binary units. */
+const sizeSteps = Array.from({ length: 40 }, (_, power) => 2 ** (power + 10))
+
+function axes(formatX: (value: number) => string, steps?: number[]): uPlot.Axis[] {
   const axis = {
     stroke: color('quiet'),
     font: '11px system-ui, sans-serif',
@@ -24,7 +27,7 @@ function axes(formatX: (value: number) => string): uPlot.Axis[] {
     ticks: { show: false },
   }
   return [
-    { ...axis, size: 24, space: 80, values: (_plot, ticks) => ticks.map(formatX) },
+    { ...axis, size: 24, space: 80, ...(steps && { incrs: steps }), values: (_plot, ticks) => ticks.map(formatX) },
     { ...axis, size: 58, space: 34, values: (_plot, ticks) => ticks.map(formatMs) },
   ]
 }
@@ -33,30 +36,55 @@ function dots(name: string): uPlot.Series {
   return { stroke: color(name), width: 1.5, points: { show: true, size: 8, fill: color(name), stroke: color(name) } }
 }
 
-function drawAdvised(plot: uPlot): void {
-  if (data.advised === null) return
-  const { ctx, bbox } = plot
-  const x = plot.valToPos(data.advised, 'x', true)
+function drawDashes({ ctx }: uPlot, name: string, from: [number, number], to: [number, number]): void {
   ctx.save()
-  ctx.strokeStyle = color('blue')
+  ctx.strokeStyle = color(name)
   ctx.lineWidth = 2 * devicePixelRatio
   ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio])
   ctx.beginPath()
-  ctx.moveTo(x, bbox.top)
-  ctx.lineTo(x, bbox.top + bbox.height)
+  ctx.moveTo(...from)
+  ctx.lineTo(...to)
   ctx.stroke()
   ctx.restore()
 }
 
-function options(width: number, x: (value: number) => string, series: uPlot.Series[]): uPlot.Options {
+/** Draws the advised limit, and the mean time of the runs without limits. */
+function drawReferences(plot: uPlot): void {
+  const { left, top, width, height } = plot.bbox
+  if (data.advised !== null) {
+    const x = plot.valToPos(data.advised, 'x', true)
+    drawDashes(plot, 'blue', [x, top], [x, top + height])
+  }
+  const y = plot.valToPos(freeMean(), 'y', true)
+  drawDashes(plot, 'quiet', [left, y], [left + width, y])
+}
+
+function mean(runs: PageData['runs']): number {
+  return runs.reduce((sum, { ms }) => sum + ms, 0) / Math.max(1, runs.length)
+}
+
+/** Returns the mean time of the runs without limits. */
+function freeMean(): number {
+  return mean(data.runs.filter(({ memory, passed }) => memory === null && passed))
+}
+
+function options(
+  width: number,
+  x: (value: number) => string,
+  series: uPlot.Series[],
+  { steps, most = 0 }: { steps?: number[]; most?: number } = {},
+): uPlot.Options {
   return {
     width,
     height,
-    padding: [8, 12, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false, range: spread }, y: { range: (_plot, _min, max) => [0, (max || 1) * 1.1] } },
-    axes: axes(x),
+    scales: {
+      x: { time: false, range: spread },
+      y: { range: (_plot, _min, max) => [0, (Math.max(max, most) || 1) * 1.1] },
+    },
+    axes: axes(x, steps),
     series: [{}, ...series],
   }
 }
@@ -69,13 +97,20 @@ function spread(_plot: uPlot, min: number, max: number): [number, number] {
 
 function memoryChart(place: HTMLElement): uPlot {
   const runs = data.runs.filter(({ memory }) => memory !== null).toSorted((a, b) => a.memory! - b.memory!)
+  const passed = runs.filter(({ passed }) => passed)
   const columns = [
     runs.map(({ memory }) => memory!),
     runs.map(({ ms, passed }) => (passed ? ms : null)),
     runs.map(({ ms, passed }) => (passed ? null : ms)),
+    runs.map((run) => (run.passed ? mean(passed.filter(({ memory }) => memory === run.memory)) : null)),
   ]
-  const both = options(place.clientWidth, formatSize, [dots('green'), { ...dots('red'), paths: () => null }])
-  return new uPlot({ ...both, hooks: { draw: [drawAdvised] } }, columns as uPlot.AlignedData, place)
+  const series = [
+    { ...dots('green'), paths: () => null },
+    { ...dots('red'), paths: () => null },
+    { stroke: color('green'), width: 1.5, points: { show: false }, spanGaps: true },
+  ]
+  const chart = options(place.clientWidth, formatSize, series, { steps: sizeSteps, most: freeMean() })
+  return new uPlot({ ...chart, hooks: { draw: [drawReferences] } }, columns as uPlot.AlignedData, place)
 }
 
 function cpuChart(place: HTMLElement): uPlot {
@@ -87,10 +122,10 @@ function cpuChart(place: HTMLElement): uPlot {
 function fillTables(): void {
   setText(find('headline'), data.headline)
   for (const [label, text] of data.lines) find('lines').append(make('dt', { text: label }), make('dd', { text }))
-  for (const { memory, ms, outcome } of data.runs) {
+  for (const { limits, ms, outcome } of data.runs) {
     const cells = [
       make('td', { text: String(find('runs').querySelectorAll('tbody tr').length + 1) }),
-      make('td', { text: memory === null ? 'none' : formatSize(memory), classes: 'number' }),
+      make('td', { text: limits, classes: 'number' }),
       make('td', { text: formatMs(ms), classes: 'number' }),
       make('td', { text: outcome }),
     ]
@@ -98,14 +133,15 @@ function fillTables(): void {
       .querySelector('tbody')!
       .append(make('tr', {}, ...cells))
   }
-  for (const { name, count, pods, share } of data.packed) {
+  for (const { name, content, share } of data.packed) {
     const part = (of: number, classes: string) => {
       const inner = make('div')
       inner.style.width = `${Math.min(100, of * 100)}%`
       return make('div', { classes }, inner)
     }
-    const text = make('div', { text: `${count} × ${name}: ${pods} each` })
-    find('machines').append(make('li', {}, text, part(share.cpu, 'fill'), part(share.memory, 'fill violet')))
+    const title = make('div', { text: name })
+    const text = make('div', { text: content, classes: 'content' })
+    find('machines').append(make('li', {}, title, text, part(share.cpu, 'fill'), part(share.memory, 'fill violet')))
   }
 }
 
