@@ -26,67 +26,72 @@ export const stepParts = [
   'no exec',
 ] as const
 
+/** Bytes that stay free beyond what `reserve` was asked for: numbers between two texts need less. */
+const slack = 256
+
 let scratch = Buffer.alloc(1 << 16)
+/** The same memory. Numbers are aligned to 4 bytes, and the C core exists only for little-endian processors. */
+let words = new Uint32Array(scratch.buffer, scratch.byteOffset, scratch.length >> 2)
 let at = 0
 
 function reserve(size: number): void {
-  if (at + size <= scratch.length) return
-  const larger = Buffer.alloc(Math.max(scratch.length * 2, at + size))
+  if (at + size + slack <= scratch.length) return
+  const larger = Buffer.alloc(Math.max(scratch.length * 2, (at + size + slack + 3) & ~3))
   scratch.copy(larger, 0, 0, at)
   scratch = larger
+  words = new Uint32Array(scratch.buffer, scratch.byteOffset, scratch.length >> 2)
 }
 
 function putU32(value: number): void {
-  reserve(4)
-  at = scratch.writeUInt32LE(value >>> 0, at)
+  words[at >> 2] = value
+  at += 4
 }
 
 function putU64(value: number): void {
-  putU32(value % 0x1_0000_0000)
-  putU32(Math.floor(value / 0x1_0000_0000))
+  words[at >> 2] = value % 0x1_0000_0000
+  words[(at >> 2) + 1] = Math.floor(value / 0x1_0000_0000)
+  at += 8
 }
 
-function pad(): void {
-  reserve(4)
-  while (at & 3) scratch[at++] = 0
-}
-
-/** Writes the bytes of a string and a NUL, without padding to 4 bytes. */
-function putText(text: string): void {
-  reserve(text.length * 3 + 1)
+/** Writes a text with a NUL and zeros up to a multiple of 4 bytes. Returns the length of the text in bytes. */
+function putText(text: string): number {
+  reserve(text.length * 3)
+  const start = at
   const bytes = encodePath(text)
-  at += typeof bytes === 'string' ? scratch.write(text, at, 'utf8') : bytes.copy(scratch, at)
-  scratch[at++] = 0
+  const length = typeof bytes === 'string' ? scratch.write(text, start, 'utf8') : bytes.copy(scratch, start)
+  const end = start + length
+  scratch[end] = scratch[end + 1] = scratch[end + 2] = scratch[end + 3] = 0
+  at = (end + 4) & ~3
+  return length
 }
 
 const put = {
   u32: putU32,
   u64: putU64,
   exact64(value: number | bigint): void {
-    const bits = BigInt.asUintN(64, BigInt(value))
-    reserve(8)
-    at = scratch.writeBigUInt64LE(bits, at)
+    if (Number.isSafeInteger(value) && value >= 0) putU64(value as number)
+    else at = scratch.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at)
   },
   string(text: string): void {
     const start = at
-    putU32(0)
-    putText(text)
-    scratch.writeUInt32LE(at - start - 5, start)
-    pad()
+    at += 4
+    const length = putText(text)
+    words[start >> 2] = length
   },
   strings(texts: readonly string[]): void {
+    reserve(0)
     putU32(texts.length)
     const start = at
     putU32(0)
-    if (texts.length > 0) putText(texts.join('\0'))
-    scratch.writeUInt32LE(at - start - 4, start)
-    pad()
+    if (texts.length === 0) return
+    // each text is followed by a NUL, which counts
+    const length = putText(texts.join('\0'))
+    words[start >> 2] = length + 1
   },
   numbers(values: readonly number[]): void {
     putU32(values.length)
     reserve(values.length * 4)
-    // everything is aligned to 4 bytes, and the C core exists only for little-endian processors
-    new Uint32Array(scratch.buffer, scratch.byteOffset + at, values.length).set(values)
+    words.set(values, at >> 2)
     at += values.length * 4
   },
 }
@@ -109,33 +114,28 @@ function putOps(list: readonly Op[]): number {
   const section = at
   for (const op of list) {
     const known = encodings.get(op)
+    reserve(known?.length ?? 0)
     if (known) {
-      reserve(known.length)
       scratch.set(known, at)
       at += known.length
       continue
     }
     const begin = at
     putU32(ops[op.op].code)
-    const start = at
-    putU32(0)
+    at += 4
     for (const [field, type] of layouts.get(op.op)!) put[type]((op as Record<string, unknown>)[field] as never)
-    scratch.writeUInt32LE(at - start - 4, start)
-    if (known === null) encodings.set(op, Uint8Array.from(scratch.subarray(begin, at)))
+    words[(begin >> 2) + 1] = at - begin - 8
+    if (known === null) encodings.set(op, new Uint8Array(scratch.subarray(begin, at)))
   }
   return at - section
 }
 
 /** Encodes a program in the format of native/wire/program.h. The bytes are valid until the next call. */
 export function encodeProgram(program: Program): Uint8Array {
-  at = 0
-  putU32(programMagic)
-  at += 12
+  at = 16
   const outer = putOps(program.outer)
   const inner = putOps(program.inner)
-  scratch.writeUInt32LE(outer, 4)
-  scratch.writeUInt32LE(inner, 8)
-  scratch.writeUInt32LE(0, 12)
+  words.set([programMagic, outer, inner, 0])
   return scratch.subarray(0, at)
 }
 
@@ -174,6 +174,7 @@ export function encodeFields(
   fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
 ): Buffer {
   at = 0
+  reserve(0)
   for (const [type, value] of fields) put[type](value as never)
   return Buffer.from(scratch.subarray(0, at))
 }
