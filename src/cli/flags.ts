@@ -54,11 +54,13 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
     if (token.kind === 'positional') words.push(token.value)
     if (token.kind === 'positional') continue
     const flag = options[token.name]
-    const known = Object.keys(options).map((name) => `--${name}`)
     if (!flag || !Object.hasOwn(options, token.name))
       throw fail('OPTION_UNKNOWN', {
         name: token.rawName,
-        nearest: nearest(token.rawName, known),
+        nearest: nearest(
+          token.rawName,
+          Object.keys(options).map((name) => `--${name}`),
+        ),
         known: 'the help lists the options: add --help',
       })
     const accepted = flag.type === 'string' ? `${token.rawName} ${table[token.name]!.value}` : `${token.rawName} alone`

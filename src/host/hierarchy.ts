@@ -82,12 +82,13 @@ function visibleMounts(mountinfo: string): Mount[] {
   let visible: Mount[] = []
   for (const line of mountinfo.split('\n')) {
     const [before, after] = line.split(' - ')
-    const [, , , root = '', mount = ''] = before!.split(' ').map(unescapeMount)
+    const [, , , root = '', target = ''] = before!.split(' ')
     const [type = '', , options = ''] = after?.split(' ') ?? []
-    if (mount === '') continue
-    if (mount !== '/')
-      visible = visible.filter((other) => other.mount !== mount && !other.mount.startsWith(`${mount}/`))
-    visible.push({ root, mount, type, options: options.split(',') })
+    if (target === '') continue
+    const mount = unescapeMount(target)
+    const below = `${mount}/`
+    if (mount !== '/') visible = visible.filter((other) => other.mount !== mount && !other.mount.startsWith(below))
+    visible.push({ root: unescapeMount(root), mount, type, options: options.split(',') })
   }
   return visible
 }
@@ -105,5 +106,6 @@ function directoryOf(mount: string, root: string, group: string, find: FindOwn |
 
 /** Decodes the octal escapes of mountinfo, such as \040 for a space. */
 function unescapeMount(text: string): string {
+  if (!text.includes('\\')) return text
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

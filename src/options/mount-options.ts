@@ -175,6 +175,7 @@ export function escapePath(path: string): string {
 
 /** Splits a value at its colons. `\:` is a colon in a path, and `\\` is a backslash. */
 function splitPaths(word: string): string[] {
+  if (!word.includes('\\')) return word.split(':')
   const parts = ['']
   for (const [token = ''] of word.matchAll(/\\[\\:]|[\s\S]/gu)) {
     if (token === ':') parts.push('')

@@ -4,6 +4,7 @@
 
 import { fail } from '../errors/errors.ts'
 import type { MaskedPath, Mount, Root } from '../mounts/root.ts'
+import { prepared } from '../system/prepared.ts'
 import { specFrontends } from './frontends.ts'
 import { parseMounts } from './mount-options.ts'
 import { optionName } from './names.ts'
@@ -117,15 +118,17 @@ function limitsOf({ limits }: RunOptions): Nested {
  * mounts that are not taken from the host.
  */
 function presetMounts(requested: RunOptions, frontend: SpecFrontendName): Mount[] {
-  const own = requested.rootfs === undefined
-  const key = `${frontend} ${own}`
-  const known = knownMounts.get(key) ?? parsePreset(own, frontend)
-  knownMounts.set(key, known)
-  return [...known]
+  return [...knownMounts[frontend][requested.rootfs === undefined ? 'host' : 'rootfs']()]
 }
 
 /** The preset's mounts, by front end and kind of root: parsing them takes half of the time of all options. */
-const knownMounts = new Map<string, readonly Mount[]>()
+const knownMounts: { [frontend in SpecFrontendName]: { [root in 'host' | 'rootfs']: () => readonly Mount[] } } = {
+  cli: { host: prepared(() => parsePreset(true, 'cli')), rootfs: prepared(() => parsePreset(false, 'cli')) },
+  library: {
+    host: prepared(() => parsePreset(true, 'library')),
+    rootfs: prepared(() => parsePreset(false, 'library')),
+  },
+}
 
 function parsePreset(own: boolean, frontend: SpecFrontendName): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))

@@ -48,8 +48,8 @@ export function findCompiled(
 
 const decoded = new Map<string, number[]>()
 
-/** Decodes the words of a filter: little-endian, in base64. */
+/** Decodes the words of a filter: little-endian, as in the processors of these filters, in base64. */
 function decodeWords(text: string): number[] {
-  const bytes = Buffer.from(text, 'base64')
-  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(4 * i))
+  const { buffer } = new Uint8Array(Buffer.from(text, 'base64'))
+  return [...new Uint32Array(buffer)]
 }
