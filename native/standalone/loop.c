@@ -265,7 +265,8 @@ int run_loop(void)
 		run_jobs();
 		/* whether a turn finds no event depends on timing: the layout has what that needs in any case */
 		if (layout_turn())
-			run_timer();
+			while (run_timer() == 0)
+				;
 		deadline = core_turn(&epoll_fd);
 		if (core_deliver())
 			continue;
