@@ -181,6 +181,14 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	return again;
 }
 
+/* Returns true if a directory of a control group file system has no groups: its link count is their number plus 2. */
+static int lacks_groups(const char *directory)
+{
+	struct statx st = { 0 };
+
+	return sys(__NR_statx, AT_FDCWD, directory, 0, STATX_NLINK, &st) == 0 && st.stx_nlink == 2;
+}
+
 /*
  * Removes the stale groups directly below a directory. Returns by the time `until`: 1 if groups are
  * left to check, otherwise 0.
@@ -191,12 +199,16 @@ int sweep_directory(const char *directory, u64 own_space, u64 until)
 	const struct entry *e;
 	int again = 0, late = 0;
 
+	if (lacks_groups(directory))
+		return 0;
 	begin_listing(&l, (int)sys(__NR_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (l.fd < 0)
 		return 0;
 	while (!late && (e = next_in(&l)) != NULL) {
+		if (e->type != ENTRY_GROUP)
+			continue;
 		late = now_ms() >= until;
-		if (!late && e->type == ENTRY_GROUP)
+		if (!late)
 			again |= sweep_group(l.fd, e->name, own_space, until);
 	}
 	sys(__NR_close, l.fd);
