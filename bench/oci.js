@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the commands of the OCI runtime take beside those of others, as whole processes: in turns, by medians of wall and CPU
-// time. All have the bundle of `runc spec`, with a root of busybox. Needs root, the runtimes, busybox and gcc. crun refuses hosts
-// with v1 groups: bench/vm-oci measures it in a VM.
+// time. All have the bundle that `spec` of the first one writes, with a root of busybox. Needs root, the runtimes, busybox and
+// gcc. crun refuses hosts with v1 groups: bench/vm-oci measures it in a VM.
 //   node bench/oci.js [--runs N] [--others runc,crun] [--binary FILE] [--json FILE]
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
