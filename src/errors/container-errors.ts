@@ -8,7 +8,7 @@ import type { ErrorWords } from './cgroup-errors.ts'
 export const containerErrors = {
   CONTAINER_ID_INVALID: (f: { id: string; why: string }): ErrorWords => ({
     message: `invalid container ID ${quote(f.id)}: ${f.why}`,
-    remedy: 'give letters, digits and the characters _ + - . only; not . or ..',
+    remedy: 'give letters, digits and the characters _ + - . only, and no . at the beginning',
     value: f.id,
   }),
   CONTAINER_EXISTS: (f: { id: string; directory: string }): ErrorWords => ({

@@ -148,8 +148,8 @@ function takeHeld(op: Op, receives: boolean): Op[] {
   return [{ op: 'setPropagation', type: 0, recursive: 0, origin }, attach, setPropagation('rprivate', origin)]
 }
 
-function nodeOp({ path, type, major, minor, mode, uid, gid }: DeviceNode, binds: number): Op {
-  return { op: 'makeNode', path, mode: mode | nodeTypes[type], major, minor, uid, gid, binds, origin }
+function nodeOp({ path, type, major, minor, mode, uid, gid, origin: from = origin }: DeviceNode, binds: number): Op {
+  return { op: 'makeNode', path, mode: mode | nodeTypes[type], major, minor, uid, gid, binds, origin: from }
 }
 
 /** Returns the operation for the propagation of the root itself. It follows pivot_root(2), which refuses shared mounts. */

@@ -86,6 +86,8 @@ export interface DeviceNode {
   mode: number
   uid: number
   gid: number
+  /** The option or property that requests it; that of the root by default. */
+  origin?: string
 }
 
 /** An absolute path in the job, and the option that masks it; the option of its mount by default. */

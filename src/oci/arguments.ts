@@ -86,13 +86,13 @@ interface SplitLine {
 export function parseGlobal(args: readonly string[]): SplitLine {
   const { values, operands, help, version } = parseWords(args, globalFlags, 'first', true)
   const given = values as FlagValues<typeof globalFlags>
-  const isNamed = given.log !== undefined && given.log !== '' && given.log !== '/dev/stderr'
+  const isNamed = given.log !== undefined && given.log !== '/dev/stderr'
   return {
     global: {
       debug: given.debug ?? false,
       ...(isNamed && { log: given.log }),
       logFormat: given['log-format'] ?? 'text',
-      ...(given.root !== undefined && given.root !== '' && { root: given.root }),
+      ...(given.root !== undefined && { root: given.root }),
       cgroupManager: given['systemd-cgroup'] ? 'systemd' : (given['cgroup-manager'] ?? 'cgroupfs'),
       rootless: given.rootless ?? 'auto',
     },
@@ -126,7 +126,7 @@ export function parseCommand({ global, rest, wantsHelp, wantsVersion }: SplitLin
     options: values,
     id,
     words: isExact ? words : [],
-    signal: command === 'kill' ? parseSignal(words[0] ?? 'TERM') : 0,
+    signal: command === 'kill' ? parseSignal(words[0] || 'TERM') : 0,
   } as OciCall
 }
 
@@ -222,7 +222,12 @@ function parseWords(args: readonly string[], table: OciFlags, until: 'first' | '
   return found
 }
 
+/** Keeps the value of an option. An empty text is the same as no option, as with runc: callers give variables that are empty. */
 function keep(values: Words['values'], name: string, flag: OciFlag, text: string | undefined): void {
+  if (text === '' && (flag.type === 'text' || flag.type === 'bytes') && !flag.words) {
+    delete values[name]
+    return
+  }
   const value = parseFlagValue(`--${name}`, flag, text)
   const repeats: readonly FlagType[] = ['list', 'numbers']
   values[name] = repeats.includes(flag.type) ? [...((values[name] as unknown[] | undefined) ?? []), value] : value

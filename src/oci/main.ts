@@ -54,8 +54,24 @@ async function runCall(call: OciCall): Promise<number> {
 
 /** Returns the line for an error. What only an error needs is loaded here. */
 async function explain(thrown: unknown): Promise<string> {
-  const error = HutchError.is(thrown) ? thrown : (await import('../errors/missing-proc.ts')).explainMissingProc(thrown)
-  if (!HutchError.is(error)) return describeFault(error).trim()
-  const [{ commandNames }, { refusalLine }] = await Promise.all([import('../options/names.ts'), import('./refusal.ts')])
-  return refusalLine(nameOptions(error, commandNames({})))
+  const error = HutchError.is(thrown)
+    ? thrown
+    : explainSystemCall((await import('../errors/missing-proc.ts')).explainMissingProc(thrown))
+  if (!HutchError.is(error))
+    return describeFault(error)
+      .trim()
+      .replace(/\s*\n\s*/g, '; ')
+  const [{ propertyNames }, { refusalLine }] = await Promise.all([
+    import('../options/property-names.ts'),
+    import('./refusal.ts'),
+  ])
+  return refusalLine(nameOptions(error, propertyNames))
+}
+
+/** Returns FILE_REFUSED for the error of a system call that no other code explains, and any other error as it is. */
+function explainSystemCall(error: unknown): unknown {
+  const { code, syscall, path = '' } = Object(error) as Partial<NodeJS.ErrnoException>
+  if (code === undefined || syscall === undefined) return error
+  const remedy = 'check this path, and the rights of this user there'
+  return fail('FILE_REFUSED', { what: syscall, path: String(path), errno: code, remedy }, error)
 }

@@ -4,15 +4,12 @@ import { containerStatus } from '../container/status.ts'
 import { readContainer } from '../container/store.ts'
 import { fail } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
-import { readTextFile } from '../system/text-file.ts'
 import type { OciCallOf } from './arguments.ts'
 import { readResources } from './config/read-config.ts'
 import type { OciContext } from './context.ts'
+import { readDocumentFile } from './document-file.ts'
 import { updateGroups } from './resources/update.ts'
 import { resourcesOfFlags } from './resources/update-flags.ts'
-
-/** Maximum length of a file with resources, in bytes. */
-const maxBytes = 4 << 20
 
 export async function run({ id, options }: OciCallOf<'update'>, { root }: OciContext): Promise<number> {
   const state = readContainer(root, id)
@@ -27,7 +24,9 @@ export async function run({ id, options }: OciCallOf<'update'>, { root }: OciCon
     })
   const { resources: file } = options
   const resources =
-    file === undefined ? resourcesOfFlags(options) : readResources(readTextFile(file === '-' ? 0 : file, maxBytes))
+    file === undefined
+      ? resourcesOfFlags(options)
+      : readResources(readDocumentFile(file, 'give the path of a file with resources as JSON, or - for stdin'))
   await updateGroups(state.groups, resources, readHost(), state.unit)
   return 0
 }

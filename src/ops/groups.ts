@@ -155,10 +155,11 @@ function refusedValue({ path, value }: { path: string; value: string }, refusal:
   const { errno, origin, conflict } = refusal
   const file = fileName(path)
   const shown = /^\d{5,}$/.test(value) && file.startsWith('memory.') ? `${value} (${formatSize(Number(value))})` : value
-  const reason = conflict?.()
-  const [why, remedy] = reason
-    ? [reason.evidence.join('\n  '), reason.remedy]
-    : (valueWords()[errno] ?? ['', 'see the kernel documentation of this file'])
+  const words = valueWords()[errno]
+  const { evidence, remedy } = conflict?.() ?? {
+    evidence: words ? [words[0]] : [],
+    remedy: words?.[1] ?? 'see the kernel documentation of this file',
+  }
   return fail('CGROUP_LIMIT_REFUSED', {
     file,
     value,
@@ -166,7 +167,7 @@ function refusedValue({ path, value }: { path: string; value: string }, refusal:
     origin,
     errno,
     remedy,
-    evidence: [...(why ? [why] : []), ...(shown === value ? [] : [`the value is ${shown}`])],
+    evidence: [...evidence, ...(shown === value ? [] : [`the value is ${shown}`])],
   })
 }
 

@@ -132,7 +132,7 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
       denySetgroups: Number(maps.denySetgroups),
       userTool: maps.userTool,
       groupTool: maps.groupTool,
-      origin: spec.mapUsers ? 'mapUsers' : spec.mapGroups ? 'mapGroups' : 'isolate',
+      origin: spec.mapUsers || spec.container?.maps ? 'mapUsers' : spec.mapGroups ? 'mapGroups' : 'isolate',
     },
   ]
 }

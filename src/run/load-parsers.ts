@@ -2,6 +2,7 @@
 // Loads the code that only some options need, so that other starts do not load it. Called by job.ts, the pool and the CLI.
 import type { FileReader } from '../cgroup/format-file.ts'
 import { namesFiles, type RunOptions } from '../options/options.ts'
+import { propertyName } from '../options/property-names.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Spec } from '../options/spec.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
@@ -19,8 +20,8 @@ export async function loadFileReader(options: RunOptions): Promise<FileReader | 
  * is requested.
  */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
-  const { seccomp, frontend, root, privileges } = spec
-  const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, frontend)
+  const { seccomp, frontend, root, privileges, container } = spec
+  const origin = seccomp === undefined ? '' : container ? propertyName('seccomp') : seccompOrigin(seccomp, frontend)
   if (spec.seccompReport || spec.learn)
     return (await import('../seccomp/notify-filter.ts')).readSupervised(seccomp, origin, spec.learn === true)
   if (seccomp === undefined) return undefined

@@ -13,6 +13,7 @@ import { stepParts } from '../ops/wire.ts'
 import { specFrontends } from '../options/frontends.ts'
 import { explainByLimits } from '../options/limit-causes.ts'
 import { optionName } from '../options/names.ts'
+import { propertyName, propertyNames } from '../options/property-names.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
 import { explainCoveredProc } from './covered-proc.ts'
@@ -40,7 +41,8 @@ export function explainRefusal(
     limits: explainByLimits(rowOf(op).limits?.[errno], plan.spec),
     conflict: () => (op.op === 'writeFile' ? findConflict(op, errno, plan) : undefined),
   }
-  return nameOptions(explain(op, refusal, plan, obstacles, seen), specFrontends[plan.spec.frontend].names)
+  const names = plan.spec.container ? propertyNames : specFrontends[plan.spec.frontend].names
+  return nameOptions(explain(op, refusal, plan, obstacles, seen), names)
 }
 
 function baseFacts(op: Op, errno: string, part: number) {
@@ -176,6 +178,7 @@ function askedFor(op: Op, plan: Plan): string[] {
   return origin ? [`requested by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
 }
 
-function originWord(origin: string, plan: Plan): string {
-  return optionName(origin, plan.spec.frontend)
+/** Returns how the requester names an option: the configuration of a container has properties in place of options. */
+function originWord(origin: string, { spec }: Plan): string {
+  return spec.container ? propertyName(origin) : optionName(origin, spec.frontend)
 }

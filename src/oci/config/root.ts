@@ -48,6 +48,9 @@ export function toRoot(
     .filter(({ path }) => hasOwnDev && !requested.some((node) => node.path === path))
   const origins = (name: 'maskedPaths' | 'readonlyPaths') =>
     (linux[name] ?? []).map((path, i) => ({ path, origin: `linux.${name}[${i}]` }))
+  // a mount on top of the root would not be seen: the paths of the container begin below it
+  const isWhole = ({ path }: { path: string }) => resolvePath('/', path) === '/'
+  const readonlyPaths = origins('readonlyPaths')
   return {
     directory: resolvePath(facts.bundle, root.path),
     readOnly: false,
@@ -56,11 +59,11 @@ export function toRoot(
     mounts: list,
     devices: [],
     maskedPaths: origins('maskedPaths'),
-    readonlyPaths: origins('readonlyPaths'),
+    readonlyPaths: readonlyPaths.filter((entry) => !isWhole(entry)),
     nodes: [...byDefault, ...requested],
     links: hasOwnDev ? defaultLinks : [],
     propagation,
-    ...(root.readonly && { readOnlyLast: true }),
+    ...((root.readonly || readonlyPaths.some(isWhole)) && { readOnlyLast: true }),
   }
 }
 
@@ -86,5 +89,6 @@ function toNode({ type, path, major, minor, fileMode, uid = 0, gid = 0 }: Device
     mode: fileMode === undefined ? nodeDefaults.mode : fileMode & 0o7777,
     uid,
     gid,
+    origin: at,
   }
 }

@@ -9,20 +9,21 @@ import { readHost } from '../../host/host.ts'
 import { existsSync, writeFileSync } from '../../system/files.ts'
 import { closeDescriptor } from '../../system/native.ts'
 import { resolve } from '../../system/paths.ts'
-import { readTextFile } from '../../system/text-file.ts'
 import type { OciCallOf } from '../arguments.ts'
+import { placeOfFile } from '../config/home.ts'
 import { type OciConfig, readConfig } from '../config/read-config.ts'
 import { toSpec } from '../config/to-spec.ts'
 import type { OciContext } from '../context.ts'
+import { readDocumentFile } from '../document-file.ts'
 import { removeGroups } from '../resources/groups.ts'
 import { planContainerGroups } from '../resources/plan-groups.ts'
 import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
 import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { stopContainer } from './delete.ts'
-import { configPath, hookState, maxBundleBytes, type OciDetails, type OciState } from './details.ts'
+import { configPath, hookState, type OciDetails, type OciState } from './details.ts'
 import { runHooks, runHooksInside } from './hooks.ts'
-import { readSecurity, withHome } from './host-facts.ts'
+import { passwdFile, readSecurity, withHome } from './host-facts.ts'
 import { closeRdtClass, joinRdtClass, openRdtClass, resctrl } from './intel-rdt.ts'
 import { joinsOf } from './joins.ts'
 import { loadKeptFilter } from './kept-filter.ts'
@@ -58,7 +59,7 @@ export async function createFromBundle(
 ): Promise<Created> {
   const passed = readPassed(options['preserve-fds'])
   const bundle = resolve(options.bundle ?? '.')
-  const text = readTextFile(`${bundle}/config.json`, maxBundleBytes)
+  const text = readDocumentFile(`${bundle}/config.json`, 'give a bundle, a directory with config.json, by --bundle')
   const config = readConfig(text)
   const { linux = {} } = config
   const driver = global.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs'
@@ -97,7 +98,7 @@ export async function createFromBundle(
     })
     for (const warning of warnings) remark(warning)
     requireAgent(state.details.agent)
-    spec.env = { ...withHome(spec.env, state.rootfs, spec.container!.ids.uid), ...streams.env }
+    spec.env = { ...withHome(spec.env, placeOfFile(spec.root!, passwdFile), spec.container!.ids.uid), ...streams.env }
     const filter = await loadKeptFilter(root, spec)
     if (linux.intelRdt) {
       state.details.rdt = openRdtClass(linux.intelRdt, id)

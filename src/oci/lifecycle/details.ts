@@ -2,8 +2,8 @@
 // What the runtime stores of a container beyond its state, and the state that hooks and callers get.
 
 import type { ContainerState } from '../../container/state.ts'
-import { readTextFile } from '../../system/text-file.ts'
 import { type OciConfig, readConfig } from '../config/read-config.ts'
+import { readDocumentFile } from '../document-file.ts'
 import type { AgentPlace } from './agent.ts'
 import type { Hook } from './hooks.ts'
 import type { RdtClass } from './intel-rdt.ts'
@@ -34,11 +34,8 @@ export function configPath(directory: string): string {
 
 /** Reads the configuration with which a container was created. @throws FILE_REFUSED, OCI_CONFIG_INVALID */
 export function readStoredConfig(directory: string): OciConfig {
-  return readConfig(readTextFile(configPath(directory), maxBundleBytes))
+  return readConfig(readDocumentFile(configPath(directory), 'delete the container by force, and create it again'))
 }
-
-/** Maximum length of config.json in bytes. */
-export const maxBundleBytes = 16 << 20
 
 type StateStatus = 'creating' | 'created' | 'running' | 'stopped'
 

@@ -4,20 +4,21 @@
 import { isRunning } from '../../container/process.ts'
 import { containerStatus, startFile } from '../../container/status.ts'
 import { containerDirectory, readContainer } from '../../container/store.ts'
+import { parseCapability } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
 import { rmSync } from '../../system/files.ts'
 import { closeDescriptor, native } from '../../system/native.ts'
 import { randomBytes } from '../../system/random.ts'
-import { readTextFile } from '../../system/text-file.ts'
 import type { OciCallOf } from '../arguments.ts'
 import { toExecSpec } from '../config/exec-spec.ts'
 import type { OciProcess } from '../config/process-table.ts'
 import { readProcess } from '../config/read-config.ts'
 import type { OciContext } from '../context.ts'
+import { readDocumentFile } from '../document-file.ts'
 import { agentOf, connectAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
-import { maxBundleBytes, type OciState, readStoredConfig } from './details.ts'
-import { readSecurity, withHome } from './host-facts.ts'
+import { type OciState, readStoredConfig } from './details.ts'
+import { passwdFile, readSecurity, withHome } from './host-facts.ts'
 import { joinRdtClass } from './intel-rdt.ts'
 import { loadKeptFilter } from './kept-filter.ts'
 import { launchContained, statusOfEnd, type Waiting } from './launch-contained.ts'
@@ -45,7 +46,7 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
   const request =
     options.process === undefined
       ? requestOf(config.process, options, words)
-      : readProcess(readTextFile(options.process, maxBundleBytes))
+      : readProcess(readDocumentFile(options.process, 'give the path of a file with the process as JSON'))
   const socket = `${directory}/${startFile}-${randomBytes(8).toString('hex')}`
   const sockets: number[] = []
   try {
@@ -62,7 +63,8 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
       streams: streams.places,
     })
     for (const warning of warnings) remark(warning)
-    spec.env = { ...withHome(spec.env, `/proc/${pid}/root`, spec.container!.ids.uid), ...streams.env }
+    const passwd = { root: `/proc/${pid}/root`, path: passwdFile }
+    spec.env = { ...withHome(spec.env, passwd, spec.container!.ids.uid), ...streams.env }
     if (!options.detach) native().holdSignals()
     const filter = await loadKeptFilter(root, spec)
     // after the launch only the new process listens: a connection fails if it has ended
@@ -100,21 +102,26 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
 
 /** Returns the process that the options describe. What they do not say is that of the container's first process. */
 function requestOf(first: OciProcess | undefined, options: OciCallOf<'exec'>['options'], args: string[]): OciProcess {
-  const [uid, gid] = (options.user ?? '').split(':')
-  const { cap = [], env = [], apparmor } = options
+  const { cap = [], env = [], apparmor, cwd } = options
+  const [uid, gid] = parseUser(options.user)
+  const unknown = cap.find((word) => parseCapability(word) === undefined)
+  if (unknown !== undefined)
+    throw fail('OPTION_INVALID', { name: '--cap', value: unknown, accepted: 'a capability such as CAP_NET_RAW' })
+  if (cwd !== undefined && !cwd.startsWith('/'))
+    throw fail('OPTION_INVALID', { name: '--cwd', value: cwd, accepted: 'an absolute path' })
   const { capabilities, user } = first ?? {}
   const label = options['process-label']
   const groups = options['additional-gids']
   return {
     ...first,
     args,
-    cwd: options.cwd ?? first?.cwd ?? '/',
+    cwd: cwd ?? first?.cwd ?? '/',
     env: [...(first?.env ?? []), ...env],
     terminal: options.tty === true,
     user: {
       ...(user?.umask !== undefined && { umask: user.umask }),
-      uid: uid ? parseId(uid, options.user!) : (user?.uid ?? 0),
-      gid: gid ? parseId(gid, options.user!) : (user?.gid ?? 0),
+      uid: uid ?? user?.uid ?? 0,
+      gid: gid ?? user?.gid ?? 0,
       additionalGids: [...(user?.additionalGids ?? []), ...(groups ?? [])],
     },
     ...(options['no-new-privs'] && { noNewPrivileges: true }),
@@ -135,9 +142,12 @@ function requestOf(first: OciProcess | undefined, options: OciCallOf<'exec'>['op
   }
 }
 
-function parseId(text: string, value: string): number {
-  const id = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (id < 2 ** 32 - 1) return id
+/** Returns the ids of UID or UID:GID. A missing one is that of the container's first process. @throws OPTION_INVALID */
+function parseUser(value: string | undefined): (number | undefined)[] {
+  if (value === undefined) return []
+  const [, uid = '', gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(value) ?? []
+  const ids = [uid, gid].map((text) => (text === undefined ? undefined : Number(text)))
+  if (uid !== '' && ids.every((id = 0) => id < 2 ** 32 - 1)) return ids
   throw fail('OPTION_INVALID', { name: '--user', value, accepted: 'UID or UID:GID, as numbers' })
 }
 

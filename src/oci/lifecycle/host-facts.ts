@@ -4,7 +4,7 @@
 import { readHost } from '../../host/host.ts'
 import { existsSync, fstatSync, readFileSync, readSync } from '../../system/files.ts'
 import { closeDescriptor, native } from '../../system/native.ts'
-import { addHome } from '../config/home.ts'
+import { addHome, type FilePlace } from '../config/home.ts'
 import type { HostSecurity } from '../config/process.ts'
 
 /** Reads which security modules are active. */
@@ -27,13 +27,16 @@ function readText(path: string): string {
 /** Maximum length of a container's /etc/passwd. */
 const passwdBytes = 1 << 20
 
+/** Where the names of users are in a container. */
+export const passwdFile = '/etc/passwd'
+
 /** Adds HOME to the environment of a user of a container, from the container's /etc/passwd, unless it is set. */
-export function withHome<T>(env: { [name: string]: T | string }, root: string, uid: number) {
-  return env.HOME ? env : addHome(env, readInRoot(root, '/etc/passwd'), uid)
+export function withHome<T>(env: { [name: string]: T | string }, passwd: FilePlace | undefined, uid: number) {
+  return env.HOME ? env : addHome(env, passwd ? readInRoot(passwd) : '', uid)
 }
 
 /** Returns the text of a regular file of a container; '' if it is another kind of file, or too long. */
-function readInRoot(root: string, path: string): string {
+function readInRoot({ root, path }: FilePlace): string {
   const fd = native().openInRoot(root, path)
   if (fd < 0) return ''
   try {

@@ -3,6 +3,7 @@
 
 import { fail, type HutchError, nameOptions } from '../../errors/errors.ts'
 import { findObstacles } from '../../host/privileges.ts'
+import { propertyName, propertyNames } from '../../options/property-names.ts'
 import type { Spec } from '../../options/spec.ts'
 import { nameFailedCall } from '../../run/failed-call.ts'
 import { type LaunchHooks, launch } from '../../run/launch.ts'
@@ -11,7 +12,6 @@ import { explainAlone } from '../../run/op-errors.ts'
 import { endStatus, type NativeEvent } from '../../system/events.ts'
 import { unwatchJob, watchedNative, watchJob } from '../../system/reactor.ts'
 import { signalName } from '../../system/signals.ts'
-import { propertyName, propertyNames } from '../property-names.ts'
 import { refusedCommand } from './start-command.ts'
 
 type FailedStep = Extract<NativeEvent, { kind: 'failed' }>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts `linux.cgroupsPath` to the directory of a container's group in each hierarchy. Pure.
 import type { Hierarchy } from '../../host/hierarchy.ts'
-import { invalid } from './resource-values.ts'
+import { invalidPath } from './resource-values.ts'
 
 /** Removes `.` and `..` from a path. A path cannot lead above its start. */
 function cleanPath(path: string): string {
@@ -24,8 +24,7 @@ export function parseCgroupsPath(path: string | undefined, id: string): CgroupsP
   const text = path || id
   const below = cleanPath(text)
   const isTooLong = below.split('/').some((part) => Buffer.byteLength(part) > 255) || Buffer.byteLength(below) > 3072
-  if (below === '' || isTooLong || /[\0\n]/.test(below))
-    throw invalid('cgroupsPath', text, 'a path of a group, such as /my/group')
+  if (below === '' || isTooLong || /[\0\n]/.test(below)) throw invalidPath(text, 'a path of a group, such as /my/group')
   return { isAbsolute: text.startsWith('/'), below }
 }
 

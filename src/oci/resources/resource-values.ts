@@ -48,7 +48,16 @@ export function parseUnsigned(value: Integer | undefined, property: string): big
 
 /** Returns the error for an invalid value. */
 export function invalid(property: string, value: string, accepted: string, why?: string): HutchError {
-  return fail('OPTION_INVALID', { name: nameProperty(property), value, accepted, ...(why !== undefined && { why }) })
+  return invalidProperty(nameProperty(property), value, accepted, why)
+}
+
+/** Returns the error for an invalid value of linux.cgroupsPath. */
+export function invalidPath(value: string, accepted: string, why?: string): HutchError {
+  return invalidProperty('linux.cgroupsPath', value, accepted, why)
+}
+
+function invalidProperty(name: string, value: string, accepted: string, why: string | undefined): HutchError {
+  return fail('OPTION_INVALID', { name, value, accepted, ...(why !== undefined && { why }) })
 }
 
 /** Returns the error for a property that one version of control groups does not have. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts `linux.cgroupsPath` of the systemd driver, SLICE:PREFIX:NAME, to the names of a unit and of its slice: systemd.slice(5). Pure.
-import { invalid } from './resource-values.ts'
+import { invalidPath } from './resource-values.ts'
 
 /** A unit of systemd that a container's processes are in. */
 export interface UnitPlace {
@@ -14,8 +14,7 @@ export interface UnitPlace {
 /** Parses SLICE:PREFIX:NAME. Without a path, the unit is `hutch-ID.scope` in the default slice. @throws OPTION_INVALID */
 export function parseUnitPath(path: string | undefined, id: string, kind: 'system' | 'user'): UnitPlace {
   const parts = (path || `:hutch:${id}`).split(':')
-  const refuse = (why?: string) =>
-    invalid('cgroupsPath', path ?? '', 'SLICE:PREFIX:NAME, such as system.slice:oci:web', why)
+  const refuse = (why?: string) => invalidPath(path ?? '', 'SLICE:PREFIX:NAME, such as system.slice:oci:web', why)
   const [slice = '', prefix = '', name = ''] = parts
   if (parts.length !== 3) throw refuse('expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups')
   const isSlice = name.endsWith('.slice')
