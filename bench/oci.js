@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the commands of the OCI runtime take beside those of others, as whole processes: in turns, by medians of wall and CPU
 // time. All have the bundle that `spec` of the first one writes, with a root of busybox. Needs root, the runtimes, busybox and
-// gcc. crun refuses hosts with v1 groups: bench/vm-oci measures it in a VM.
-//   node bench/oci.js [--runs N] [--others runc,crun] [--binary FILE] [--json FILE]
+// gcc, or turns.c as a program. crun refuses hosts with v1 groups: bench/native-oci and bench/vm-oci measure it, too.
+//   node bench/oci.js [--runs N] [--others runc,crun] [--binary FILE] [--turns FILE] [--json FILE]
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '50' },
     others: { type: 'string', default: 'runc' },
     binary: { type: 'string', default: 'build/standalone/hutch' },
+    turns: { type: 'string' },
     json: { type: 'string' },
   },
 })
@@ -30,7 +31,8 @@ for (const [bundle, args] of Object.entries({ long: ['/bin/sleep', '1000'], shor
   Object.assign(config.process, { terminal: false, args })
   writeFileSync(`${work}/${bundle}/config.json`, JSON.stringify(config))
 }
-execFileSync('gcc', ['-O2', '-static', '-o', `${work}/turns`, new URL('turns.c', import.meta.url).pathname])
+if (values.turns) copyFileSync(values.turns, `${work}/turns`)
+else execFileSync('gcc', ['-O2', '-static', '-o', `${work}/turns`, new URL('turns.c', import.meta.url).pathname])
 
 /** The commands of a container's life. `end` is not measured: it waits until the first process has ended. */
 function lifeOf(runtime, program) {
