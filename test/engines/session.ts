@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { removeDirectory, walkGroups } from '../../src/cgroup/files.ts'
+import { readWords, removeDirectory, walkGroups } from '../../src/cgroup/files.ts'
 import { parseNamedHierarchies } from '../../src/host/hierarchy.ts'
 import { readHost, readMembership } from '../../src/host/host.ts'
 import { hutchCommand } from '../support/command.ts'
@@ -128,6 +128,11 @@ export class Session {
   write(inside: string, text: string): void {
     mkdirSync(this.path(inside.slice(0, inside.lastIndexOf('/'))), { recursive: true })
     writeFileSync(this.path(inside), text)
+  }
+
+  /** Returns the ids, on the host, of all processes in the session. */
+  processes(): number[] {
+    return walkGroups(this.#groups[0]!).flatMap((group) => readWords(group, 'cgroup.procs').map(Number))
   }
 
   /** Starts a command in the root. */

@@ -51,6 +51,8 @@ export interface Held {
   ended(pid: number): Promise<number>
   /** Resolves when the command has ended. */
   result: Promise<Result>
+  /** Returns what the subreaper has not reaped: the command, and processes that their parents have left. */
+  children(): string[]
   kill(): void
 }
 
@@ -70,8 +72,8 @@ export interface Ground {
   call(words: readonly string[], options?: CallOptions): Result
   /** Does the same while this process goes on. */
   begin(words: readonly string[], options?: CallOptions): Promise<Result>
-  /** Runs a command as the child of a subreaper. */
-  hold(words: readonly string[]): Promise<Held>
+  /** Runs a command as the child of a subreaper. `program` stands for the runtime. */
+  hold(words: readonly string[], program?: readonly string[]): Promise<Held>
   /** Creates a container with a bundle of its own, and starts it. Returns its id. @throws if a command fails */
   started(changes?: { [path: string]: unknown }): string
   status(id: string): string
@@ -139,13 +141,15 @@ export function makeGround(name: RuntimeName): Ground {
       const [status] = await once(child, 'exit')
       return { status, ...texts() }
     },
-    async hold(given) {
+    async hold(given, runtime = words) {
       const program = `${path}/subreaper`
       if (!existsSync(program)) compileProgram('subreaper', program)
       const number = serial++
       const [out, err] = [`${path}/out-${number}`, `${path}/err-${number}`]
+      // a command that is killed at once opens neither
+      for (const file of [out, err]) writeFileSync(file, '')
       const line = `exec "$@" </dev/null >${out} 2>${err}`
-      const child = spawn(program, ['/bin/sh', '-c', line, 'sh', ...words, ...given], {
+      const child = spawn(program, ['/bin/sh', '-c', line, 'sh', ...runtime, ...given], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const ends = new Map<number, number>()
@@ -170,6 +174,7 @@ export function makeGround(name: RuntimeName): Ground {
           stdout: readFileSync(out, 'utf8'),
           stderr: readFileSync(err, 'utf8'),
         })),
+        children: () => childrenOf(child.pid!),
         kill: () => child.kill('SIGKILL'),
       }
       held.push(one)
@@ -208,6 +213,15 @@ export function makeGround(name: RuntimeName): Ground {
     },
   }
   return ground
+}
+
+/** Returns the children of a process; none if it has ended. */
+function childrenOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+  } catch {
+    return []
+  }
 }
 
 function makeOciImage(path: string): string {

@@ -3,29 +3,29 @@
 // of the same id work afterwards, nothing is left, and no living container is lost.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, openSync, readFileSync } from 'node:fs'
 import { afterAll, expect, test, vi } from 'vitest'
-import { hierarchyMounts } from '../../support/oci-groups.ts'
 import { makeGround } from '../../support/oci-runtime.ts'
 import { requires } from '../../support/requires.ts'
 import { repetitions } from '../../support/sample.ts'
-import { readStartTime } from '../../support/start-time.ts'
+import {
+  expectDeletable,
+  expectNoOrphan,
+  killIfThere,
+  listed,
+  membersOf,
+  ownMounts,
+  random,
+  seed,
+  succeed,
+} from './kills.ts'
 
 const ground = makeGround('hutch')
 afterAll(ground.remove)
 
 const rounds = Number(process.env.KILLS ?? repetitions(300, 16, 6))
-/** KILL_SEED repeats the moments and commands of an earlier run. */
-const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32)
 
-let state = seed
-/** Returns a number from 0 to 1 (mulberry32). */
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
+const sigkill = 9
 
 interface Victim {
   words: (id: string, bundle: string) => string[]
@@ -43,7 +43,7 @@ const victims: readonly Victim[] = [
     leaves: ['', 'created', 'running', 'stopped'],
   },
   { words: (id) => ['start', id], after: ['create'], leaves: ['created', 'running'] },
-  { words: (id) => ['exec', id, 'sleep', '1000'], after: ['create', 'start'], leaves: ['running'] },
+  { words: (id) => ['exec', id, 'true'], after: ['create', 'start'], leaves: ['running'] },
   { words: (id) => ['exec', '-d', id, 'sleep', '1000'], after: ['create', 'start'], leaves: ['running'] },
   {
     words: (id) => ['update', '--memory', '64M', '--pids-limit', '40', id],
@@ -53,15 +53,6 @@ const victims: readonly Victim[] = [
   { words: (id) => ['delete', id], after: ['create'], leaves: ['', 'created', 'stopped'] },
   { words: (id) => ['delete', '--force', id], after: ['create', 'start'], leaves: ['', 'running', 'stopped'] },
 ]
-
-/** Returns the groups of a container in all hierarchies. */
-const groupsOf = (id: string) =>
-  hierarchyMounts()
-    .map((mount) => `${mount}/${id}`)
-    .filter(existsSync)
-
-const membersOf = (id: string) =>
-  groupsOf(id).flatMap((group) => readFileSync(`${group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean))
 
 /** Returns the names of programs in a container's groups. */
 const programsOf = (id: string) =>
@@ -73,57 +64,32 @@ const programsOf = (id: string) =>
     }
   })
 
-function succeed(...words: string[]): string {
-  const { status, stdout, stderr } = ground.call(words)
-  if (status !== 0) throw new Error(`${words[0]}, seed ${seed}: ${stderr}`)
-  return stdout
-}
-
-/** Runs a command, and kills it after some milliseconds. Returns true if it had not ended. */
-async function killed(words: readonly string[], after: number): Promise<boolean> {
-  const [file = '', ...args] = [...ground.words, ...words]
-  const child = spawn(file, args, { stdio: 'ignore' })
-  const timer = setTimeout(() => child.kill('SIGKILL'), after)
-  const [, signal] = await once(child, 'exit')
-  clearTimeout(timer)
-  return signal === 'SIGKILL'
-}
-
-/** Deletes a container that a killed command has left, and checks that nothing of it is left and its id is free. */
-function expectDeletable(id: string, bundle: string): void {
-  const members = membersOf(id).map((pid) => [pid, readStartTime(pid)] as const)
-  succeed('list')
-  succeed('delete', '--force', id)
-  expect(groupsOf(id), `seed ${seed}`).toEqual([])
-  const survivors = members.filter(([pid, time]) => time !== undefined && readStartTime(pid) === time)
-  expect(survivors, `seed ${seed}`).toEqual([])
-  succeed('create', '--bundle', bundle, id)
-  expect(ground.status(id)).toBe('created')
-  succeed('delete', '--force', id)
-  expect(readdirSync(ground.root).filter((name) => name === id || name.startsWith('~'))).toEqual([])
-}
-
 test(`${rounds} commands that are killed at random moments`, { timeout: 1_200_000 }, async (context) => {
   requires(context, 'root', 'busybox')
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-  const before = performance.now()
-  succeed('list')
-  // a command that makes or starts a process takes some times as long as one that only reads
-  let longest = 4 * (performance.now() - before)
-  let hits = 0
-  for (let round = 0; round < rounds; round++) {
-    const { words, after, leaves } = victims[round % victims.length]!
+  const times: number[] = []
+  const hits = victims.map(() => 0)
+  // in the first rounds nothing is killed: they show how long each takes
+  for (let round = -victims.length; round < rounds; round++) {
+    const kind = (round + victims.length) % victims.length
+    const { words, after, leaves } = victims[kind]!
     const id = ground.newId()
     const bundle = ground.bundle(id)
-    for (const command of after) succeed(command, ...(command === 'create' ? ['--bundle', bundle, id] : [id]))
-    if (await killed(words(id, bundle), random() * longest)) hits++
-    else longest = Math.max(longest / 1.1, 20)
-    const found = JSON.parse(succeed('list', '--format', 'json')) as { id: string; status: string }[]
-    expect(leaves, `seed ${seed}, round ${round}`).toContain(found.find((one) => one.id === id)?.status ?? '')
-    expectDeletable(id, bundle)
+    for (const command of after) succeed(ground, command, ...(command === 'create' ? ['--bundle', bundle, id] : [id]))
+    const held = await ground.hold(words(id, bundle))
+    const begun = performance.now()
+    const timer = setTimeout(() => round < 0 || killIfThere(held.pid), random() * (times[kind] ?? 0))
+    const status = await held.ended(held.pid)
+    clearTimeout(timer)
+    times[kind] ??= performance.now() - begun
+    if ((status & 0x7f) === sigkill) hits[kind]!++
+    expect(leaves, `seed ${seed}, round ${round}`).toContain(listed(ground, id))
+    expectDeletable(ground, id, bundle)
+    await expectNoOrphan(held)
   }
-  expect(hits).toBeGreaterThan(rounds / 10)
-  expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts)
+  for (const count of hits) expect(count, `hits ${hits}`).toBeGreaterThanOrEqual(Math.floor(rounds / 40))
+  expect(Math.max(...hits), `hits ${hits}`).toBeGreaterThan(0)
+  if (rounds >= 100) process.stderr.write(`killed in time: ${hits}\n`)
+  expect(ownMounts(ground)).toEqual([])
 })
 
 /** Runs a command until it writes its pid file, which is a pipe that nobody reads, and kills it there. */
@@ -157,9 +123,9 @@ test('a container whose creator is killed when it waits for its start can be sta
   const bundle = ground.bundle(id)
   await killedAtPidFile(id, ['create', '--bundle', bundle, id], () => existsSync(`${ground.root}/${id}/start`))
   expect(ground.status(id)).toBe('created')
-  succeed('start', id)
+  succeed(ground, 'start', id)
   expect(ground.status(id)).toBe('running')
-  expectDeletable(id, bundle)
+  expectDeletable(ground, id, bundle)
 })
 
 test('a creator that is killed while a hook runs leaves a container that can be deleted, and no process', async (context) => {
@@ -180,5 +146,5 @@ test('a creator that is killed while a hook runs leaves a container that can be 
   expect(writer).toBeGreaterThan(2)
   await ground.becomes(id, 'stopped')
   await vi.waitFor(() => expect(membersOf(id)).toEqual([]), 10_000)
-  expectDeletable(id, ground.bundle(id))
+  expectDeletable(ground, id, ground.bundle(id))
 })
