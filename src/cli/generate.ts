@@ -67,6 +67,6 @@ function findRuntime(): string {
   const places = [...directories, dirname(resolve(process.argv[1]!)), '/usr/lib/hutch/bin']
   const found = places.map((directory) => `${directory}/hutch-oci`).find((path) => existsSync(path))
   if (found !== undefined) return found
-  const remedy = 'make it with hutch links --dir /usr/local/bin, or give --runtime PATH'
+  const remedy = 'make it with hutch links --dir /usr/local/bin hutch-oci, or give --runtime PATH'
   throw fail('FILE_REFUSED', { what: 'find', path: 'hutch-oci', errno: 'ENOENT', remedy })
 }

@@ -17,19 +17,26 @@ const flags: FlagTable = {
 }
 
 export const command: Command = {
-  words: '',
-  otherUsages: ['--dir DIR --remove'],
-  details: `Links that it installs: ${Object.keys(dropins).join(', ')}.`,
+  words: '[NAME…]',
+  otherUsages: ['--dir DIR --remove [NAME…]'],
+  details: `Links that it installs without NAME: ${Object.keys(dropins).join(', ')}.`,
   flags,
-  maxWords: 0,
+  examples: [
+    ['hutch links --dir /usr/local/bin hutch-oci', 'Install only the OCI runtime for podman and others.'],
+    ['hutch links --dir ~/hutch-bin', 'Install all, in a directory that only some shells have in PATH.'],
+  ],
   main,
 }
 
-function main({ values }: Parsed): number {
+function main({ values, rest }: Parsed): number {
   const directory = values.dir?.[0]
-  if (directory === undefined) throw fail('WORDS_MISSING', { usage: 'hutch links --dir DIR [--remove]' })
+  if (directory === undefined) throw fail('WORDS_MISSING', { usage: 'hutch links --dir DIR [--remove] [NAME…]' })
   const program = realpathSync(process.argv[1]!)
-  const paths = Object.keys(dropins).map((name) => resolve(directory, name))
+  const known = Object.keys(dropins)
+  const unknown = rest.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw fail('OPTION_INVALID', { name: 'NAME', value: unknown, accepted: `one of ${known.join(', ')}` })
+  const paths = (rest.length > 0 ? rest : known).map((name) => resolve(directory, name))
   const states = paths.map((path) => [path, stateOf(path, program)] as const)
   const only = (wanted: string) => states.filter(([, state]) => state === wanted).map(([path]) => path)
   // check all names before creating the first link, so that all or none are created

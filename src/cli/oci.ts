@@ -5,7 +5,7 @@ import type { Command } from './command.ts'
 export const command: Command = {
   words: '[GLOBAL OPTIONS] COMMAND [OPTIONS] …',
   details:
-    'Runs OCI bundles with the command line of runc, for podman, containerd, Docker, BuildKit, buildah and CRI-O. They call it under the name hutch-oci: hutch links --dir DIR makes that link. `hutch oci --help` lists the commands, and `hutch oci COMMAND --help` their options.',
+    'Runs OCI bundles with the command line of runc, for podman, containerd, Docker, BuildKit, buildah and CRI-O. They call it under the name hutch-oci: hutch links --dir DIR hutch-oci makes that link. `hutch oci --help` lists the commands, and `hutch oci COMMAND --help` their options.',
   flags: {},
   runsCommand: true,
   examples: [

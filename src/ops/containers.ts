@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations that only containers need, as rows of the table of operations (see row.ts). Pure.
+import { resourceNames } from '../credentials/rlimit.ts'
 import { shellWord } from '../text/quote.ts'
 import { row, tasksRemedy } from './row.ts'
 
@@ -134,8 +135,8 @@ export const containerOps = {
     code: 170,
     call: 'prlimit',
     fields: { resource: 'u32', hard: 'exact64' },
-    what: 'raise a limit of the process',
-    explain: (op) => ({ words: `raise the hard limit of resource ${op.resource} to at least ${op.hard}`, shell: '' }),
+    what: raisesLimit,
+    explain: (op) => ({ words: raisesLimit(op), shell: '' }),
     right: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
   }),
   tryDirectory: row({
@@ -172,4 +173,8 @@ export const containerOps = {
     what: 'change to the new root',
     explain: () => ({ words: 'make it the root, above that of the host', shell: 'chroot . …' }),
   }),
+}
+
+function raisesLimit({ resource, hard }: { resource: number; hard: number | bigint }): string {
+  return `raise the hard limit of ${resourceNames[resource] ?? resource} to ${hard}`
 }

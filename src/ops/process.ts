@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the operations on processes, as rows of the table of operations (see row.ts): start, descriptors, limits and
 // priorities. Pure.
+import { resourceNames } from '../credentials/rlimit.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { oneOf, withOption, withToolOption } from '../errors/remedy-text.ts'
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
@@ -219,7 +220,7 @@ export const processOps = {
     code: 69,
     call: 'prlimit',
     fields: { resource: 'u32', soft: 'exact64', hard: 'exact64' },
-    what: 'set a limit of the process',
+    what: (op) => explainLimit(op).words,
     explain: explainLimit,
     right: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
   }),
@@ -227,7 +228,7 @@ export const processOps = {
     code: 132,
     call: 'prlimit',
     fields: { resource: 'u32', soft: 'u64', hard: 'u64' },
-    what: 'set a limit of the process',
+    what: (op) => explainLimit(op).words,
     explain: (op) => {
       const { words, shell } = explainLimit(op)
       return { words: `${words}, or keep a lower current value`, shell }
@@ -271,15 +272,13 @@ export const processOps = {
 /** Describes a resource limit in words: setrlimit(2). */
 function explainLimit({ resource, soft, hard }: { resource: number; soft: number | bigint; hard: number | bigint }) {
   const amount = (number: number | bigint) => (number === -1 ? 'unlimited' : String(number))
-  const name = limitNames[resource] ?? String(resource)
+  const name = resourceNames[resource] ?? String(resource)
   return {
     words: `limit ${name} to ${amount(soft)}${hard === soft ? '' : `, at most ${amount(hard)}`}`,
     shell: `prlimit --pid $$ --${name}=${amount(soft)}:${amount(hard)}`,
   }
 }
 
-const limitNames =
-  'cpu fsize data stack core rss nproc nofile memlock as locks sigpending msgqueue nice rtprio rttime'.split(' ')
 const policyNames = ['other', 'fifo', 'rr', 'batch', '', 'idle']
 
 function refusedSpawn(flags: number, { errno, group, limits }: RefusedOp): HutchError {

@@ -4,6 +4,7 @@ import {
   existsSync,
   lstatSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -217,6 +218,19 @@ test('links are made, used and removed, and never over a file of another', async
   expect(Object.keys(dropins).filter((name) => lstatSync(`${bin}/${name}`, { throwIfNoEntry: false }))).toEqual([
     'cgget',
   ])
+})
+
+test('links of given names leave the other names free', async () => {
+  const bin = mkdtempSync(`${directory}/bin-`)
+  writeFileSync(`${bin}/unshare`, 'precious')
+  expect(await hutch(['links', '--dir', bin, 'hutch-oci', 'lsns'])).toEqual(done)
+  expect(readdirSync(bin).toSorted()).toEqual(['hutch-oci', 'lsns', 'unshare'])
+  expect(await hutch(['links', '--dir', bin, 'lsns', '--remove'])).toEqual(done)
+  expect(readdirSync(bin).toSorted()).toEqual(['hutch-oci', 'unshare'])
+  expect(await hutch(['links', '--dir', bin, 'runc'])).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining('invalid value runc for NAME'),
+  })
 })
 
 test.for(Object.keys(dropins))(

@@ -108,7 +108,7 @@ test('limits of the process are as asked for', async (context) => {
   const { status, stderr } = await runAs(1000, ['--ulimit', 'nofile=9999999', '--', 'true'])
   expect(status).toBe(125)
   expect(stderr).toMatch(
-    /^hutch: cannot set a limit of the process: the kernel refused \(EPERM\)\n {2}requested by --ulimit\n/,
+    /^hutch: cannot limit nofile to 9999999: the kernel refused \(EPERM\)\n {2}requested by --ulimit\n/,
   )
   expect(await runAs(1000, ['--ulimit', 'nofile=99', '--', 'sh', '-c', 'ulimit -Hn'])).toEqual({
     status: 0,
