@@ -32,7 +32,7 @@ describe.skipIf(!runtimes.some(({ name }) => name === 'hutch-oci'))('docs/oci-en
   const install = async (into: Session) => {
     session = into
     await session.output(['ln', '-s', '/session/lib/hutch', '/usr/local/bin/hutch'])
-    await type('hutch links --dir /usr/local/bin')
+    await type('hutch links --dir /usr/local/bin hutch-oci')
   }
 
   test('podman', async () => {
