@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limits that a process has, read from the files of its groups: the same values on v1 and on v2.
+import { cpus } from 'node:os'
 import { readHost } from '../../src/host/host.ts'
 import type { Session } from './session.ts'
 
@@ -19,6 +20,9 @@ export interface Limits {
 }
 
 export const isV2 = readHost().layout === 'v2'
+
+/** Two processors, or the only one, as a list for cpuset. */
+export const twoProcessors = cpus().length > 1 ? '0-1' : '0'
 
 /** Finds the line of /proc/PID/cgroup with the group that limits processes, for grep(1). */
 export const pidsLine = isV2 ? '^0::' : ':pids:'

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildLimits } from './images.ts'
-import { groupOf, isFrozen, readLimits } from './limits.ts'
+import { groupOf, isFrozen, readLimits, twoProcessors } from './limits.ts'
 import { busybox, openPodman, type Podman, pauseImage } from './podman.ts'
 import { runtimes } from './runtimes.ts'
 import { bySystemd } from './session.ts'
@@ -113,8 +113,11 @@ describe.each(runtimes)('podman over $name', (runtime) => {
       cpus: '0',
     }
     expect(await read()).toEqual(first)
-    await engine.output('update --memory 128m --memory-swap 256m --cpus 1.5 --cpu-shares 256 --cpuset-cpus 0-1 limited')
-    const second = { memory: '134217728', swap: '268435456', quota: '150000', shares: '256', cpus: '0-1' }
+    const cpus = twoProcessors
+    await engine.output(
+      `update --memory 128m --memory-swap 256m --cpus 0.8 --cpu-shares 256 --cpuset-cpus ${cpus} limited`,
+    )
+    const second = { memory: '134217728', swap: '268435456', quota: '80000', shares: '256', cpus }
     expect(await read()).toEqual({ ...first, ...second })
     await engine.output('update --memory 32m --memory-swap 32m limited')
     expect(await read()).toEqual({ ...first, ...second, memory: '33554432', swap: '33554432' })
