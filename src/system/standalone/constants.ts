@@ -127,8 +127,14 @@ export const systemConstants = {
   },
 }
 
-/** Returns the name of an errno as Node does: ENOTSUP, not EOPNOTSUPP. */
+/** Names by errno. Of two names of a number, the first one counts, as in Node: ENOTSUP, not EOPNOTSUPP. */
+const names = new Map(
+  Object.entries(systemConstants.errno)
+    .reverse()
+    .map(([name, value]) => [value, name]),
+)
+
+/** Returns the name of an errno. */
 export function getSystemErrorName(negative: number): string {
-  const [name] = Object.entries(systemConstants.errno).find(([, value]) => value === -negative) ?? []
-  return name ?? `Unknown system error ${negative}`
+  return names.get(-negative) ?? `Unknown system error ${negative}`
 }
