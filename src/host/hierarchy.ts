@@ -44,7 +44,6 @@ export function parseHierarchies(mountinfo: string, membership: string, find?: F
   let unified: Hierarchy | undefined
   const v1: { [controller: string]: Hierarchy } = {}
   for (const { root, mount, type, options } of visibleMounts(mountinfo)) {
-    if (type !== 'cgroup2' && type !== 'cgroup') continue
     const place = (group: string | undefined): Hierarchy => ({
       mount,
       own: directoryOf(mount, root, group ?? '/', find),
@@ -73,22 +72,24 @@ export function parseNamedHierarchies(mountinfo: string, membership: string): Ma
 interface Mount {
   root: string
   mount: string
-  type: string
+  type: 'cgroup' | 'cgroup2'
   options: string[]
 }
 
-/** Returns the visible mounts. A later mount on the same directory, or on one above it, hides earlier ones. */
+/** Returns the visible mounts of cgroup file systems. A later mount on the same directory, or on one above it, hides earlier ones. */
 function visibleMounts(mountinfo: string): Mount[] {
   let visible: Mount[] = []
   for (const line of mountinfo.split('\n')) {
     const [before, after] = line.split(' - ')
-    const [, , , root = '', target = ''] = before!.split(' ')
-    const [type = '', , options = ''] = after?.split(' ') ?? []
+    const [, , , root = '', target = ''] = before!.split(' ', 5)
     if (target === '') continue
     const mount = unescapeMount(target)
     const below = `${mount}/`
-    if (mount !== '/') visible = visible.filter((other) => other.mount !== mount && !other.mount.startsWith(below))
-    visible.push({ root: unescapeMount(root), mount, type, options: options.split(',') })
+    if (mount !== '/' && visible.length > 0)
+      visible = visible.filter((other) => other.mount !== mount && !other.mount.startsWith(below))
+    const [type = '', , options = ''] = after?.split(' ') ?? []
+    if (type === 'cgroup2' || type === 'cgroup')
+      visible.push({ root: unescapeMount(root), mount, type, options: options.split(',') })
   }
   return visible
 }
