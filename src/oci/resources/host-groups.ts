@@ -44,14 +44,16 @@ export function readResourceFacts(host: Host, trees: readonly MountedTree[]): Re
   const hasFile = (controller: string, file: string) => {
     const tree = trees.find(({ controllers }) => controllers.includes(controller))
     if (!tree) return false
+    if (controller !== '' && existsSync(`${tree.mount}/${file}`)) return true
     const children = readChildren(tree.mount).map((name) => `${tree.mount}/${name}`)
-    const samples =
-      controller === '' ? children.filter((group) => hasController(group, file)) : [tree.mount, ...children]
+    const samples = controller === '' ? children.filter((group) => hasController(group, file)) : children
     if (samples.some((group) => existsSync(`${group}/${file}`))) return true
     return controller === '' && samples.length === 0 && defaults(host, file)
   }
   return {
-    pageSizes: readPageSizes(),
+    get pageSizes() {
+      return readPageSizes()
+    },
     hasFile: (controller, file) => {
       const key = `${controller}/${file}`
       if (!seen.has(key)) seen.set(key, hasFile(controller, file))

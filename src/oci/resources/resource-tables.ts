@@ -64,18 +64,19 @@ export function swapOf(memory: MemoryResources): { limit: bigint; swap: bigint }
  */
 export function hugepageWrites(
   { hugepageLimits = [] }: LinuxResources,
-  { pageSizes, hasFile }: ResourceFacts,
+  facts: ResourceFacts,
   endings: readonly [limit: string, reservation: string],
   controller: string,
 ): ResourceWrite[] {
   return hugepageLimits.flatMap(({ pageSize, limit }, i) => {
     const property = `hugepageLimits[${i}]`
+    const { pageSizes } = facts
     if (!pageSizes.includes(pageSize))
       throw invalid(`${property}.pageSize`, pageSize, `a size of this kernel: ${pageSizes.join(', ') || 'it has none'}`)
     const value = parseUnsigned(limit, `${property}.limit`)
     return endings
       .map((ending) => `hugetlb.${pageSize}.${ending}`)
-      .filter((file, at) => at === 0 || hasFile(controller, file))
+      .filter((file, at) => at === 0 || facts.hasFile(controller, file))
       .map((file) => writeOf(file, value, property))
   })
 }

@@ -70,7 +70,9 @@ function planUpdate(
     v2: unified === undefined ? undefined : readWords(unified, 'cgroup.controllers'),
   }
   const facts = {
-    pageSizes: readPageSizes(),
+    get pageSizes() {
+      return readPageSizes()
+    },
     hasFile: (controller: string, file: string) => existsSync(`${directories.get(controller)}/${file}`),
   }
   const requested = [...convertResources(complete, controllers, facts)]

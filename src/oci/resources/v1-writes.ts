@@ -59,11 +59,10 @@ function bandwidth(cpu: CpuResources): ResourceWrite[] {
 export function memoryToV1({ memory = {} }: LinuxResources, { hasFile }: ResourceFacts): ResourceWrite[] {
   const { limit, swap } = swapOf(memory)
   const reservation = parseInteger(memory.reservation, 'memory.reservation')
-  const isSwapCounted = hasFile('memory', 'memory.memsw.limit_in_bytes')
   const isImplied = swap === -1n && parseInteger(memory.swap, 'memory.swap') === 0n
   const writes = limit === 0n ? [] : [writeOf('memory.limit_in_bytes', limit, 'memory.limit')]
   // the limit of memory and swap cannot be below that of memory, which is therefore written first
-  if (swap !== 0n && (isSwapCounted || !isImplied))
+  if (swap !== 0n && (!isImplied || hasFile('memory', 'memory.memsw.limit_in_bytes')))
     writes.push(writeOf('memory.memsw.limit_in_bytes', swap < 0n ? '-1' : swap, 'memory.swap'))
   if (reservation !== 0n) writes.push(writeOf('memory.soft_limit_in_bytes', reservation, 'memory.reservation'))
   if (memory.disableOOMKiller) writes.push(writeOf('memory.oom_control', '1', 'memory.disableOOMKiller'))
@@ -78,14 +77,17 @@ export function memoryToV1({ memory = {} }: LinuxResources, { hasFile }: Resourc
 
 /** @throws OPTION_INVALID */
 export function blkioToV1({ blockIO = {} }: LinuxResources, { hasFile }: ResourceFacts): ResourceWrite[] {
-  const name = hasFile('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight'
+  const { weightDevice = [] } = blockIO
+  const weight = parseUnsigned(blockIO.weight, 'blockIO.weight')
+  const isWeighted = weight !== 0n || weightDevice.length > 0
+  const name = isWeighted && hasFile('blkio', 'blkio.weight') ? 'blkio.weight' : 'blkio.bfq.weight'
   const writes: ResourceWrite[] = []
   const add = (file: string, value: bigint, property: string, device?: string) => {
     if (value !== 0n) writes.push(writeOf(file, device === undefined ? value : `${device} ${value}`, property))
   }
-  add(name, parseUnsigned(blockIO.weight, 'blockIO.weight'), 'blockIO.weight')
+  add(name, weight, 'blockIO.weight')
   add('blkio.leaf_weight', parseUnsigned(blockIO.leafWeight, 'blockIO.leafWeight'), 'blockIO.leafWeight')
-  for (const entry of blockIO.weightDevice ?? []) {
+  for (const entry of weightDevice) {
     const property = 'blockIO.weightDevice'
     const device = deviceNumber(entry, property)
     add(`${name}_device`, parseUnsigned(entry.weight, property), property, device)

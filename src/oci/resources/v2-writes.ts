@@ -85,11 +85,12 @@ export function pidsWrites({ pids = {} }: LinuxResources): ResourceWrite[] {
 /** @throws OPTION_INVALID, CGROUP_LIMIT_UNSUPPORTED */
 export function ioToV2({ blockIO = {} }: LinuxResources, { hasFile }: ResourceFacts): ResourceWrite[] {
   refuseLeafWeights(blockIO)
-  const isBfq = hasFile('', 'io.bfq.weight')
-  const [file, convert] = isBfq ? (['io.bfq.weight', String] as const) : (['io.weight', ioWeight] as const)
+  const { weightDevice = [] } = blockIO
   const weight = parseUnsigned(blockIO.weight, 'blockIO.weight')
+  const isBfq = (weight !== 0n || weightDevice.length > 0) && hasFile('', 'io.bfq.weight')
+  const [file, convert] = isBfq ? (['io.bfq.weight', String] as const) : (['io.weight', ioWeight] as const)
   const writes = weight === 0n ? [] : [writeOf(file, convert(weight), 'blockIO.weight')]
-  for (const device of blockIO.weightDevice ?? []) {
+  for (const device of weightDevice) {
     const own = parseUnsigned(device.weight, 'blockIO.weightDevice.weight')
     const number = deviceNumber(device, 'blockIO.weightDevice')
     if (own !== 0n) writes.push(writeOf(file, `${number} ${convert(own)}`, 'blockIO.weightDevice'))
