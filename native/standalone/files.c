@@ -101,13 +101,6 @@ FUNCTION(js_fchmod)
 	return result(fchmod(number(argv[0]), (mode_t)number(argv[1])));
 }
 
-FUNCTION(js_fsync)
-{
-	(void)c;
-	UNUSED;
-	return result(fsync(number(argv[0])));
-}
-
 FUNCTION(js_ftruncate)
 {
 	int64_t length = 0;
@@ -345,7 +338,7 @@ static const JSCFunctionListEntry list[] = {
 	JS_CFUNC_MAGIC_DEF("chmod", 2, js_path, CHMOD), JS_CFUNC_MAGIC_DEF("chown", 3, js_path, CHOWN),
 	JS_CFUNC_MAGIC_DEF("rename", 2, js_pair, RENAME), JS_CFUNC_MAGIC_DEF("link", 2, js_pair, LINK),
 	JS_CFUNC_MAGIC_DEF("symlink", 2, js_pair, SYMLINK), JS_CFUNC_DEF("open", 3, js_open), JS_CFUNC_DEF("close", 1, js_close),
-	JS_CFUNC_DEF("fchmod", 2, js_fchmod), JS_CFUNC_DEF("fsync", 1, js_fsync), JS_CFUNC_DEF("ftruncate", 2, js_ftruncate),
+	JS_CFUNC_DEF("fchmod", 2, js_fchmod), JS_CFUNC_DEF("ftruncate", 2, js_ftruncate),
 	JS_CFUNC_MAGIC_DEF("read", 5, js_transfer, 0), JS_CFUNC_MAGIC_DEF("write", 5, js_transfer, 1),
 	JS_CFUNC_DEF("readFile", 3, js_read_file), JS_CFUNC_DEF("stat", 2, js_stat), JS_CFUNC_MAGIC_DEF("readlink", 2, js_link_target, 0),
 	JS_CFUNC_MAGIC_DEF("realpath", 2, js_link_target, 1), JS_CFUNC_DEF("readdir", 3, js_readdir), JS_CFUNC_DEF("mkdtemp", 1, js_mkdtemp),

@@ -3,16 +3,14 @@
 // leaves the container as it was before the step or after it.
 //
 // A directory appears under its id by a rename, with its state file and its lock. It disappears by a rename to a name that no id can have.
+// Nothing waits for a disk: containers do not survive a crash of the machine. Their directories may, with an empty state file.
 // Whoever changes a container holds flock(2) on its directory; the lock ends with the process. Readers take no lock.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import {
-  closeSync,
   existsSync,
   fstatSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -71,7 +69,8 @@ export function createContainer<Details>(root: string, state: ContainerState<Det
       continue
     }
     try {
-      writeState(made, state)
+      const path = `${made}/${stateFile}`
+      attempt('write', path, () => writeFileSync(path, formatState(state), { mode: 0o600 }))
       rename(made, directory, state.id)
     } catch (error) {
       rmSync(made, { recursive: true, force: true })
@@ -231,17 +230,11 @@ function isSame(fd: number, path: string): boolean {
   return found !== undefined && found.ino === open.ino && found.dev === open.dev
 }
 
-/** Writes the state under another name, and renames it when its bytes are stored. */
+/** Writes the state under another name, and renames it when it is whole. */
 function writeState(directory: string, state: ContainerState): void {
   const path = `${directory}/${stateFile}`
   attempt('write', path, () => {
-    const fd = openSync(`${path}.new`, 'w', 0o600)
-    try {
-      writeFileSync(fd, formatState(state))
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
+    writeFileSync(`${path}.new`, formatState(state), { mode: 0o600 })
     renameSync(`${path}.new`, path)
   })
 }
@@ -249,7 +242,8 @@ function writeState(directory: string, state: ContainerState): void {
 function readState<Details>(directory: string): ContainerState<Details> | undefined {
   const path = `${directory}/${stateFile}`
   try {
-    return parseState(readOwnFile(path, maxStateBytes), path)
+    const text = readOwnFile(path, maxStateBytes)
+    return text === '' ? undefined : parseState(text, path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined

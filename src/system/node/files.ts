@@ -9,7 +9,6 @@ export {
   existsSync,
   fchmodSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   linkSync,
   lstatSync,

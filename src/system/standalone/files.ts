@@ -184,13 +184,9 @@ export function readdirSync(
     | Buffer
     | number
   )[]
-  if (!types) return sorted(read as (string | Buffer)[])
+  // by their bytes, as libuv does
+  if (!types) return (read as (string | Buffer)[]).sort()
   return entriesOf(read as (string | number)[]).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-}
-
-/** Sorts names by their bytes, as libuv does. */
-function sorted(names: (string | Buffer)[]): (string | Buffer)[] {
-  return names.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
 export function opendirSync(path: Path): Dir {
@@ -274,10 +270,6 @@ export function fchmodSync(fd: number, mode: number): void {
 
 export function chownSync(path: Path, uid: number, gid: number): void {
   check(host.chown(path, uid, gid), 'chown', path)
-}
-
-export function fsyncSync(fd: number): void {
-  check(host.fsync(fd), 'fsync')
 }
 
 export function ftruncateSync(fd: number, length = 0): void {

@@ -26,7 +26,6 @@ interface Host {
   open(path: Path, flags: number, mode: number): number
   close(fd: number): number
   fchmod(fd: number, mode: number): number
-  fsync(fd: number): number
   ftruncate(fd: number, length: number): number
   read(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number
   write(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number

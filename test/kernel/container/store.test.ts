@@ -72,16 +72,24 @@ test('a container is created once, read, changed and removed', async () => {
     expect(() => lockContainer(root, id)).toThrow(expect.objectContaining({ code: 'CONTAINER_ID_INVALID' }))
 })
 
-test('a directory without a state is removed by its id, an empty one is replaced, and a file is not', async () => {
+test('a directory without a state, or with the empty file of a crash, is removed by its id', async () => {
   mkdirSync(`${root}/half/more`, { recursive: true })
-  mkdirSync(`${root}/empty`)
+  mkdirSync(`${root}/crashed`)
+  writeFileSync(`${root}/crashed/state.json`, '')
+  for (const id of ['half', 'crashed']) {
+    expect(() => readContainer(root, id)).toThrow(expect.objectContaining({ code: 'CONTAINER_NOT_FOUND' }))
+    expect(() => createContainer(root, stateOf(id))).toThrow(expect.objectContaining({ code: 'CONTAINER_EXISTS' }))
+    await withContainer(root, id, (container) => {
+      expect(container.state).toBe(undefined)
+      container.remove()
+    })
+  }
+  expect(readdirSync(root)).toEqual([])
+})
+
+test('an empty directory is replaced, and a file is not', () => {
+  mkdirSync(`${root}/empty`, { recursive: true })
   writeFileSync(`${root}/file`, '')
-  expect(() => readContainer(root, 'half')).toThrow(expect.objectContaining({ code: 'CONTAINER_NOT_FOUND' }))
-  expect(() => createContainer(root, stateOf('half'))).toThrow(expect.objectContaining({ code: 'CONTAINER_EXISTS' }))
-  await withContainer(root, 'half', (container) => {
-    expect(container.state).toBe(undefined)
-    container.remove()
-  })
   createContainer(root, stateOf('empty')).close()
   expect(() => createContainer(root, stateOf('file'))).toThrow(expect.objectContaining({ code: 'CONTAINER_EXISTS' }))
   expect(() => lockContainer(root, 'file')).toThrow(expect.objectContaining({ code: 'CONTAINER_NOT_FOUND' }))
