@@ -122,9 +122,16 @@ function list(directory: string, directories: boolean): string[] {
   }
 }
 
-/** Returns true if somebody froze this group itself, in whichever hierarchy it is. A freeze of a group above does not count. */
-export function isPaused(directory: string): boolean {
-  return readGroupFile(directory, 'cgroup.freeze') === '1' || readGroupFile(directory, 'freezer.self_freezing') === '1'
+/** The file that is 1 in a group that is itself frozen, by controller. The controller '' stands for the v2 tree. */
+const pausedFiles = new Map([
+  ['', 'cgroup.freeze'],
+  ['freezer', 'freezer.self_freezing'],
+])
+
+/** Returns true if somebody froze this group itself. A freeze of a group above does not count. Only v2 and v1's freezer can freeze. */
+export function isPaused({ controller, directory }: { controller: string; directory: string }): boolean {
+  const file = pausedFiles.get(controller)
+  return file !== undefined && readGroupFile(directory, file) === '1'
 }
 
 /** Returns the names of a directory's child groups. */

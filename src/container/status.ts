@@ -27,7 +27,7 @@ export function containerStatus(
   if (!state.process) return isBeingMade() ? 'creating' : 'stopped'
   // the pid of another pid namespace has no meaning here, but its processes are in the groups
   if (!(isRunning(state.process) ?? hasProcesses(state))) return 'stopped'
-  if (state.groups.some(({ directory }) => isPaused(directory))) return 'paused'
+  if (state.groups.some(isPaused)) return 'paused'
   return existsSync(`${root}/${state.id}/${startFile}`) ? 'created' : 'running'
 }
 

@@ -8,7 +8,7 @@ import { native } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
 import { keepEnd } from '../ends/keep-end.ts'
-import { removeGroups, signalGroups, thawGroups } from '../resources/groups.ts'
+import { removeGroups, removeUnused, signalGroups, thawGroups } from '../resources/groups.ts'
 import { stopUnit } from '../resources/systemd-unit.ts'
 import { hookState, type OciDetails, type OciState } from './details.ts'
 import { runHooks } from './hooks.ts'
@@ -40,8 +40,10 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
       throw fail('CONTAINER_STATUS', { id, action: 'delete', status })
     if (state) {
       note(root, state, status, remark)
-      stopContainer(state)
-      removeGroups(state.groups)
+      // a stopped container has processes only in groups that the kernel does not remove at once
+      const groups = status === 'stopped' ? removeUnused(state.groups) : state.groups
+      stopContainer({ ...state, groups })
+      removeGroups(groups)
       closeRdtClass(state.details.rdt)
       if (state.unit !== undefined) await stopUnit(state.unit)
     }

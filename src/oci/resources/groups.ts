@@ -36,7 +36,7 @@ export function signalGroups(places: Places, signal: number): void {
   const isKill = signal === systemConstants.signals.SIGKILL
   const unified = places.find(({ controller }) => controller === '')?.directory
   if (isKill && unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1')
-  const holds = !isKill && !directoriesOf(places).some(isPaused)
+  const holds = !isKill && !places.some(isPaused)
   if (holds) tryFreeze(places, true)
   try {
     const signalled = new Set<number>()
@@ -111,6 +111,12 @@ function tryFreeze(places: Places, frozen: boolean): Error | undefined {
       })
   }
   return failed
+}
+
+/** Removes the groups that have no process and no group below them. Returns the places of the others. */
+export function removeUnused(places: Places): GroupPlace[] {
+  const used = directoriesOf(places).filter((directory) => ![undefined, 'ENOENT'].includes(removeDirectory(directory)))
+  return places.filter(({ directory }) => used.includes(directory))
 }
 
 /**
