@@ -78,7 +78,7 @@ const layoutCommands = [
   './unshare --pid --fork true',
   ...['cgcreate -g memory:ID', 'cgset -r memory.max=50M ID', 'cgdelete -g memory:ID'].map((words) => `./${words}`),
   // a container of layout-config.json
-  ...['create --bundle BUNDLE ID', 'start ID', 'state ID', 'exec ID true', 'kill ID KILL'].map((words) => `./hutch-oci --root BUNDLE/state ${words}`),
+  ...['create --bundle BUNDLE --pid-file BUNDLE/pid ID', 'start ID', 'state ID', 'exec ID true', 'kill ID KILL'].map((words) => `./hutch-oci --root BUNDLE/state --log BUNDLE/log --log-format json ${words}`),
   'wait',
   './hutch-oci --root BUNDLE/state delete --force ID',
 ]
