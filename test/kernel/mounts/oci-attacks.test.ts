@@ -70,7 +70,7 @@ test.for<[string, string, Mount[], Partial<Root>]>([
   ).toMatch(/^tmpfs \/data tmpfs/m)
 })
 
-test("a file is hidden by the host's /dev/null, not by what stands for it in the image (CVE-2025-31133)", async (context) => {
+test("a file is hidden by the host's /dev/null, not by what stands for it in the image (CVE-2025-31133, CVE-2025-62161)", async (context) => {
   requires(context, 'root', 'busybox')
   const image = imageWithLink('dev/null', '../data/bait')
   writeFileSync(`${image}/data/bait`, 'bait\n')

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers that attack the runtime when it creates them, enters them and changes their limits, as they attacked runc and crun. Each attack has
-// a control that gets through.
+// Containers that attack the runtime when it creates them, enters them and changes their limits, as they attacked runc, crun and
+// youki. Each attack has a control: what a careless way does, which gets through. Where words or a profile are refused, the control is the same
+// command without them.
+import { execFileSync, type StdioOptions, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterAll, beforeEach, expect, test, vi } from 'vitest'
 import { hutchPath } from '../../support/command.ts'
 import { compileProgram } from '../../support/compile.ts'
@@ -75,7 +87,7 @@ test('a container sees nothing of the processes that enter it (CVE-2016-9962, CV
   await control
 })
 
-test('no process has inheritable capabilities that its configuration does not name (CVE-2022-24769, 27650, 29162)', () => {
+test('no process has inheritable capabilities that its configuration does not name (CVE-2022-24769, CVE-2022-27650, CVE-2022-29162, CVE-2025-27612)', () => {
   const id = ground.started(likeDocker)
   const inheritable = (...words: string[]) =>
     /^CapInh:\s+(\w+)$/m.exec(call([...words, 'cat', '/proc/self/status']).stdout)?.[1]
@@ -97,6 +109,8 @@ test.for(['-1', '4294967295', '99999999999', 'root', '1:', ':1', '1:1:1', '1x', 
   (user) => {
     const id = ground.started(likeDocker)
     const { status, stdout } = call(['exec', `--user=${user}`, id, 'id', '-u'])
+    // the control: the same words with a clear user
+    expect(call(['exec', '--user=2', id, 'id', '-u'])).toMatchObject({ status: 0, stdout: '2\n' })
     expect([status, stdout]).toEqual([255, ''])
   },
 )
@@ -114,28 +128,41 @@ test('a security profile that this host cannot apply is refused, never left out 
     expect(call(['create', '--bundle', bundle, id]).status, active).toBe(1)
     expect(call(['exec', option, 'hutch-no-such-profile', running, 'true']).status, lsm).toBe(255)
   }
+  // the control: without a profile both commands succeed
   expect(call(['exec', running, 'true']).status).toBe(0)
+  const id = ground.newId()
+  expect(call(['create', '--bundle', ground.bundle(id), id]).status).toBe(0)
 })
 
 test('without a cgroup namespace a container can write only its own groups (CVE-2023-25809)', () => {
   const without = ['mount', 'pid', 'uts', 'ipc'].map((type) => ({ type }))
   const name = `hutch-${process.pid}-escaped`
   const script = `for d in /sys/fs/cgroup /sys/fs/cgroup/* ; do mkdir $d/${name} 2>/dev/null; done; true`
+  const top = '/sys/fs/cgroup'
+  const places = () => [top, ...readdirSync(top).map((entry) => `${top}/${entry}`)]
   const attempt = (...mounts: object[]) => {
     const id = ground.newId()
     const changes = {
+      // with CAP_DAC_OVERRIDE: the kernel makes the groups at the top read-only
+      ...likeDocker,
       'linux.namespaces': without,
       mounts: [proc, sysfs, ...mounts],
       'process.args': ['sh', '-c', script],
     }
     const { stderr } = call(['run', '--keep', '--bundle', ground.bundle(id, changes), id])
-    const made = hierarchyMounts().filter((mount) => existsSync(`${mount}/${name}`))
+    const made = places().filter((place) => existsSync(`${place}/${name}`))
     const own = hierarchyMounts().filter((mount) => existsSync(`${mount}/${id}/${name}`))
     call(['delete', '--force', id])
     return { made, own: own.length > 0, stderr }
   }
   expect(attempt(groups('rw'))).toEqual({ made: [], own: true, stderr: '' })
   expect(attempt(groups('ro'))).toEqual({ made: [], own: false, stderr: '' })
+  // the control: the tree of the host, without the container's own groups as its roots
+  const tree = { destination: '/sys/fs/cgroup', type: 'bind', source: '/sys/fs/cgroup', options: ['rbind', 'rw'] }
+  const { made, stderr } = attempt(tree)
+  expect(stderr).toBe('')
+  for (const place of made.reverse()) rmdirSync(`${place}/${name}`)
+  expect(made.length).toBeGreaterThan(0)
 })
 
 test('the terminal is not mounted over what a link of the image names (CVE-2025-52565)', () => {
@@ -149,23 +176,54 @@ test('the terminal is not mounted over what a link of the image names (CVE-2025-
   expect(stdout).not.toMatch(/led/)
   if (status === 0) expect(stdout).toMatch(/^bait/)
   expect(readFileSync(`${image}/data/bait`, 'utf8')).toBe('bait\n')
+  // the control: who mounts a device by the name of its target is led to what the link names
+  const naive = `mount --bind /dev/null ${image}/dev/console; test -c ${image}/data/bait && echo led`
+  expect(execFileSync('unshare', ['-m', 'sh', '-c', naive], { encoding: 'utf8' })).toBe('led\n')
+  rmSync(`${image}/dev/console`)
 })
 
-test.for<[string, string]>([
-  ['a pipe', 'mkfifo /etc/passwd'],
-  ['a directory', 'mkdir /etc/passwd'],
-  ["a link to the host's file", 'ln -s /../../../../../../../etc/passwd /etc/passwd'],
-  ['a link to a descriptor', 'ln -s /proc/self/fd/0 /etc/passwd'],
-  ['a link to itself', 'ln -s passwd /etc/passwd'],
-  ['an endless device', 'mknod /etc/passwd c 1 5'],
-])('exec reads nothing from an /etc/passwd that is %s', ([, make]) => {
+/** Reads a container's /etc/passwd by its name, as a careless runtime does: at most 2 MiB, and half a second. */
+const readByName = (id: string) => {
+  const stdin = `${ground.path}/stdin`
+  writeFileSync(stdin, 'user:x:1:1::/led:/bin/sh\n')
+  const fd = openSync(stdin, 'r')
+  const file = `/proc/${ground.pid(id)}/root/etc/passwd`
+  const stdio: StdioOptions = [fd, 'pipe', 'pipe']
+  const read = spawnSync('head', ['-c', `${2 << 20}`, file], {
+    encoding: 'latin1',
+    timeout: 500,
+    maxBuffer: 4 << 20,
+    stdio,
+  })
+  closeSync(fd)
+  return read
+}
+
+test.for<[string, string, (read: ReturnType<typeof readByName>) => unknown]>([
+  ['a pipe', 'mkfifo /etc/passwd', ({ signal }) => signal],
+  ['a directory', 'mkdir /etc/passwd', ({ stderr }) => /directory/.test(stderr)],
+  [
+    "a link to the host's file",
+    'ln -s /../../../../../../../etc/passwd /etc/passwd',
+    ({ stdout }) => stdout === readFileSync('/etc/passwd', 'latin1'),
+  ],
+  ['a link to a descriptor', 'ln -s /proc/self/fd/0 /etc/passwd', ({ stdout }) => stdout.includes('/led')],
+  ['a link to itself', 'ln -s passwd /etc/passwd', ({ stderr }) => /symbolic links/.test(stderr)],
+  ['an endless device', 'mknod /etc/passwd c 1 5', ({ stdout }) => stdout.length === 2 << 20],
+])('exec reads nothing from an /etc/passwd that is %s', ([, make, isLed]) => {
   const etc = { destination: '/etc', type: 'tmpfs', source: 'tmpfs' }
   const id = ground.started({ mounts: [proc, etc] })
+  const home = () => call(['exec', '--user', '1', id, 'sh', '-c', 'echo $HOME'])
   expect(call(['exec', id, 'busybox', 'sh', '-c', make])).toMatchObject({ status: 0 })
-  expect(call(['exec', '--user', '1', id, 'sh', '-c', 'echo $HOME'])).toEqual({ status: 0, stdout: '/\n', stderr: '' })
+  expect(home()).toEqual({ status: 0, stdout: '/\n', stderr: '' })
+  // the controls: who reads the file by its name gets what the container wants, and a plain file is read
+  expect(isLed(readByName(id))).toBeTruthy()
+  const plain = 'rm -rf /etc/passwd; echo user:x:1:1::/found:/bin/sh > /etc/passwd'
+  expect(call(['exec', id, 'busybox', 'sh', '-c', plain])).toMatchObject({ status: 0 })
+  expect(home().stdout).toBe('/found\n')
 })
 
-test('exec sets attributes by the /proc of the host, not by what stands for it in the container', () => {
+test('exec sets attributes by the /proc of the host, not by what stands for it in the container (CVE-2025-62596)', () => {
   const fake = { destination: '/proc', type: 'tmpfs', source: 'tmpfs' }
   const id = ground.started({ mounts: [fake] })
   const make =
@@ -177,8 +235,11 @@ test('exec sets attributes by the /proc of the host, not by what stands for it i
   const pidFile = `${ground.path}/${id}.exec`
   expect(call(['exec', '--detach', '--pid-file', pidFile, '--process', file, id])).toMatchObject({ status: 0 })
   expect(readFileSync(`/proc/${readFileSync(pidFile, 'utf8')}/oom_score_adj`, 'utf8')).toBe('321\n')
-  const found = call(['exec', id, 'sh', '-c', 'cat /proc/self/oom_score_adj /proc/thread-self/oom_score_adj'])
-  expect(found.stdout).toBe('')
+  const script = 'cat /proc/self/oom_score_adj /proc/thread-self/oom_score_adj /proc/thread-self/attr/exec'
+  expect(call(['exec', id, 'sh', '-c', script]).stdout).toBe('')
+  // the control: who writes by names in the container's root believes that it was done
+  writeFileSync(`/proc/${ground.pid(id)}/root/proc/self/oom_score_adj`, '321', { flag: 'r+' })
+  expect(call(['exec', id, 'sh', '-c', script]).stdout).toBe('321')
 })
 
 test('a container that rearranges its groups does not lead update or delete elsewhere', () => {
@@ -189,6 +250,11 @@ test('a container that rearranges its groups does not lead update or delete else
   expect(call(['exec', id, 'sh', '-c', script]).status).toBe(0)
   expect(call(['update', '--pids-limit', '30', id])).toEqual({ status: 0, stdout: '', stderr: '' })
   expect(call(['exec', id, 'true']).status).toBe(0)
+  // the control: who removes only the groups that the runtime has made is refused
+  const own = hierarchyMounts()
+    .map((mount) => `${mount}/${id}`)
+    .filter(existsSync)
+  expect(() => own.forEach((group) => void rmdirSync(group))).toThrow(/EBUSY|ENOTEMPTY/)
   expect(call(['delete', '--force', id])).toEqual({ status: 0, stdout: '', stderr: '' })
   expect(hierarchyMounts().filter((mount) => existsSync(`${mount}/${id}`))).toEqual([])
   expect(JSON.parse(call(['events', '--stats', bystander]).stdout).data.pids).toMatchObject({ current: 1, limit: 50 })
