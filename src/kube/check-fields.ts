@@ -4,7 +4,8 @@ import { nearest } from '../text/nearest.ts'
 import { parseQuantity } from '../text/quantity.ts'
 import { plain, quote } from '../text/quote.ts'
 import type { FieldPath } from './documents.ts'
-import type { FieldType } from './fields.ts'
+import { type FieldType, type ObjectType, rule } from './field-types.ts'
+import { isLabel, isPortName, isSubdomain, suggestName } from './object-names.ts'
 
 /** A remedy, or a function that makes it from the text of the value in the file. */
 type Remedy = string | ((source: string) => string)
@@ -37,8 +38,27 @@ interface Scalar {
 }
 
 const whole = (value: unknown) => typeof value === 'number' && Number.isSafeInteger(value)
-const unquoted = (value: unknown, other: string) =>
-  typeof value === 'string' && /^\d+$/.test(value) ? `write ${value} without quotes, or another value` : other
+const unquoted = (value: unknown, other: string) => {
+  const [, number] = typeof value === 'string' ? (/^(\d+)s?$/.exec(value) ?? []) : []
+  return number === undefined ? other : `write ${number} without quotes, or another value`
+}
+
+/** Returns the type of a whole number that is at least `least`. */
+const atLeast = (least: number): Scalar => ({
+  holds: (value) => whole(value) && (value as number) >= least,
+  wanted: `a whole number, at least ${least}`,
+  remedy: (value) => unquoted(value, `give a whole number, at least ${least}`),
+})
+
+/** Returns the type of a text for which a test holds. */
+const named = (holds: (value: string) => boolean, wanted: string, remedy: (value: string) => string): Scalar => ({
+  holds: (value) => typeof value === 'string' && holds(value),
+  wanted,
+  remedy: (value) => remedy(typeof value === 'string' ? value : plain(value)),
+})
+
+const isPort = (value: unknown) => whole(value) && (value as number) >= 1 && (value as number) <= 65_535
+const address = /^(\d{1,3}(\.\d{1,3}){3}|(?=.*:.*:)[0-9a-fA-F:.]+)$/
 
 const scalars: { readonly [type: string]: Scalar } = {
   string: {
@@ -47,11 +67,25 @@ const scalars: { readonly [type: string]: Scalar } = {
     remedy: (value) =>
       ['number', 'boolean'].includes(typeof value) ? (source) => `put quotes around it: "${source}"` : 'give a text',
   },
+  nonempty: named(
+    (value) => value !== '',
+    'a text that is not empty',
+    (value) => (value === '' ? 'give a text' : `put quotes around it: "${value}"`),
+  ),
+  label: named(isLabel, 'a name', (value) => `write ${suggestName(value)}`),
+  subdomain: named(isSubdomain, 'a name', (value) => `write ${suggestName(value)}`),
+  ip: named(
+    (value) => address.test(value),
+    'an IP address',
+    () => 'give an address such as 192.0.2.1',
+  ),
   integer: { holds: whole, wanted: 'a whole number', remedy: (value) => unquoted(value, 'give a whole number') },
-  count: {
-    holds: (value) => whole(value) && (value as number) >= 0,
-    wanted: 'a whole number, at least 0',
-    remedy: (value) => unquoted(value, 'give a whole number, at least 0'),
+  count: atLeast(0),
+  positive: atLeast(1),
+  percent: {
+    holds: (value) => (whole(value) && (value as number) >= 0) || (typeof value === 'string' && /^\d+%$/.test(value)),
+    wanted: 'a whole number or a percentage',
+    remedy: (value) => unquoted(value, 'give a number such as 1, or a percentage such as 25%'),
   },
   boolean: {
     holds: (value) => typeof value === 'boolean',
@@ -63,10 +97,15 @@ const scalars: { readonly [type: string]: Scalar } = {
     wanted: 'a quantity',
     remedy: (value) => `give a quantity such as ${suggestQuantity(value)}`,
   },
+  portNumber: {
+    holds: isPort,
+    wanted: 'a port',
+    remedy: (value) => unquoted(value, 'give a port from 1 to 65535'),
+  },
   port: {
-    holds: (value) => whole(value) || (typeof value === 'string' && value !== ''),
+    holds: (value) => isPort(value) || (typeof value === 'string' && isPortName(value)),
     wanted: 'a number or name of a port',
-    remedy: () => 'give the number of a port, or the name of one of ports',
+    remedy: (value) => unquoted(value, 'give a port from 1 to 65535, or the name of one of ports'),
   },
 }
 
@@ -74,6 +113,7 @@ const scalars: { readonly [type: string]: Scalar } = {
 function suggestQuantity(value: unknown): string {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*$/.exec(plain(value)) ?? []
   if (unit === undefined) return '250m, 512Mi or 2'
+  if (unit === 'm') return `${number}m`
   const letter = unit[0]!.toUpperCase()
   if (/^[KMGTPE]/.test(letter) && /^.(i?b|i)?$/i.test(unit))
     return `${number}${/i/i.test(unit.slice(1)) || unit === unit.toLowerCase() ? `${letter}i` : letter === 'K' ? 'k' : letter}`
@@ -112,13 +152,13 @@ export function checkFields(value: unknown, type: FieldType, path: FieldPath, re
     return Object.entries(value)
       .map(([key, one]) => checkFields(one, type.map as FieldType, [...path, key], report))
       .every(Boolean)
-  return checkObject(value, type as { readonly [name: string]: FieldType }, path, report)
+  return checkObject(value, type as ObjectType, path, report)
 }
 
 /** Checks the fields of a map whose names are known. An empty value is that of a missing field. */
 function checkObject(
   value: { readonly [key: string]: unknown },
-  type: { readonly [name: string]: FieldType },
+  type: ObjectType,
   path: FieldPath,
   report: ReportProblem,
 ): boolean {
@@ -133,15 +173,22 @@ function checkObject(
   for (const [name, inner] of Object.entries(value)) {
     const known = types.get(name)
     if (known === undefined) {
-      const near = nearest(name, [...types.keys()])
+      const near =
+        nearest(name, [...types.keys()]) ??
+        required.map((one) => one.slice(0, -1)).find((one) => one.toLowerCase().endsWith(name.toLowerCase()))
       report(
         [...path, name],
         'is an unknown field',
-        near ? `write ${near}` : 'remove it, or move it to where it belongs',
+        near
+          ? `write ${near}`
+          : /^(cpu|memory)$/.test(name) && types.has('requests')
+            ? 'move it to requests or limits'
+            : 'remove it, or move it to where it belongs',
       )
       holds = false
     } else if (inner !== null && inner !== undefined)
       holds = checkFields(inner, known, [...path, name], report) && holds
   }
+  type[rule]?.(value, path, report)
   return holds
 }

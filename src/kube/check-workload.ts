@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks an object around its pods by the rules of the API server: metadata, labels, selectors, restart policies, schedules. Pure.
-import { plain } from '../text/quote.ts'
+import { plain, quote } from '../text/quote.ts'
 import { isRecord, type ReportProblem, valueAt } from './check-fields.ts'
-import { isLabel, isSubdomain, suggestName } from './check-pod.ts'
 import type { FieldPath } from './documents.ts'
 import type { ManifestKind } from './fields.ts'
+import { isLabel, isSubdomain, suggestName } from './object-names.ts'
+import { systemPriorities } from './pod.ts'
 
 type Entry = { readonly [key: string]: unknown }
 
@@ -54,7 +55,17 @@ export function checkMetadata(
     )
   if (typeof namespace === 'string' && !isLabel(namespace))
     report([...path, 'namespace'], `"${namespace}" is not a valid namespace`, `write ${suggestName(namespace)}`)
+  if (typeof generateName === 'string' && !isSubdomain(`${generateName.replace(/[-.]$/, '')}`))
+    report(
+      [...path, 'generateName'],
+      `"${generateName}" does not begin a valid name`,
+      `write ${suggestName(generateName)}-`,
+    )
   checkLabels(metadata.labels, [...path, 'labels'], report)
+  const annotations = isRecord(metadata.annotations) ? Object.keys(metadata.annotations) : []
+  for (const key of annotations)
+    if (!isLabelKey(key.toLowerCase()))
+      report([...path, 'annotations', key], 'is not a valid key of an annotation', 'write NAME or DOMAIN/NAME')
 }
 
 /** Checks what is around the spec of the pods, whose path is `pod`. */
@@ -81,6 +92,37 @@ export function checkWorkload(object: Entry, kind: string, facts: ManifestKind, 
   if (kind === 'Job' || kind === 'CronJob')
     checkJob(object, kind === 'Job' ? ['spec'] : ['spec', 'jobTemplate', 'spec'], report)
   if (kind === 'CronJob') checkSchedule(valueAt(object, ['spec', 'schedule']), report)
+  if (kind === 'CronJob') checkTimeZone(valueAt(object, ['spec', 'timeZone']), report)
+}
+
+function checkTimeZone(zone: unknown, report: ReportProblem): void {
+  if (typeof zone !== 'string' || (/^[A-Za-z]/.test(zone) && isTimeZone(zone))) return
+  report(['spec', 'timeZone'], `is ${quote(zone)}, which is unknown`, 'write a name such as Europe/Berlin, or Etc/UTC')
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
+/** Highest value of a priority class that users may define. */
+const maxUserPriority = 1_000_000_000
+
+/** Checks the value and name of a PriorityClass. */
+export function checkPriorityClass({ metadata, value }: Entry, report: ReportProblem): void {
+  const name = valueAt(metadata, ['name'])
+  if (typeof name === 'string' && systemPriorities.has(name)) return
+  if (typeof name === 'string' && name.startsWith('system-'))
+    report(
+      ['metadata', 'name'],
+      'begins with system-, which is reserved',
+      `write ${name.slice('system-'.length) || 'high'}`,
+    )
+  if (typeof value === 'number' && value > maxUserPriority)
+    report(['value'], `is above ${maxUserPriority}`, `write ${maxUserPriority}, or less`)
 }
 
 /** Checks that the selector of a workload selects its own pods. */
@@ -91,6 +133,7 @@ function checkSelector(object: Entry, report: ReportProblem): void {
   const expressions = Array.isArray(selector.matchExpressions) ? selector.matchExpressions : []
   if (wanted.length + expressions.length === 0)
     report(['spec', 'selector'], 'selects nothing', 'add matchLabels with labels of the template')
+  if (!isRecord(valueAt(object, ['spec', 'template']))) return
   const labels = valueAt(object, ['spec', 'template', 'metadata', 'labels'])
   for (const [key, value] of wanted) {
     const own = isRecord(labels) ? labels[key] : undefined
@@ -106,8 +149,6 @@ function checkSelector(object: Entry, report: ReportProblem): void {
 function checkRollout(object: Entry, report: ReportProblem): void {
   const type = valueAt(object, ['spec', 'strategy', 'type'])
   const rolling = valueAt(object, ['spec', 'strategy', 'rollingUpdate'])
-  if (type !== undefined && type !== 'Recreate' && type !== 'RollingUpdate')
-    report(['spec', 'strategy', 'type'], `is ${plain(type)}`, 'write RollingUpdate or Recreate')
   if (type === 'Recreate' && rolling !== undefined && rolling !== null)
     report(['spec', 'strategy', 'rollingUpdate'], 'is given with the type Recreate', 'remove it')
   if (isRecord(rolling) && /^0%?$/.test(plain(rolling.maxSurge)) && /^0%?$/.test(plain(rolling.maxUnavailable)))
@@ -173,9 +214,13 @@ function checkSchedule(schedule: unknown, report: ReportProblem): void {
       return (
         more.length === 0 &&
         (step === undefined || /^[1-9]\d*$/.test(step)) &&
-        (range === '*' || range === '?' || (ends.length <= 2 && ends.every(inRange)))
+        (range === '*' ||
+          range === '?' ||
+          (ends.length <= 2 && ends.every(inRange) && !(Number(ends[0]) > Number(ends[1]))))
       )
     })
-    if (!isValid) report(path, `"${part}" is not a ${name}`, `give numbers from ${first} to ${last}, *, or a list`)
+    const names = i > 2 ? ', names such as jan or sun' : ''
+    if (!isValid)
+      report(path, `"${part}" is not a ${name}`, `give numbers from ${first} to ${last}${names}, *, or a list`)
   }
 }

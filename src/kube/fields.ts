@@ -1,263 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists the fields of Kubernetes objects that hutch reads, with their types: API reference v1, apps/v1, batch/v1, node.k8s.io/v1,
-// scheduling.k8s.io/v1. Pure.
+// Lists the kinds of objects that hutch reads, with their fields: API reference apps/v1, batch/v1, node.k8s.io/v1, scheduling.k8s.io/v1.
+// Pure.
+import { acceptWords, type FieldType, metadata, type ObjectType, selector } from './field-types.ts'
+import { podSpec } from './pod-fields.ts'
+import { claimTemplate } from './volume-fields.ts'
 
-/** The type of a field. An object lists its fields; an array has the type of its items. A name with `!` is required. */
-export type FieldType =
-  | 'string'
-  | 'integer'
-  | 'count'
-  | 'boolean'
-  | 'quantity'
-  | 'port'
-  | 'texts'
-  | 'any'
-  | { readonly [name: string]: FieldType }
-  | { readonly words: readonly string[] }
-  | { readonly map: FieldType }
-  | readonly [FieldType]
-
-const texts = { map: 'string' } as const
-const words = (...list: string[]) => ({ words: list }) as const
-
-const metadata = {
-  name: 'string',
-  generateName: 'string',
-  namespace: 'string',
-  uid: 'string',
-  labels: texts,
-  annotations: texts,
-  creationTimestamp: 'any',
-  resourceVersion: 'string',
-  generation: 'integer',
-  ownerReferences: 'any',
-  finalizers: 'texts',
-  managedFields: 'any',
-  selfLink: 'string',
-  deletionTimestamp: 'any',
-  deletionGracePeriodSeconds: 'integer',
-} as const satisfies FieldType
-
-const selector = {
-  matchLabels: texts,
-  matchExpressions: [
-    { 'key!': 'string', 'operator!': words('In', 'NotIn', 'Exists', 'DoesNotExist'), values: 'texts' },
-  ],
-} as const satisfies FieldType
-
-const resources = {
-  limits: { map: 'quantity' },
-  requests: { map: 'quantity' },
-  claims: [{ 'name!': 'string', request: 'string' }],
-} as const satisfies FieldType
-
-const handler = {
-  exec: { command: 'texts' },
-  httpGet: {
-    path: 'string',
-    'port!': 'port',
-    host: 'string',
-    scheme: words('HTTP', 'HTTPS'),
-    httpHeaders: [{ 'name!': 'string', 'value!': 'string' }],
-  },
-  tcpSocket: { 'port!': 'port', host: 'string' },
-} as const satisfies FieldType
-
-const probe = {
-  ...handler,
-  grpc: { 'port!': 'integer', service: 'string' },
-  initialDelaySeconds: 'count',
-  timeoutSeconds: 'count',
-  periodSeconds: 'count',
-  successThreshold: 'count',
-  failureThreshold: 'count',
-  terminationGracePeriodSeconds: 'count',
-} as const satisfies FieldType
-
-const lifecycle = { ...handler, sleep: { 'seconds!': 'count' } } as const satisfies FieldType
-
-const keyRef = { name: 'string', 'key!': 'string', optional: 'boolean' } as const satisfies FieldType
-
-const profile = {
-  'type!': words('RuntimeDefault', 'Unconfined', 'Localhost'),
-  localhostProfile: 'string',
-} as const satisfies FieldType
-
-const seLinux = { user: 'string', role: 'string', type: 'string', level: 'string' } as const satisfies FieldType
-
-const commonSecurity = {
-  runAsUser: 'count',
-  runAsGroup: 'count',
-  runAsNonRoot: 'boolean',
-  seLinuxOptions: seLinux,
-  seccompProfile: profile,
-  appArmorProfile: profile,
-  windowsOptions: 'any',
-} as const satisfies FieldType
-
-const container = {
-  'name!': 'string',
-  'image!': 'string',
-  imagePullPolicy: words('Always', 'IfNotPresent', 'Never'),
-  command: 'texts',
-  args: 'texts',
-  workingDir: 'string',
-  ports: [
-    {
-      'containerPort!': 'integer',
-      name: 'string',
-      protocol: words('TCP', 'UDP', 'SCTP'),
-      hostPort: 'integer',
-      hostIP: 'string',
-    },
-  ],
-  env: [
-    {
-      'name!': 'string',
-      value: 'string',
-      valueFrom: {
-        configMapKeyRef: keyRef,
-        secretKeyRef: keyRef,
-        fieldRef: { 'fieldPath!': 'string', apiVersion: 'string' },
-        resourceFieldRef: { 'resource!': 'string', containerName: 'string', divisor: 'quantity' },
-        fileKeyRef: 'any',
-      },
-    },
-  ],
-  envFrom: [
-    {
-      prefix: 'string',
-      configMapRef: { name: 'string', optional: 'boolean' },
-      secretRef: { name: 'string', optional: 'boolean' },
-    },
-  ],
-  resources,
-  resizePolicy: [
-    {
-      'resourceName!': words('cpu', 'memory'),
-      'restartPolicy!': words('NotRequired', 'RestartContainer'),
-    },
-  ],
-  restartPolicy: words('Always', 'OnFailure', 'Never'),
-  restartPolicyRules: 'any',
-  volumeMounts: [
-    {
-      'name!': 'string',
-      'mountPath!': 'string',
-      subPath: 'string',
-      subPathExpr: 'string',
-      readOnly: 'boolean',
-      recursiveReadOnly: words('Disabled', 'IfPossible', 'Enabled'),
-      mountPropagation: words('None', 'HostToContainer', 'Bidirectional'),
-    },
-  ],
-  volumeDevices: [{ 'name!': 'string', 'devicePath!': 'string' }],
-  livenessProbe: probe,
-  readinessProbe: probe,
-  startupProbe: probe,
-  lifecycle: { postStart: lifecycle, preStop: lifecycle, stopSignal: 'string' },
-  securityContext: {
-    ...commonSecurity,
-    allowPrivilegeEscalation: 'boolean',
-    capabilities: { add: 'texts', drop: 'texts' },
-    privileged: 'boolean',
-    procMount: words('Default', 'Unmasked'),
-    readOnlyRootFilesystem: 'boolean',
-    cgroupOptions: 'any',
-  },
-  terminationMessagePath: 'string',
-  terminationMessagePolicy: words('File', 'FallbackToLogsOnError'),
-  stdin: 'boolean',
-  stdinOnce: 'boolean',
-  tty: 'boolean',
-} as const satisfies FieldType
-
-/** Kinds of volumes that hutch does not look into. */
-const volumeKinds = [
-  'awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI ephemeral fc flexVolume flocker',
-  'gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs persistentVolumeClaim photonPersistentDisk portworxVolume',
-  'projected quobyte rbd scaleIO secret storageos vsphereVolume',
-]
-  .join(' ')
-  .split(' ')
-
-/** The fields of a pod, also of the template of a workload. */
-const podSpec = {
-  'containers!': [container],
-  initContainers: [container],
-  ephemeralContainers: 'any',
-  resources,
-  overhead: { map: 'quantity' },
-  restartPolicy: words('Always', 'OnFailure', 'Never'),
-  terminationGracePeriodSeconds: 'count',
-  activeDeadlineSeconds: 'count',
-  dnsPolicy: words('ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'),
-  dnsConfig: 'any',
-  nodeSelector: texts,
-  nodeName: 'string',
-  serviceAccountName: 'string',
-  serviceAccount: 'string',
-  automountServiceAccountToken: 'boolean',
-  hostNetwork: 'boolean',
-  hostPID: 'boolean',
-  hostIPC: 'boolean',
-  hostUsers: 'boolean',
-  hostname: 'string',
-  hostnameOverride: 'string',
-  subdomain: 'string',
-  setHostnameAsFQDN: 'boolean',
-  shareProcessNamespace: 'boolean',
-  securityContext: {
-    ...commonSecurity,
-    fsGroup: 'count',
-    fsGroupChangePolicy: words('Always', 'OnRootMismatch'),
-    supplementalGroups: ['count'],
-    supplementalGroupsPolicy: words('Merge', 'Strict'),
-    seLinuxChangePolicy: words('Recursive', 'MountOption'),
-    sysctls: [{ 'name!': 'string', 'value!': 'string' }],
-  },
-  imagePullSecrets: [{ name: 'string' }],
-  affinity: 'any',
-  schedulerName: 'string',
-  schedulingGates: [{ 'name!': 'string' }],
-  tolerations: [
-    {
-      key: 'string',
-      operator: words('Exists', 'Equal', 'Lt', 'Gt'),
-      value: 'string',
-      effect: words('NoSchedule', 'PreferNoSchedule', 'NoExecute'),
-      tolerationSeconds: 'integer',
-    },
-  ],
-  topologySpreadConstraints: [
-    {
-      'maxSkew!': 'integer',
-      'topologyKey!': 'string',
-      'whenUnsatisfiable!': words('DoNotSchedule', 'ScheduleAnyway'),
-      labelSelector: selector,
-      minDomains: 'count',
-      nodeAffinityPolicy: words('Honor', 'Ignore'),
-      nodeTaintsPolicy: words('Honor', 'Ignore'),
-      matchLabelKeys: 'texts',
-    },
-  ],
-  hostAliases: [{ 'ip!': 'string', hostnames: 'texts' }],
-  priorityClassName: 'string',
-  priority: 'integer',
-  preemptionPolicy: words('Never', 'PreemptLowerPriority'),
-  runtimeClassName: 'string',
-  enableServiceLinks: 'boolean',
-  readinessGates: [{ 'conditionType!': 'string' }],
-  os: { 'name!': words('linux', 'windows') },
-  resourceClaims: 'any',
-  volumes: [
-    {
-      ...Object.fromEntries(volumeKinds.map((kind) => [kind, 'any' as const])),
-      'name!': 'string',
-      emptyDir: { medium: 'string', sizeLimit: 'quantity' },
-    },
-  ],
-} as const satisfies FieldType
+const rolling = { maxSurge: 'percent', maxUnavailable: 'percent' } as const satisfies FieldType
 
 const template = { metadata, 'spec!': podSpec } as const satisfies FieldType
 
@@ -265,7 +13,7 @@ const jobSpec = {
   'template!': template,
   parallelism: 'count',
   completions: 'count',
-  completionMode: words('NonIndexed', 'Indexed'),
+  completionMode: acceptWords('NonIndexed', 'Indexed'),
   backoffLimit: 'count',
   backoffLimitPerIndex: 'count',
   maxFailedIndexes: 'count',
@@ -275,7 +23,7 @@ const jobSpec = {
   selector,
   manualSelector: 'boolean',
   podFailurePolicy: 'any',
-  podReplacementPolicy: words('TerminatingOrFailed', 'Failed'),
+  podReplacementPolicy: acceptWords('TerminatingOrFailed', 'Failed'),
   successPolicy: 'any',
   managedBy: 'string',
 } as const satisfies FieldType
@@ -291,7 +39,7 @@ const replicated = {
 export interface ManifestKind {
   apiVersion: string
   /** Fields of the object beside apiVersion, kind and metadata. */
-  fields: { readonly [name: string]: FieldType }
+  fields: ObjectType
   /** Path of the PodSpec. Absent for a kind without pods. */
   pod?: readonly string[]
   /** Path of the number of pods. */
@@ -312,7 +60,7 @@ export const manifestKinds: { readonly [kind: string]: ManifestKind } = {
     fields: {
       'spec!': {
         ...replicated,
-        strategy: 'any',
+        strategy: { type: acceptWords('RollingUpdate', 'Recreate'), rollingUpdate: rolling },
         revisionHistoryLimit: 'count',
         paused: 'boolean',
         progressDeadlineSeconds: 'count',
@@ -328,9 +76,12 @@ export const manifestKinds: { readonly [kind: string]: ManifestKind } = {
       'spec!': {
         ...replicated,
         serviceName: 'string',
-        volumeClaimTemplates: 'any',
-        podManagementPolicy: words('OrderedReady', 'Parallel'),
-        updateStrategy: 'any',
+        volumeClaimTemplates: [claimTemplate],
+        podManagementPolicy: acceptWords('OrderedReady', 'Parallel'),
+        updateStrategy: {
+          type: acceptWords('RollingUpdate', 'OnDelete'),
+          rollingUpdate: { partition: 'count', maxUnavailable: 'percent' },
+        },
         revisionHistoryLimit: 'count',
         persistentVolumeClaimRetentionPolicy: 'any',
         ordinals: 'any',
@@ -345,7 +96,7 @@ export const manifestKinds: { readonly [kind: string]: ManifestKind } = {
         'selector!': selector,
         'template!': template,
         minReadySeconds: 'count',
-        updateStrategy: 'any',
+        updateStrategy: { type: acceptWords('RollingUpdate', 'OnDelete'), rollingUpdate: rolling },
         revisionHistoryLimit: 'count',
       },
       status: 'any',
@@ -366,7 +117,7 @@ export const manifestKinds: { readonly [kind: string]: ManifestKind } = {
         'schedule!': 'string',
         'jobTemplate!': { metadata, 'spec!': jobSpec },
         timeZone: 'string',
-        concurrencyPolicy: words('Allow', 'Forbid', 'Replace'),
+        concurrencyPolicy: acceptWords('Allow', 'Forbid', 'Replace'),
         startingDeadlineSeconds: 'count',
         suspend: 'boolean',
         successfulJobsHistoryLimit: 'count',
@@ -389,7 +140,7 @@ export const manifestKinds: { readonly [kind: string]: ManifestKind } = {
       'value!': 'integer',
       globalDefault: 'boolean',
       description: 'string',
-      preemptionPolicy: words('Never', 'PreemptLowerPriority'),
+      preemptionPolicy: acceptWords('Never', 'PreemptLowerPriority'),
     },
   },
 }

@@ -4,8 +4,8 @@ import { basename } from '../system/paths.ts'
 import { formatAmount, formatMilli, milliOf, parseQuantity, quantityOf } from '../text/quantity.ts'
 import { formatSize } from '../text/units.ts'
 import type { Usage } from '../verdict/usage.ts'
-import { suggestName } from './check-pod.ts'
 import { runtimeWeight, sharesOfMilli } from './cpu-formulas.ts'
+import { suggestName } from './object-names.ts'
 
 /** An amount for the manifest, with its reason. */
 interface Needed {

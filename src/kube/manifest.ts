@@ -4,13 +4,15 @@
 import { nearest } from '../text/nearest.ts'
 import { plain } from '../text/quote.ts'
 import { checkFields, isRecord, type ReportProblem, valueAt } from './check-fields.ts'
-import { checkPodSpec, entriesOf } from './check-pod.ts'
+import { checkPodSpec } from './check-pod.ts'
 import { checkPodLevel, checkResources, readAmounts, readResourceBlock } from './check-resources.ts'
-import { checkMetadata, checkWorkload } from './check-workload.ts'
+import { checkMetadata, checkPriorityClass, checkWorkload } from './check-workload.ts'
 import { type FieldPath, formatPath, type ManifestDocument, type Problem, readDocuments } from './documents.ts'
 import { aggregate } from './effective.ts'
-import { type FieldType, manifestKinds, objectFields } from './fields.ts'
+import type { FieldType } from './field-types.ts'
+import { manifestKinds, objectFields } from './fields.ts'
 import type { Kubelet } from './kubelet.ts'
+import { entriesOf } from './list-entries.ts'
 import {
   type ManifestClasses,
   type ManifestPod,
@@ -134,10 +136,12 @@ function checkObject(
   const fits = checkFields(value, fields, [], report)
   checkMetadata(value.metadata, ['metadata'], facts, report)
   checkWorkload(value, kind, facts, report)
+  if (kind === 'PriorityClass') checkPriorityClass(value, report)
   const spec = facts.pod === undefined ? undefined : valueAt(value, facts.pod)
   if (facts.pod !== undefined && isRecord(spec)) {
     const claims = entriesOf(valueAt(value, ['spec', 'volumeClaimTemplates']), [])
-    checkPodSpec(claims.length > 0 ? { ...spec, volumeClaims: true } : spec, facts.pod, kubelet.minor, report)
+    const names = claims.map(({ entry }) => valueAt(entry, ['metadata', 'name']))
+    checkPodSpec(spec, facts.pod, names, kubelet.minor, report)
     if (fits) checkOwn(spec, facts.pod, kubelet, report)
   }
   return holds ? { value, report, line: document.lineOf(at) } : undefined

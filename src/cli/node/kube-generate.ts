@@ -2,8 +2,8 @@
 // hutch kube generate: writes the manifest for a command that it runs, for a report, or for a group.
 import { fail, HutchError } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { isSubdomain } from '../../kube/check-pod.ts'
 import { formatGenerated, generatedKinds, type ManifestChoice, type Observed, podNeeds } from '../../kube/generate.ts'
+import { isSubdomain } from '../../kube/object-names.ts'
 import { holds, knownVersions, parseMinorVersion } from '../../kube/version.ts'
 import { Cgroup } from '../../library/cgroup.ts'
 import { statSync } from '../../system/files.ts'
