@@ -7,6 +7,9 @@ import type { FieldPath } from './documents.ts'
 
 const standard = ['cpu', 'memory', 'ephemeral-storage']
 const hugePrefix = 'hugepages-'
+/** Least limit of memory in bytes, which is Docker's: runc and what it starts need it before the container's program runs. */
+export const leastMemory = 6 << 20
+
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const extended = new RegExp(`^${label}(\\.${label})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
 
@@ -55,6 +58,8 @@ function checkAmount(name: string, amount: Quantity, path: FieldPath, report: Re
     )
   else if (name === 'memory' && amount > 0n && wholeOf(amount) < 512 * 1024)
     report(path, `is only ${wholeOf(amount)} bytes`, `write ${wholeOf(amount)}Mi for mebibytes`, 'warning')
+  else if (name === 'memory' && path.at(-2) === 'limits' && amount > 0n && wholeOf(amount) < leastMemory)
+    report(path, 'is less than a container runtime needs to start a container', 'write 6Mi, or more', 'warning')
   if (name === 'cpu' && amount % 1_000_000n !== 0n)
     report(path, 'has parts below a thousandth of a CPU', 'give at least 1m, and whole thousandths')
   if (name === 'cpu' && milliOf(amount) >= 1_000_000)

@@ -3,7 +3,7 @@
 import { effectiveLimits, effectiveRequests } from './effective.ts'
 import type { Kubelet } from './kubelet.ts'
 import { allocatable, type NodeSize } from './node.ts'
-import { type ManifestPod, memoryOf } from './pod.ts'
+import { isCriticalPod, type ManifestPod, memoryOf } from './pod.ts'
 
 /** A pod in the order of eviction. */
 export interface EvictionRank {
@@ -16,9 +16,6 @@ export interface EvictionRank {
   /** False for a critical pod, which is not evicted. */
   evicted: boolean
 }
-
-/** Pods with this priority or a higher one are not evicted. */
-const criticalPriority = 2_000_000_000
 
 /**
  * Returns the pods in the order in which they are evicted. Those above their request come first. Then the lower priority
@@ -37,7 +34,7 @@ export function evictionOrder(
       limit > 0 && (pod.own?.limits.has('memory') || pod.containers.every(({ limits }) => limits.has('memory')))
     const from = given !== undefined ? 'given' : isLimited ? 'limit' : 'node'
     const usage = given ?? (isLimited ? limit : allocatable(node, kubelet, true).memory)
-    return { pod, usage, from, request: memoryOf(effectiveRequests(pod)), evicted: pod.priority < criticalPriority }
+    return { pod, usage, from, request: memoryOf(effectiveRequests(pod)), evicted: !isCriticalPod(pod) }
   })
   const exceeds = ({ usage, request }: EvictionRank) => Number(usage > request)
   return ranks.sort(

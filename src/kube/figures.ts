@@ -7,17 +7,12 @@ import { aggregate, effectiveLimits, effectiveRequests, isLimited, type QosClass
 import type { GroupFigures } from './group-files.ts'
 import type { Kubelet } from './kubelet.ts'
 import { allocatable, type NodeSize } from './node.ts'
-import { cpuOf, type ManifestPod, memoryOf, type PodAmounts, type PodContainer } from './pod.ts'
+import { cpuOf, isCriticalPod, type ManifestPod, memoryOf, type PodAmounts, type PodContainer } from './pod.ts'
 import { holds } from './version.ts'
 
 /** oom_score_adj of containers that the kernel kills last: kubernetes/kubernetes, pkg/kubelet/qos/policy.go */
 const guaranteedScore = -997
 const bestEffortScore = 1000
-/** Pods with this priority or a higher one are critical for the node. */
-const nodeCritical = 2_000_001_000
-/** Pods with this priority or a higher one are critical. */
-const critical = 2_000_000_000
-
 const sizeUnits = { Ki: 'KB', Mi: 'MB', Gi: 'GB' } as const
 
 /** Returns the limits of huge pages: those of the amounts, and 0 for other sizes of the node. */
@@ -164,7 +159,7 @@ function swapOf(pod: ManifestPod, container: PodContainer, kubelet: Kubelet, nod
   const may =
     kubelet.swapBehavior === 'LimitedSwap' &&
     kubelet.cgroup === 'v2' &&
-    pod.priority < critical &&
+    !isCriticalPod(pod) &&
     qosClassOf(pod) === 'Burstable' &&
     request !== limit
   return { swapMax: may ? Math.floor((request / node.memory) * node.swap) : 0 }
@@ -173,7 +168,8 @@ function swapOf(pod: ManifestPod, container: PodContainer, kubelet: Kubelet, nod
 /** Returns oom_score_adj of a container's processes: the larger, the sooner the kernel kills them if the node has no memory left. */
 export function oomScoreOf(pod: ManifestPod, container: PodContainer, node: NodeSize): number {
   const qos = qosClassOf(pod)
-  if (pod.priority >= nodeCritical || qos === 'Guaranteed') return guaranteedScore
+  const isNodeCritical = pod.priorityClass === 'system-node-critical' && isCriticalPod(pod)
+  if (isNodeCritical || qos === 'Guaranteed') return guaranteedScore
   if (qos === 'BestEffort') return bestEffortScore
   const whole = memoryOf(pod.own?.requests ?? new Map())
   const spare =

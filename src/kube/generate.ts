@@ -4,6 +4,7 @@ import { basename } from '../system/paths.ts'
 import { formatAmount, formatMilli, milliOf, parseQuantity, quantityOf } from '../text/quantity.ts'
 import { formatSize } from '../text/units.ts'
 import type { Usage } from '../verdict/usage.ts'
+import { leastMemory } from './check-resources.ts'
 import { runtimeWeight, sharesOfMilli } from './cpu-formulas.ts'
 import { suggestName } from './object-names.ts'
 
@@ -82,11 +83,15 @@ export function podNeeds(
   const bytes = (amount: number) => formatAmount('memory', quantityOf(amount))
   const peak = usage.memoryPeak
   const roomy = peak === undefined ? undefined : Math.ceil((peak * (1 + margin)) / mebibyte) * mebibyte
+  const isTiny = roomy !== undefined && roomy < leastMemory
   const memory: Needed | undefined =
     memoryMax !== undefined
       ? { amount: bytes(memoryMax), reason: 'memory.max' }
       : roomy !== undefined && durationMs !== undefined
-        ? { amount: bytes(roomy), reason: `peak of ${formatSize(peak!)}, and ${margin * 100} %` }
+        ? {
+            amount: bytes(Math.max(roomy, leastMemory)),
+            reason: `peak of ${formatSize(peak!)}${isTiny ? '; runtimes need this much to start a container' : `, and ${margin * 100} %`}`,
+          }
         : undefined
   const average = usage.cpuUsec !== undefined && durationMs ? usage.cpuUsec / durationMs : undefined
   const cpu = cpuLimit(limits['cpu.max'])

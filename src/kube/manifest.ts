@@ -239,6 +239,7 @@ function podsOf(object: ManifestObject['value'], classes: ManifestClasses, kubel
     namespace: text('namespace') ?? 'default',
     name: text('name') ?? `${text('generateName') ?? ''}…`,
     count: typeof number === 'number' ? number : 1,
+    isMirror: valueAt(object, ['metadata', 'annotations', 'kubernetes.io/config.mirror']) !== undefined,
     ...(uid !== undefined && { uid }),
   }
   return [makePod(identity, spec, classes, kubelet)]

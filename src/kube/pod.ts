@@ -35,6 +35,8 @@ export interface ManifestPod {
   overhead: PodAmounts
   priority: number
   priorityClass?: string
+  /** True for the API server's copy of a pod that the kubelet has from a file. */
+  isMirror: boolean
   hostNetwork: boolean
   /** Bytes of tmpfs volumes with a size limit. */
   tmpfs: number
@@ -52,6 +54,11 @@ export const systemPriorities: ReadonlyMap<string, number> = new Map([
   ['system-cluster-critical', 2_000_000_000],
 ])
 
+/** Returns true for a pod that the kubelet neither evicts nor lets swap: pkg/kubelet/types/pod_update.go */
+export function isCriticalPod({ priority, isMirror }: ManifestPod): boolean {
+  return isMirror || priority >= systemPriorities.get('system-cluster-critical')!
+}
+
 /** Returns milli-CPUs of an amount that may be absent. */
 export function cpuOf(amounts: PodAmounts): number {
   return milliOf(amounts.get('cpu') ?? 0n)
@@ -64,7 +71,7 @@ export function memoryOf(amounts: PodAmounts): number {
 
 /** Builds the pod of a checked spec. */
 export function makePod(
-  identity: Pick<ManifestPod, 'kind' | 'namespace' | 'name' | 'count'> & { uid?: string },
+  identity: Pick<ManifestPod, 'kind' | 'namespace' | 'name' | 'count' | 'isMirror'> & { uid?: string },
   spec: { readonly [key: string]: unknown },
   classes: ManifestClasses,
   kubelet: Kubelet,

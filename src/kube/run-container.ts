@@ -36,22 +36,22 @@ export interface ContainerRun {
   result: Result
 }
 
-/** Returns the controllers of this host that the figures need. */
-function controllersOf(host: Host): string[] {
-  const unified = host.unified ? readWords(host.unified.mount, 'cgroup.controllers') : []
-  const own = host.home === undefined ? unified : readWords(host.home, 'cgroup.controllers')
-  return ['cpu', 'memory', 'pids', 'hugetlb'].filter((name) => name in host.v1 || own.includes(name))
+/** Returns the controllers that the figures need and that groups of this process can have. */
+function controllersOf({ home, uid, unified, v1 }: Host): string[] {
+  const place = home ?? (uid === 0 ? unified?.mount : unified?.own)
+  const available = place === undefined ? [] : readWords(place, 'cgroup.controllers')
+  return ['cpu', 'memory', 'pids', 'hugetlb'].filter((name) => name in v1 || available.includes(name))
 }
 
-/** Runs a command as one of a pod's containers. `pods` are all pods of the node. The groups are removed at the end. */
+/** Runs a command as one of a pod's containers. `pods` are all pods of the node. The groups are removed at the end. With `evacuate`, processes of the own group move to a leaf. */
 export async function runContainer(
   { pods, pod, container }: { pods: readonly ManifestPod[]; pod: ManifestPod; container: PodContainer },
   kubelet: Kubelet,
   node: NodeSize,
   [command = '', ...args]: readonly string[],
-  names: OptionNames,
+  { evacuate, names }: { evacuate: boolean; names: OptionNames },
 ): Promise<ContainerRun> {
-  await ensureScope({ limits: [{ origin: 'kubepods' }] }, names)
+  await ensureScope({ limits: [{ origin: 'kubepods' }], evacuate }, names)
   const host = readHost()
   const qos = qosClassOf(pod)
   const shared = sharedFigures(pods, kubelet, node)
@@ -70,6 +70,7 @@ export async function runContainer(
   const name = groupName(host, 0)
   const top = await Cgroup.create(host.home === undefined && host.uid === 0 ? `/${name}` : name, {
     controllers: controllersOf(host),
+    evacuate,
   })
   try {
     let parent = top

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
+import { differences } from '../../src/kube/run-container.ts'
 import { requires } from '../support/requires.ts'
 import { changed, valid } from '../unit/kube/objects.ts'
 import { hutch } from './hutch.ts'
@@ -107,6 +108,28 @@ test.for<[qos: string, resources: object, groups: string[]]>([
   const { ran, status } = await runAs('web', write('qos.json', pod), [], 'true')
   expect(status).toBe(0)
   expect([status, ran.groups.map(({ name }) => name), ran.differences]).toEqual([0, groups, []])
+})
+
+test('nothing of an object with an error is run, and its errors are printed; other objects run', async () => {
+  const broken = changed('Pod', 'spec.containers[0].resources.limits.memory', '1GB')
+  const manifest = write('two.json', broken, changed('Job', 'metadata.name', 'job'))
+  const marker = `${directory}/ran`
+  const run = (container: string) => hutch(['kube', 'explain', '--run', container, manifest, '--', 'touch', marker])
+  const refused = await run('web/web')
+  expect([refused.status, existsSync(marker)]).toEqual([125, false])
+  expect(refused.stderr).toMatch(
+    /limits\.memory is the text 1GB[\s\S]*give a quantity such as 1G\n[\s\S]*one of: job\//,
+  )
+  const other = await run('job/web')
+  expect([other.status, existsSync(marker)]).toEqual([0, true])
+  expect(other.stderr).toContain('is the text 1GB')
+})
+
+test('a file that the kernel shows with another value is reported', () => {
+  const files = { 'cpu.weight': { explained: '10', kernel: '10' }, 'memory.max': { explained: '4096', kernel: 'max' } }
+  expect(differences([{ name: 'web', files, missing: [] }])).toEqual([
+    { group: 'web', file: 'memory.max', explained: '4096', kernel: 'max' },
+  ])
 })
 
 test('a container that needs more is killed, with its verdict and status', async () => {

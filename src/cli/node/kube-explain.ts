@@ -62,6 +62,9 @@ const flags: FlagTable = {
     value: 'CONTAINER',
     help: 'Run COMMAND on this host as this container, or POD/CONTAINER, of the manifest: in groups with the explained figures.',
   },
+  evacuate: {
+    help: 'With --run, move processes of the own group to a leaf group below it: in a delegated group of a user.',
+  },
   json: { help: 'Print the explanation as JSON, with all files of all groups.' },
 }
 
@@ -138,13 +141,13 @@ async function main({ values, rest }: Parsed): Promise<number> {
   const usages = readUsages(values.usage ?? [])
   const prices = values.cost && readPrices(values.cost.at(-1)!)
   const { explanation, manifest } = explainManifest(readInput(path, 'the manifest'), kubelet, node, usages, prices)
-  if (target !== undefined) return runAs(target, argv, manifest.pods, kubelet, node, values.json !== undefined)
   const name = path === '-' ? 'standard input' : path
   const hasError = explanation.problems.some(({ severity }) => severity === 'error')
+  const problems = formatProblems(explanation.problems, name, wantsColor(process.stderr))
+  if (!values.json) writeStderr(problems.map((line) => `${line}\n`).join(''))
+  if (target !== undefined) return runAs(target, argv, manifest.pods, kubelet, node, values)
   if (values.json) print(`${formatJson(explanation, 2)}\n`)
   else {
-    const problems = formatProblems(explanation.problems, name, wantsColor(process.stderr))
-    writeStderr(problems.map((line) => `${line}\n`).join(''))
     if (explanation.pods.length > 0 || !hasError)
       print(`${formatManifest(explanation, kubelet, wantsColor(process.stdout)).join('\n')}\n`)
   }
@@ -163,7 +166,7 @@ async function runAs(
   pods: readonly ManifestPod[],
   kubelet: Kubelet,
   node: NodeSize,
-  json: boolean,
+  { json, evacuate }: Parsed['values'],
 ): Promise<number> {
   const all = pods.flatMap((pod) => pod.containers.map((container) => ({ pods, pod, container })))
   const found = all.filter(({ pod, container }) => [container.name, `${pod.name}/${container.name}`].includes(target))
@@ -175,7 +178,10 @@ async function runAs(
       accepted: `one of: ${all.map(({ pod, container }) => `${pod.name}/${container.name}`).join(', ') || 'none is valid'}`,
     })
   const { differences, runContainer } = await import('../../kube/run-container.ts')
-  const { groups, oomScoreAdj, hasScore, result } = await runContainer(found[0]!, kubelet, node, argv, commandNames({}))
+  const { groups, oomScoreAdj, hasScore, result } = await runContainer(found[0]!, kubelet, node, argv, {
+    evacuate: evacuate !== undefined,
+    names: commandNames(flags),
+  })
   const different = differences(groups)
   const count = groups.reduce((sum, { files }) => sum + Object.keys(files).length, 0)
   const missing = [...new Set(groups.flatMap((group) => group.missing))]

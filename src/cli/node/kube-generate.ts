@@ -36,7 +36,7 @@ export const command: Command = {
   words: 'GROUP|REPORT',
   otherUsages: ['[OPTIONS] -- COMMAND [ARG…]'],
   details: [
-    'COMMAND: runs it once without limits, with its output on stderr. The requests are the peak of memory and 15 %, and the CPU time divided by the run time. If it fails, nothing is written.',
+    'COMMAND: runs it once without limits, with its output on stderr. The requests are the peak of memory and 15 %, at least 6 MiB, and the CPU time divided by the run time. If it fails, nothing is written.',
     'REPORT: a file that `hutch run --report` wrote. Its limits are taken over; without a limit, the use counts.',
     'GROUP: the limits of a control group.',
     '`hutch kube explain` gives the same figures for the manifest. Limits of tasks become an annotation, because a pod has no field for them.',

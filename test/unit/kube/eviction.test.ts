@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type EvictionRank, evictionOrder } from '../../../src/kube/eviction.ts'
+import { containerFigures } from '../../../src/kube/figures.ts'
 import { makeKubelet } from '../../../src/kube/kubelet.ts'
 import { readManifest } from '../../../src/kube/manifest.ts'
 import { parseNode } from '../../../src/kube/node.ts'
@@ -108,6 +109,24 @@ test('critical pods are never evicted', () => {
     { name: 'other', request: 100, usage: 1 },
   ])
   expect([first!.pod.name, last!.pod.name, first!.evicted, last!.evicted]).toEqual(['other', 'critical', true, false])
+})
+
+test('the mirror of a static pod is critical whatever its priority', () => {
+  const pod = (name: string, annotations: object) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, annotations },
+    spec: { containers: [{ name: 'a', image: 'i', resources: { requests: { memory: '1Gi' } } }] },
+  })
+  const items = [pod('static', { 'kubernetes.io/config.mirror': 'c0ffee' }), pod('other', {})]
+  const swapping = makeKubelet({
+    version: '1.34',
+    settings: [{ path: 'memorySwap.swapBehavior', value: 'LimitedSwap', origin: '--kubelet' }],
+  })
+  const { pods } = readManifest(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), swapping)
+  expect(evictionOrder(pods, swapping, node, new Map()).map(({ evicted }) => evicted)).toEqual([true, false])
+  const swapped = { ...node, swap: 2 ** 32 }
+  expect(pods.map((one) => containerFigures(one, one.containers[0]!, swapping, swapped).swapMax)).toEqual([0, 2 ** 28])
 })
 
 test('random pods: no pair is in the wrong order', () => {

@@ -78,7 +78,7 @@ test('names that YAML would read as another type are quoted, and all names are v
 })
 
 const limits = fc.record({
-  memory: fc.option(fc.integer({ min: 256, max: 2 ** 20 }).map((pages) => pages * 4096)),
+  memory: fc.option(fc.integer({ min: 1536, max: 2 ** 20 }).map((pages) => pages * 4096)),
   low: fc.option(fc.integer({ min: 256, max: 2 ** 20 }).map((pages) => pages * 4096)),
   cpus: fc.option(fc.integer({ min: 10, max: 64_000 })),
   weight: fc.integer({ min: 1, max: 300 }),
