@@ -26,12 +26,20 @@ export interface Host extends Hierarchies {
 }
 
 let read: Host | undefined
+let texts: { mountinfo: string; membership: string } | undefined
 
 /**
  * Forgets the facts about this host. Must be called after a mount or a move of this process; the next call of readHost reads them again.
  */
 export function forgetHost(): void {
   read = undefined
+  texts = undefined
+}
+
+/** Returns the texts of which the facts about hierarchies were read: /proc/self/mountinfo and /proc/self/cgroup. */
+export function readHierarchyTexts(): { mountinfo: string; membership: string } {
+  texts ??= { mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'), membership: readMembership('self') }
+  return texts
 }
 
 /** Reads the facts about this host and this process from /proc. @throws HOST_UNSUPPORTED */
@@ -40,8 +48,9 @@ export function readHost(): Host {
   if (process.platform !== 'linux') throw fail('HOST_UNSUPPORTED', { why: `this is ${process.platform}` })
   try {
     const [major, minor] = release().split('.', 2)
+    const { mountinfo, membership } = readHierarchyTexts()
     read = {
-      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'), findOwnGroup),
+      ...parseHierarchies(mountinfo, membership, findOwnGroup),
       kernel: [Number(major), Number.parseInt(minor ?? '0', 10)],
       release: release(),
       uid: effectiveUser(),
@@ -74,6 +83,7 @@ export function setHome(home: string): void {
   const { own } = host.unified!
   const outer = readOuterLimits(withoutLeaf(own), commonGroup(own, home))
   read = { ...host, unified: { ...host.unified!, own: readOwnGroup() ?? own }, home, outer }
+  texts = undefined
 }
 
 /** Returns the nearest common ancestor of two groups. A group counts as its own ancestor. */

@@ -3,9 +3,9 @@
 // huge pages.
 import { readChildren, readWords } from '../../cgroup/files.ts'
 import { type Hierarchy, parseNamedHierarchies } from '../../host/hierarchy.ts'
-import { type Host, isKernelFrom, readMembership } from '../../host/host.ts'
+import { type Host, isKernelFrom, readHierarchyTexts } from '../../host/host.ts'
 import { readPageSizes } from '../../host/huge-pages.ts'
-import { existsSync, readFileSync } from '../../system/files.ts'
+import { existsSync } from '../../system/files.ts'
 import type { ResourceFacts } from './resource-values.ts'
 
 /** A mounted hierarchy, with all of its controllers. The list is [''] for the v2 tree, and has a name=… for a named hierarchy. */
@@ -21,7 +21,8 @@ export function mountedTrees({ unified, v1 }: Host): MountedTree[] {
     if (shared) shared.controllers.push(controller)
     else trees.push({ ...hierarchy, controllers: [controller] })
   }
-  const named = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'))
+  const { mountinfo, membership } = readHierarchyTexts()
+  const named = parseNamedHierarchies(mountinfo, membership)
   for (const [name, hierarchy] of named)
     if (!trees.some(({ mount }) => mount === hierarchy.mount)) trees.push({ ...hierarchy, controllers: [name] })
   return trees
