@@ -30,7 +30,7 @@ export function simplifyDeviceRules(rules: readonly OrderedDeviceRule[]): Ordere
     // a denial takes its letters from all rules that it covers; a permission only replaces denials
     list = list
       .map((one) =>
-        covers(rule, one) && !(rule.allow && one.allow) ? { ...one, access: without(one.access, rule.access) } : one,
+        !(rule.allow && one.allow) && covers(rule, one) ? { ...one, access: without(one.access, rule.access) } : one,
       )
       .filter(({ access }) => access !== '')
     if (!rule.allow) {

@@ -122,6 +122,7 @@ export function combineOptions(words: readonly string[]): MountOptions {
 
 /** Splits an option at commas that are not in quotation marks. */
 function splitOption(option: string): string[] {
+  if (/^[^,"]+$/.test(option)) return [option]
   return option.match(/(?:[^,"]|"[^"]*"?)+/g) ?? []
 }
 

@@ -14,8 +14,9 @@ declare const HUTCH_VERSION: string
 const kept = { name: '.filters', most: 50 } as const
 const maxBytes = 4 << 20
 
-/** Returns a function that gives the filter of a Spec: a kept one, or a new one, which is then kept. */
+/** Returns a function that gives the filter of a Spec, if it has one: a kept filter, or a new one, which is then kept. */
 export async function loadKeptFilter(root: string, spec: Spec): Promise<FilterMaker | undefined> {
+  if (!spec.seccomp) return undefined
   const key = keyOf(spec)
   if (key === undefined) return loadFilter(spec)
   const name = nameOf(key)

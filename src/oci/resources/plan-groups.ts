@@ -8,7 +8,6 @@ import { controllerOf } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { isInitialUserNamespace } from '../../host/device.ts'
 import type { Host } from '../../host/host.ts'
-import { nearestGroup } from '../../host/parent-group.ts'
 import type { GroupPlace } from '../../options/spec.ts'
 import { isWritable } from '../../systemd/failure.ts'
 import { defaultSlice } from '../../systemd/unit.ts'
@@ -114,10 +113,11 @@ function planTree(
   const levels = levelsAbove(tree.mount, directory)
   const missing = levels.filter((level) => !isGroup(level))
   const exists = isGroup(directory)
-  if (!isWritable(nearestGroup(directory))) {
+  const nearest = exists ? directory : (levels.findLast((level) => !missing.includes(level)) ?? tree.mount)
+  if (!isWritable(nearest)) {
     if (writes.length === 0) return undefined
     throw fail('CGROUP_NO_DELEGATION', {
-      directory: nearestGroup(directory),
+      directory: nearest,
       need: `make a group for ${writes[0]!.origin}`,
       user: host.uid,
     })
