@@ -2,7 +2,7 @@
 // Identifies a process beyond the life of this program: by its id, its start time and its pid namespace.
 
 import { parseStartTime, statField } from '../host/host.ts'
-import { readFileSync, readlinkSync } from '../system/files.ts'
+import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 
 /** A process. The start time distinguishes it from a later process with the same pid. */
 export interface ContainerProcess {
@@ -27,6 +27,32 @@ export function isRunning(process: ContainerProcess): boolean | undefined {
   if (process.pidNamespace !== readPidNamespace()) return undefined
   const stat = readStat(process.pid)
   return stat !== undefined && Number(parseStartTime(stat)) === process.started
+}
+
+/**
+ * Returns the ids of a process and its descendants, sorted. With `all`, also of the other processes of its pid namespace
+ * and their descendants. Processes that this user may not look at are left out.
+ */
+export function listRelated(pid: number, all: boolean): number[] {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+  const parents = new Map(pids.map((one) => [one, Number(statField(readStat(one) ?? '', 4))]))
+  const namespace = namespaceOf(pid)
+  const related = new Set(pids.filter((one) => one === pid || (all && namespace && namespaceOf(one) === namespace)))
+  for (let known = 0; known < related.size; ) {
+    known = related.size
+    for (const [one, parent] of parents) if (related.has(parent)) related.add(one)
+  }
+  return [...related].sort((a, b) => a - b)
+}
+
+function namespaceOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch {
+    return ''
+  }
 }
 
 /** Returns the inode number of this process's pid namespace, or '' if /proc is missing. */

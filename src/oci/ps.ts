@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists the processes of a container: of its groups and of all groups below them.
+// Lists the processes of a container: of its groups and of all groups below them, or without groups, of its pid namespace.
 
+import { isRunning, listRelated } from '../container/process.ts'
 import { containerProcesses } from '../container/status.ts'
 import { readContainer } from '../container/store.ts'
 import { fail } from '../errors/errors.ts'
@@ -8,6 +9,7 @@ import { spawnSync } from '../system/processes.ts'
 import { print } from '../system/stdout.ts'
 import type { OciCallOf } from './arguments.ts'
 import type { OciContext } from './context.ts'
+import type { OciDetails, OciState } from './lifecycle/details.ts'
 
 const defaultOptions = ['-ef']
 
@@ -31,9 +33,15 @@ export function selectLines(output: string, pids: readonly number[], options: re
   return [heading, ...own].map((line) => `${line}\n`).join('')
 }
 
+/** A user without rights in all hierarchies has containers without groups. Their first process leads to the others. */
+function processesOf({ groups, process, details }: OciState): number[] {
+  if (groups.length > 0) return containerProcesses({ groups })
+  return process && isRunning(process) ? listRelated(process.pid, details.ownsPids) : []
+}
+
 export function run({ id, options, words }: OciCallOf<'ps'>, { root }: OciContext): number {
-  const state = readContainer(root, id)
-  const pids = containerProcesses(state)
+  const state = readContainer<OciDetails>(root, id)
+  const pids = processesOf(state)
   if (options.format === 'json') {
     print(`${JSON.stringify(pids)}\n`)
     return 0

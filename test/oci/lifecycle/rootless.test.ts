@@ -44,6 +44,11 @@ test.for<[string, string[], string[]]>([
   expect(await call(['exec', id, 'id', '-u'])).toMatchObject({ status: 0, stdout: '0\n' })
   expect(await call(['state', id])).toMatchObject({ stdout: expect.stringContaining('"running"') })
   expect(readFileSync(`/proc/${readFileSync(`${bundle}/pid`, 'utf8')}/status`, 'utf8')).toMatch(/^Uid:\s+1000\s/m)
+  const shown = (await call(['ps', id])).stdout.split('\n')
+  expect([shown[0], shown.slice(1).filter(Boolean).length]).toEqual([expect.stringContaining('PID'), 1])
+  expect(shown[1]).toMatch(/ sleep 1000$/)
+  const listed = (await call(['ps', '--format', 'json', id])).stdout
+  expect(listed).toBe(`[${readFileSync(`${bundle}/pid`, 'utf8')}]\n`)
   expect(await call(kill.map((word) => (word === 'ID' ? id : word)))).toMatchObject({ status: 0 })
   await expect.poll(async () => (await call(['state', id])).stdout, { timeout: 10_000 }).toContain('"stopped"')
   expect(await call(['delete', id])).toMatchObject({ status: 0, stderr: '' })
