@@ -66,12 +66,15 @@ export function decodeTargetState(bytes: Buffer | undefined): TargetState | unde
   }
 }
 
+/** `document`: the mounts are in a document, such as the configuration of a container. No option can be added. */
+type TargetFrontend = MountFrontend | 'document'
+
 /** All facts that the rows below can use. */
 interface TargetFacts extends TargetState {
   errno: string
   op: Op
   origin: string
-  frontend: MountFrontend
+  frontend: TargetFrontend
   /** The target as the user typed it. */
   target: string
   /** The part of the path that failed, and the directory that contains it. */
@@ -126,7 +129,8 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
     ({ error, errno }) => error === 'EACCES' && errno === 'EACCES',
     (facts) => [
       `user ${facts.user} cannot search the directory ${quote(facts.barred)} (mode ${octal(facts.mode)}, owner ${facts.owner})`,
-      `cover that directory first: ${before(tmpfsAt(facts.barred, facts.frontend), facts)}`,
+      before('cover that directory first', (frontend) => tmpfsAt(facts.barred, frontend), facts) ??
+        `let this user search ${quote(facts.outside(facts.barred) ?? facts.barred)}, or give another target in ${facts.origin}`,
     ],
   ],
   [
@@ -200,24 +204,35 @@ function missingWords(facts: TargetFacts): string {
  * which leaves the host unchanged.
  */
 function make(facts: TargetFacts): string {
-  const { parent, leads, outside, canWrite, ownRoot, frontend, origin } = facts
+  const { parent, leads, outside, canWrite, ownRoot, origin } = facts
   const host = outside(parent)
   if (host === undefined) return `make ${quote(leads)} first, or give another target in ${origin}`
   const path = inside(host, leads.slice(parent === '/' ? 1 : parent.length + 1))
   const command = canWrite(host) ? makeCommand(path, isFileMount(facts)) : undefined
   if (command && (ownRoot || parent === '/')) return `make it first: ${command}`
-  const overlay = `put an overlay there first, in which it can be created: ${before(overlayAt(parent, host, frontend), facts)}`
-  return command ? `${overlay}; or make it on the host: ${command}` : overlay
+  const onHost = command && `make it on the host: ${command}`
+  const reason = 'put an overlay there first, in which it can be created'
+  const overlay = before(reason, (frontend) => overlayAt(parent, host, frontend), facts)
+  if (!overlay) return onHost ?? `make ${quote(path)} on the host, or give another target in ${origin}`
+  return onHost ? `${overlay}; or ${onHost}` : overlay
 }
 
 function inside(directory: string, name: string): string {
   return `${directory === '/' ? '' : directory}/${name}`
 }
 
-/** Returns the options to type: another mount first, then the refused one. */
-function before(first: MountWords, { at, target, frontend }: TargetFacts): string {
+/**
+ * Returns a reason and the options to type: another mount first, then the refused one. Returns undefined if there are
+ * no options.
+ */
+function before(
+  reason: string,
+  first: (frontend: MountFrontend) => MountWords,
+  { at, target, frontend }: TargetFacts,
+): string | undefined {
+  if (frontend === 'document') return undefined
   const again = at(target)
-  return formatMounts(again ? [first, again] : [first], frontend)
+  return `${reason}: ${formatMounts(again ? [first(frontend), again] : [first(frontend)], frontend)}`
 }
 
 function isFileMount({ op }: TargetFacts): boolean {
@@ -244,7 +259,7 @@ function replaceLink(host: string | undefined, otherwise: string): string {
 
 function instead(reason: string, { at, origin, frontend }: TargetFacts, target: string): string {
   const option = at(target)
-  return `${reason}: ${option ? formatMounts([option], frontend) : `${quote(target)} in ${origin}`}`
+  return `${reason}: ${option && frontend !== 'document' ? formatMounts([option], frontend) : `${quote(target)} in ${origin}`}`
 }
 
 function octal(mode: number): string {
@@ -258,7 +273,7 @@ export interface TargetContext {
   /** The refused option as the user typed it. */
   origin: string
   target: string
-  frontend: MountFrontend
+  frontend: TargetFrontend
   /** The operations up to and including the refused one. */
   steps: readonly Op[]
   mounts?: readonly Mount[]
@@ -266,7 +281,8 @@ export interface TargetContext {
 
 /** Combines what hutch-init found at the target with the mounts of the plan. Called for a refused operation of a job's start. */
 export function seenBy(plan: Plan, steps: readonly Op[], state: TargetState) {
-  return { state, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
+  const frontend = plan.spec.container ? ('document' as const) : plan.spec.frontend
+  return { state, steps, frontend, mounts: plan.spec.root?.mounts ?? [] }
 }
 
 /** Returns why the target was refused, and the remedy. Returns undefined if no row of the table applies. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Properties of processes and mounts whose edges a container shows: created working directories, exact limits, scores that are refused,
 // mounts that receive those of the host, and mounts with mapped ids.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { requires } from '../support/requires.ts'
@@ -131,4 +131,24 @@ test('a process of exec runs on the processors of execCPUAffinity', () => {
   })
   expect(oci('run', '--detach', '--bundle', directory, id).status).toBe(0)
   expect(oci('exec', id, 'grep', 'Cpus_allowed_list', '/proc/self/status').stdout).toBe('Cpus_allowed_list:\t0\n')
+})
+
+const dev = { destination: '/dev', type: 'tmpfs', source: 'tmpfs' }
+
+test.each<[string, { [path: string]: unknown }, string]>([
+  [
+    'a device file',
+    { mounts: [dev], 'linux.devices': [{ type: 'c', path: '/new/x', major: 1, minor: 3 }] },
+    'linux.devices[0]',
+  ],
+  ['a mount', { mounts: [dev, { destination: '/new/x', type: 'tmpfs', source: 'tmpfs' }] }, 'mounts[1]'],
+])('%s that a read-only root refuses names its property, and no option of hutch run', (_, changes, property) => {
+  const { id, directory } = bundle(`refused-${property.replace(/\W/g, '-')}`, changes)
+  const image = `${directory}/image`
+  mkdirSync(`${image}/dev`, { recursive: true })
+  const script = `mount --bind ${image} ${image} && mount -o remount,bind,ro ${image} && exec "$@"`
+  const words = oci.words('run', '--bundle', directory, id)
+  const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script, 'sh', ...words], { encoding: 'utf8' })
+  expect([status, stderr]).toEqual([1, expect.stringContaining(`requested by ${property}; remedy: make ${image}/new`)])
+  expect(stderr).not.toMatch(/ --\w/)
 })

@@ -44,7 +44,16 @@ export function toRoot(
   const hasOwnDev = !list.some(({ type, target, remounts }) => type === 'bind' && target === '/dev' && !remounts)
   const requested = (linux.devices ?? []).map((device, i) => toNode(device, `linux.devices[${i}]`))
   const byDefault = defaultDevices
-    .map(([name, major, minor]): Node => ({ path: `/dev/${name}`, type: 'c', major, minor, ...nodeDefaults }))
+    .map(
+      ([name, major, minor]): Node => ({
+        path: `/dev/${name}`,
+        type: 'c',
+        major,
+        minor,
+        ...nodeDefaults,
+        origin: 'linux.devices',
+      }),
+    )
     .filter(({ path }) => hasOwnDev && !requested.some((node) => node.path === path))
   const origins = (name: 'maskedPaths' | 'readonlyPaths') =>
     (linux[name] ?? []).map((path, i) => ({ path, origin: `linux.${name}[${i}]` }))
