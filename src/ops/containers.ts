@@ -110,7 +110,9 @@ export const containerOps = {
     },
     what: 'set the scheduling attributes',
     explain: (op) => ({ words: `be scheduled by policy ${op.policy} of sched_setattr(2)`, shell: '' }),
-    right: 'realtime policies and deadlines need CAP_SYS_NICE in the initial user namespace',
+    right:
+      'realtime policies and deadlines need CAP_SYS_NICE in the initial user namespace, and in a v1 group cpu.rt_runtime_us',
+    remedy: (_, errno) => schedulerRemedies[errno],
   }),
   setAffinity: row({
     code: 168,
@@ -177,4 +179,9 @@ export const containerOps = {
 
 function raisesLimit({ resource, hard }: { resource: number; hard: number | bigint }): string {
   return `raise the hard limit of ${resourceNames[resource] ?? resource} to ${hard}`
+}
+
+const schedulerRemedies: { readonly [errno: string]: string } = {
+  EINVAL: 'a realtime policy takes a priority from 1 to 99; a deadline takes runtime ≤ deadline ≤ period',
+  EBUSY: 'the deadlines of other processes leave too little time: give a shorter runtime, or a longer period',
 }

@@ -2,7 +2,7 @@
 // Each property of the OCI runtime specification: a container shows that it works, or hutch refuses it and says why.
 // HUTCH_OCI_RUNTIME names another runtime, such as runc.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { configShape, readConfig } from '../../../src/oci/config/read-config.ts'
 import type { Shape } from '../../../src/oci/config/shape.ts'
@@ -45,7 +45,15 @@ describe('refused, as this host lacks it or the specification does not define it
 
 describe('tried by another test', () => {
   for (const row of rows)
-    if ('tested' in row) test(`${row.properties}: ${row.because}`, () => expect(existsSync(row.tested)).toBe(true))
+    if ('tested' in row)
+      test(`${row.properties}: ${row.because}`, () => {
+        const text = readFileSync(row.tested, 'utf8')
+        const called = text.split('\n').filter((line) => line.includes(`('${row.titled}'`))
+        expect(called).toEqual([expect.stringMatching(/^(test|describe)\b/)])
+        if (!called[0]!.startsWith('describe')) return
+        const words = namesOf(row.properties).map((name) => name.split('.').at(-1)!)
+        expect(words.filter((word) => !text.includes(word))).toEqual([])
+      })
 })
 
 const named = process.env.HUTCH_OCI_RUNTIME

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The properties of the OCI runtime specification 1.3 for Linux, each with what shows that a runtime follows it.
-import { readlinkSync } from 'node:fs'
+import { existsSync, readlinkSync } from 'node:fs'
+import { arch } from 'node:process'
+import { syscallNumbers } from '../../../src/seccomp/arch.ts'
 
 type Changes = { [path: string]: unknown }
 
@@ -29,6 +31,8 @@ interface Refused {
 interface Tested {
   properties: string
   tested: string
+  /** The title of the test, or of a group of tests, which then has the last word of each property. */
+  titled: string
   /** Why there is no container here that shows them. */
   because: string
 }
@@ -52,6 +56,14 @@ const mounts = (...more: object[]) => ({
 const v1orV2 = (v1: string, v2: string) =>
   `cat /sys/fs/cgroup/${v1} 2>/dev/null || cat /sys/fs/cgroup/unified/${v2} 2>/dev/null || cat /sys/fs/cgroup/${v2}`
 
+/** A group of cgroup v1 has no time for realtime tasks unless it is given. */
+const realtimeGroup = existsSync('/sys/fs/cgroup/cpu/cpu.rt_runtime_us')
+  ? { 'linux.resources': { cpu: { realtimeRuntime: 10_000 } } }
+  : {}
+
+/** All system calls of this machine. */
+const allCalls = [...syscallNumbers(arch === 'arm64' ? 'aarch64' : 'x86_64').keys()]
+
 /** A hook that writes to a file. On the host, the runner prints that file after the program's output. */
 const hook = (name: string, log = '@LOG@') => [
   { path: '/bin/sh', args: ['sh', '-c', `echo ${name} $A >> ${log}`], env: ['A=env'], timeout: 9 },
@@ -69,6 +81,7 @@ const process: Row[] = [
   {
     properties: 'process.terminal process.consoleSize .height .width',
     tested: 'test/container/process.test.ts',
+    titled: 'the command has a new terminal, whose master a socket receives',
     because: 'a terminal needs a console socket',
   },
   {
@@ -127,9 +140,38 @@ const process: Row[] = [
     since: '1.2',
   },
   {
-    properties: 'process.scheduler .priority .runtime .deadline .period',
-    tested: 'test/oci/config-spec.test.ts',
-    because: 'realtime scheduling needs a right that a container of tests may lack',
+    properties: 'process.scheduler .priority',
+    changes: { 'process.scheduler': { policy: 'SCHED_FIFO', priority: 5 }, ...realtimeGroup },
+    // the fields of priority, realtime priority and policy
+    program: 'set -- $(cat /proc/1/stat); echo ${18} ${40} ${41}',
+    prints: '-6 5 1',
+    since: '1.2',
+  },
+  {
+    properties: 'process.scheduler .runtime .deadline .period',
+    changes: {
+      'process.scheduler': {
+        policy: 'SCHED_DEADLINE',
+        // the kernel lets no other process with a deadline fork
+        flags: ['SCHED_FLAG_RESET_ON_FORK'],
+        runtime: 1_000_000,
+        deadline: 20_000_000,
+        period: 50_000_000,
+      },
+    },
+    program:
+      'set -- $(cat /proc/1/stat); echo ${41}; grep -E "^dl.(runtime|deadline|period)" /proc/1/sched | tr -s " "',
+    // a kernel without the file sched shows only the policy
+    prints: /^6(\n|$)/,
+    since: '1.2',
+  },
+  {
+    properties: 'process.scheduler .runtime .deadline',
+    changes: { 'process.scheduler': { policy: 'SCHED_DEADLINE', runtime: 30_000_000, deadline: 20_000_000 } },
+    program: 'true',
+    prints:
+      /sched_setattr|scheduling attributes.*\(EINVAL\); requested by process\.scheduler; remedy: .*runtime ≤ deadline/,
+    since: '1.2',
   },
   {
     properties: 'process.ioPriority .class .priority',
@@ -141,6 +183,7 @@ const process: Row[] = [
   {
     properties: 'process.execCPUAffinity .initial .final',
     tested: 'test/oci/process-and-mounts.test.ts',
+    titled: 'a process of exec runs on the processors of execCPUAffinity',
     because: 'it is only for processes of exec',
   },
   {
@@ -175,11 +218,13 @@ const files: Row[] = [
   {
     properties: 'mounts.uidMappings .containerID .hostID .size',
     tested: 'test/oci/process-and-mounts.test.ts',
+    titled: 'idmap maps the ids of a mount, and ridmap also those of the mounts below',
     because: 'it needs a file system that can map ids',
   },
   {
     properties: 'mounts.gidMappings .containerID .hostID .size',
     tested: 'test/oci/process-and-mounts.test.ts',
+    titled: 'idmap maps the ids of a mount, and ridmap also those of the mounts below',
     because: 'it needs a file system that can map ids',
   },
   {
@@ -283,6 +328,7 @@ const isolation: Row[] = [
   {
     properties: 'linux.netDevices .name',
     tested: 'test/oci/net-devices.test.ts',
+    titled: 'a device keeps its global addresses, gets its name, and is up',
     because: 'it moves a device of the host',
   },
   {
@@ -340,12 +386,20 @@ const isolation: Row[] = [
   },
   {
     properties: 'linux.seccomp.defaultErrnoRet',
-    tested: 'test/oci/config-spec.test.ts',
-    because: 'a list of all calls that the program needs is long',
+    changes: {
+      'linux.seccomp': {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        defaultErrnoRet: 28,
+        syscalls: [{ names: allCalls.filter((name) => !/^mkdir(at)?$/.test(name)), action: 'SCMP_ACT_ALLOW' }],
+      },
+    },
+    program: 'mkdir /data/x 2>&1',
+    prints: /No space left on device/,
   },
   {
     properties: 'linux.seccomp .listenerPath .listenerMetadata',
     tested: 'test/oci/descriptors.test.ts',
+    titled: 'an agent gets the listener of the first process, and of one that exec starts',
     because: 'it needs an agent that answers system calls',
   },
   {
@@ -413,37 +467,49 @@ const resources: Row[] = [
   },
   {
     properties:
-      'linux.resources.memory .reservation .swap .kernel .kernelTCP .swappiness .disableOOMKiller .useHierarchy .checkBeforeUpdate',
+      'linux.resources.memory .reservation .swap .kernel .kernelTCP .swappiness .disableOOMKiller .useHierarchy',
     tested: 'test/unit/oci/resource-writes.test.ts',
+    titled: 'v1',
     because: 'each is a file of the kernel that not all layouts have',
+  },
+  {
+    properties: 'linux.resources.memory .checkBeforeUpdate',
+    tested: 'test/oci/resources-runc.test.ts',
+    titled: 'a limit below the use is refused, if the caller wants the check',
+    because: 'it is for updates',
   },
   {
     properties: 'linux.resources.cpu .burst .realtimeRuntime .realtimePeriod .mems .idle',
     tested: 'test/unit/oci/resource-writes.test.ts',
+    titled: 'v1',
     because: 'each is a file of the kernel that not all layouts have',
   },
   {
     properties:
       'linux.resources.blockIO .weight .leafWeight .weightDevice .throttleReadBpsDevice .throttleWriteBpsDevice .throttleReadIOPSDevice .throttleWriteIOPSDevice',
     tested: 'test/unit/oci/resource-writes.test.ts',
+    titled: 'v1',
     because: 'it needs a block device',
   },
   ...['throttleReadBpsDevice', 'throttleWriteBpsDevice', 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'].map(
     (name): Row => ({
       properties: `linux.resources.blockIO.${name} .major .minor .rate`,
       tested: 'test/unit/oci/resource-writes.test.ts',
+      titled: 'v1',
       because: 'it needs a block device',
     }),
   ),
   {
     properties: 'linux.resources.blockIO.weightDevice .major .minor .weight .leafWeight',
     tested: 'test/unit/oci/resource-writes.test.ts',
+    titled: 'v1',
     because: 'it needs a block device',
   },
   {
     properties:
       'linux.resources .hugepageLimits .network .rdma .unified linux.resources.hugepageLimits .pageSize .limit linux.resources.network .classID .priorities linux.resources.network.priorities .name .priority linux.resources.rdma .hcaHandles .hcaObjects',
     tested: 'test/unit/oci/resource-writes.test.ts',
+    titled: 'v1',
     because: 'each is a file of the kernel that not all layouts have',
   },
 ]
