@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What linux.intelRdt writes, and which directories stay. No machine of these tests has resctrl: an empty directory is in its place, so this does
 // not show what the kernel makes of it.
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
 import { closeRdtClass, openRdtClass } from '../../src/oci/lifecycle/intel-rdt.ts'
+import { requires } from '../support/requires.ts'
+import { containers } from './containers.ts'
 
 const mount = mkdtempSync(`${tmpdir()}/hutch-rdt-`)
 afterAll(() => rmSync(mount, { recursive: true }))
@@ -37,4 +40,41 @@ test('a monitoring group ends with the container', () => {
 
 test('a class that does not exist and has no schemata is an error', () => {
   expect(() => openRdtClass({ closID: 'none' }, 'a', mount)).toThrow(/closID.*none: ENOENT/)
+})
+
+test('the command writes the schemata of a class, and its processes', (context) => {
+  requires(context, 'root', 'busybox')
+  const { path, oci, bundle, remove } = containers()
+  try {
+    const { id, directory } = bundle('rdt', {
+      'process.args': ['sleep', '1000'],
+      'linux.intelRdt': { closID: 'shared', schemata: ['MB:0=50'], enableMonitoring: false },
+    })
+    const words = (...given: string[]) =>
+      oci
+        .words(...given)
+        .map((word) => `'${word}'`)
+        .join(' ')
+    // a directory in the place of resctrl, in a mount namespace of the test
+    const script = `set -e
+      mkdir ${path}/fs; mount -t tmpfs tmpfs ${path}/fs; mkdir ${path}/fs/cgroup ${path}/fs/resctrl
+      mount --rbind /sys/fs/cgroup ${path}/fs/cgroup; mount --rbind ${path}/fs /sys/fs
+      ! ${words('create', '--bundle', directory, id)} < /dev/null 2> ${path}/refused
+      echo > /sys/fs/resctrl/schemata
+      ${words('create', '--bundle', directory, '--pid-file', `${path}/pid`, id)} < /dev/null > ${path}/log 2>&1
+      ${words('start', id)}
+      ${words('exec', '--detach', '--pid-file', `${path}/second`, id, 'sleep', '1000')} < /dev/null > ${path}/log 2>&1
+      cat /sys/fs/resctrl/shared/schemata; cat ${path}/pid; echo; cat ${path}/second; echo; cat /sys/fs/resctrl/shared/tasks; echo
+      ${words('delete', '--force', id)}; ls -d /sys/fs/resctrl/shared`
+    const { stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
+    expect(stderr).toBe('')
+    const [schemata, , second, joined, kept] = stdout.trim().split('\n')
+    expect([schemata, joined, kept]).toEqual(['MB:0=50', second, '/sys/fs/resctrl/shared'])
+    expect(readFileSync(`${path}/refused`, 'utf8')).toMatch(/Intel RDT is not enabled/)
+  } finally {
+    remove()
+  }
 })
