@@ -145,6 +145,7 @@ function groupRemedy(errno: string): RemedyText {
 }
 
 const groupRemedies: { [errno: string]: string } = {
+  EEXIST: 'another start made this group at the same moment, and its processes are in it: give another name',
   EROFS:
     'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
   EAGAIN: 'cgroup.max.descendants of a group above is reached: remove unused groups, or raise it',

@@ -156,3 +156,22 @@ test.for<[string, { [path: string]: unknown }]>([
   const bundle = ground.bundle(id, { ...limits, 'process.args': ['echo', 'ran'] })
   expect(call(['run', '--bundle', bundle, id])).toEqual({ status: 0, stdout: 'ran\n', stderr: '' })
 })
+
+test('of several creations with one cgroupsPath at once, those that fail say that it is in use', async () => {
+  for (let round = 0; round < 4; round++) {
+    const path = `/${ground.newId()}`
+    const ids = Array.from({ length: 4 }, () => ground.newId())
+    const results = await Promise.all(
+      ids.map((id) => begin(['create', '--bundle', ground.bundle(id, { 'linux.cgroupsPath': path }), id])),
+    )
+    for (const { status, stderr } of results)
+      expect([status, stderr]).toEqual(
+        status === 0 ? [0, ''] : [1, expect.stringMatching(/container's cgroup is not empty/)],
+      )
+    const made = ids.filter((_, i) => results[i]!.status === 0)
+    expect(made.length).toBeGreaterThan(0)
+    for (const id of made) expect(ground.status(id)).toBe('created')
+    for (const id of ids) expect(call(['delete', '--force', id])).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect(groupsOf(path.slice(1))).toEqual([])
+  }
+})
