@@ -62,6 +62,26 @@ describe.each(runtimeNames)('%s', (name) => {
     expect(existsSync(`${ground.root}/${id}`)).toBe(false)
   })
 
+  test('update changes the limits of its document, and leaves the rules of devices as they are', () => {
+    // a device without a driver: what may not be used is refused before that is known
+    const number = { major: 240, minor: 240 }
+    const devices = [{ allow: true, type: 'c', ...number, access: 'rwm' }]
+    const made = (allowed: object[]) =>
+      ground.started({
+        'linux.devices': [{ type: 'c', path: '/dev/x', ...number }],
+        'linux.resources': { devices: [{ allow: false, access: 'rwm' }, ...allowed], pids: { limit: 50 } },
+      })
+    const opened = (id: string) => call(['exec', id, 'cat', '/dev/x']).stderr
+    expect(opened(made(devices))).toMatch(/No such device/)
+    const id = made([])
+    expect(opened(id)).toMatch(/Operation not permitted/)
+    expect(
+      call(['update', '--resources', '-', id], { input: JSON.stringify({ devices, pids: { limit: 40 } }) }),
+    ).toEqual(quiet)
+    expect(opened(id)).toMatch(/Operation not permitted/)
+    expect(JSON.parse(call(['events', '--stats', id]).stdout)).toMatchObject({ data: { pids: { limit: 40 } } })
+  })
+
   test.for<[string, string[]]>([
     ['a name', ['USR1']],
     ['a whole name', ['SIGUSR1']],
