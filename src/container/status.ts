@@ -15,9 +15,12 @@ export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 's
  */
 export const startFile = 'start'
 
+/** Name of the file in a container's directory that exists while the container is created. */
+export const creationFile = 'creating'
+
 /**
- * Returns a container's status. `isBeingMade` says whether a container without a process is being created; by default this is so while
- * another process holds its lock.
+ * Returns a container's status. `isBeingMade` says whether an unfinished creation goes on. By default it does while
+ * another process holds the container's lock.
  */
 export function containerStatus(
   root: string,
@@ -28,7 +31,9 @@ export function containerStatus(
   // the pid of another pid namespace has no meaning here, but its processes are in the groups
   if (!(isRunning(state.process) ?? hasProcesses(state))) return 'stopped'
   if (state.groups.some(isPaused)) return 'paused'
-  return existsSync(`${root}/${state.id}/${startFile}`) ? 'created' : 'running'
+  const has = (file: string) => existsSync(`${root}/${state.id}/${file}`)
+  if (!has(startFile)) return 'running'
+  return has(creationFile) && isBeingMade() ? 'creating' : 'created'
 }
 
 function hasProcesses({ groups }: ContainerState): boolean {

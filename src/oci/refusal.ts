@@ -42,10 +42,17 @@ const rows: readonly Row[] = [
     statuses: ['paused'],
     words: 'cannot exec in a paused container (use --ignore-paused to override)',
   },
+  {
+    code: 'CONTAINER_STATUS',
+    action: 'exec',
+    statuses: ['creating'],
+    words: 'cannot exec in a container that is being created',
+  },
   { code: 'CONTAINER_STATUS', action: 'exec', words: 'cannot exec in a stopped container' },
   { code: 'CONTAINER_STATUS', action: 'delete', words: 'cannot delete container $id that is not stopped: $status' },
   { code: 'CONTAINER_STATUS', action: 'resume', words: 'container not paused' },
   { code: 'CONTAINER_STATUS', words: notRunning },
+  { code: 'CGROUP_REFUSED', when: ({ errno }) => errno === 'EEXIST', words: "container's cgroup is not empty" },
   {
     code: 'FILE_REFUSED',
     action: 'execve',

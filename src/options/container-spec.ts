@@ -81,6 +81,8 @@ export interface ContainerSpec {
   endsWithCreator?: boolean
   /** True if the program of the command must exist before the child waits for the start. */
   checksProgram?: boolean
+  /** The argv[0] of the command; by default the word that names its program. */
+  programName?: string
   /** How many streams above stderr the command keeps. The others are closed at the exec. */
   keptStreams: number
   rootChange?: RootChange

@@ -28,8 +28,13 @@ export function compileContainer(plan: Plan, container: ContainerSpec): Op[] {
     ...dropPrivileges(plan, container),
     ...awaitStart(container),
     ...installFilter(plan),
+    ...nameProgram(container),
     { op: 'exec', argv: plan.argv, env: plan.env, path: plan.searchPath, reap: 0, origin: 'command' },
   ]
+}
+
+function nameProgram({ programName }: ContainerSpec): Op[] {
+  return programName === undefined ? [] : [{ op: 'nameProgram', name: programName, origin: 'command' }]
 }
 
 function awaitStart({ startSocket, endsWithCreator }: ContainerSpec): Op[] {
@@ -123,7 +128,7 @@ function limitProcess({ spec }: Plan, container: ContainerSpec): Op[] {
   const { ulimits, nice, ioPriority, scheduler } = spec.privileges
   const ops: Op[] = []
   if (scheduler) ops.push({ op: 'setScheduler', ...scheduler, origin: 'scheduler' })
-  if (schedulerAttributes) ops.push({ op: 'setSchedulerAttributes', ...schedulerAttributes, origin })
+  if (schedulerAttributes) ops.push({ op: 'setSchedulerAttributes', ...schedulerAttributes, origin: 'scheduler' })
   if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
   if (affinity?.final) ops.push({ op: 'setAffinity', processors: affinity.final, origin })

@@ -67,8 +67,8 @@ function propertyOf(at: string, key: string): string {
   return at === '' ? key : `${at}.${key}`
 }
 
-/** Converts `NAME=VALUE`. Of several values for a name, the last one counts. */
-function toEnvironment(list: readonly string[], at: string): { [name: string]: string } {
+/** Converts `NAME=VALUE`. Of several values for a name, the last one counts. @throws OCI_CONFIG_INVALID */
+export function toEnvironment(list: readonly string[], at: string): { [name: string]: string } {
   return Object.fromEntries(
     list.map((entry, i): [string, string] => {
       const equals = entry.indexOf('=')

@@ -3,10 +3,10 @@
 
 import { readContainerProcess } from '../../container/process.ts'
 import { stateVersion } from '../../container/state.ts'
-import { startFile } from '../../container/status.ts'
+import { creationFile, startFile } from '../../container/status.ts'
 import { createContainer, type LockedContainer, refuseExisting } from '../../container/store.ts'
 import { readHost } from '../../host/host.ts'
-import { existsSync, writeFileSync } from '../../system/files.ts'
+import { existsSync, rmSync, writeFileSync } from '../../system/files.ts'
 import { closeDescriptor } from '../../system/native.ts'
 import { resolve } from '../../system/paths.ts'
 import type { OciCallOf } from '../arguments.ts'
@@ -21,11 +21,10 @@ import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
 import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { stopContainer } from './delete.ts'
-import { configPath, hookState, type OciDetails, type OciState } from './details.ts'
-import { runHooks, runHooksInside } from './hooks.ts'
+import { configPath, type OciDetails, type OciState } from './details.ts'
+import { runHooks } from './hooks.ts'
 import { passwdFile, readSecurity, withHome } from './host-facts.ts'
 import { closeRdtClass, joinRdtClass, openRdtClass, resctrl } from './intel-rdt.ts'
-import { joinsOf } from './joins.ts'
 import { loadKeptFilter } from './kept-filter.ts'
 import { launchContained, type Waiting } from './launch-contained.ts'
 import { moveNetDevices } from './net-devices.ts'
@@ -79,6 +78,7 @@ export async function createFromBundle(
   let hasGroups = false
   let releaseUnit: (() => Promise<void>) | undefined
   try {
+    writeFileSync(`${container.directory}/${creationFile}`, '')
     writeFileSync(configPath(container.directory), text, { mode: 0o600 })
     const listening = listenAt(path)
     sockets.push(listening)
@@ -123,13 +123,14 @@ export async function createFromBundle(
         },
         beforeRoot: async (pid) => {
           moveNetDevices(linux.netDevices ?? {}, pid)
-          const text = hookState(container.state!, 'creating')
-          for (const point of ['prestart', 'createRuntime'] as const) runHooks(point, hooks[point] ?? [], text)
-          await runHooksInside('createContainer', hooks.createContainer ?? [], text, joinsOf(pid))
+          const hooked = { root, directory: container.directory, state: container.state!, config: () => config }
+          for (const point of ['prestart', 'createRuntime', 'createContainer'] as const)
+            await runHooks(point, hooks[point] ?? [], hooked)
         },
       },
     )
     await releaseUnit?.()
+    rmSync(`${container.directory}/${creationFile}`)
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], waiting.pid)
     sendPidfd(options['pidfd-socket'], waiting, 'standard')
     const follow = terminal?.receive?.()

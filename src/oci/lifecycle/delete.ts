@@ -10,22 +10,29 @@ import type { OciContext } from '../context.ts'
 import { keepEnd } from '../ends/keep-end.ts'
 import { removeGroups, removeUnused, signalGroups, thawGroups } from '../resources/groups.ts'
 import { stopUnit } from '../resources/systemd-unit.ts'
-import { hookState, type OciDetails, type OciState } from './details.ts'
-import { runHooks } from './hooks.ts'
+import type { OciDetails, OciState } from './details.ts'
 import { closeRdtClass } from './intel-rdt.ts'
 
 const sigkill = 9
+
+type HooksLoader = () => Promise<Pick<typeof import('./hooks.ts'), 'runHooks'>>
 
 /** Milliseconds in which killed processes must end. */
 const endTimeout = 10_000
 
 /**
  * Deletes a container. Without `force`, its command must have ended, or not have been started. With `force`, an
- * unknown container is not an error.
+ * unknown container is not an error. `loadHooks` loads the module that runs the last hooks: by default when there are
+ * some. A caller that has started a process gives the module that it has: events reach only one.
  *
  * @throws CONTAINER_NOT_FOUND, CONTAINER_STATUS, CGROUP_LEFT
  */
-export async function deleteContainer(id: string, force: boolean, { root, remark }: OciContext): Promise<void> {
+export async function deleteContainer(
+  id: string,
+  force: boolean,
+  { root, remark }: OciContext,
+  loadHooks: HooksLoader = () => import('./hooks.ts'),
+): Promise<void> {
   let container: LockedContainer<OciDetails>
   try {
     container = lockContainer(root, id)
@@ -48,7 +55,7 @@ export async function deleteContainer(id: string, force: boolean, { root, remark
       if (state.unit !== undefined) await stopUnit(state.unit)
     }
     container.remove()
-    if (state) runLast(state, remark)
+    if (state) await runLast(root, state, remark, loadHooks)
   } finally {
     container.close()
   }
@@ -73,10 +80,18 @@ export function stopContainer({ groups, process }: OciState): void {
 }
 
 /** Runs the hooks of poststop. The failure of one is a warning, and the others run. */
-function runLast(state: OciState, remark: OciContext['remark']): void {
-  for (const hook of state.details.hooks?.poststop ?? [])
+async function runLast(
+  root: string,
+  state: OciState,
+  remark: OciContext['remark'],
+  loadHooks: HooksLoader,
+): Promise<void> {
+  const { poststop = [] } = state.details.hooks ?? {}
+  if (poststop.length === 0) return
+  const { runHooks } = await loadHooks()
+  for (const hook of poststop)
     try {
-      runHooks('poststop', [hook], hookState(state, 'stopped'))
+      await runHooks('poststop', [hook], { root, directory: root, state })
     } catch (error) {
       remark((error as Error).message)
     }

@@ -37,7 +37,8 @@ export function readStoredConfig(directory: string): OciConfig {
   return readConfig(readDocumentFile(configPath(directory), 'delete the container by force, and create it again'))
 }
 
-type StateStatus = 'creating' | 'created' | 'running' | 'stopped'
+/** A status in the state of a container. */
+export type StateStatus = 'creating' | 'created' | 'running' | 'stopped'
 
 /** Returns the state that hooks get on stdin: compact JSON. */
 export function hookState(state: OciState, status: StateStatus): string {
@@ -50,7 +51,7 @@ export function describeState({ id, annotations, details, process }: OciState, s
     ociVersion: details.ociVersion,
     id,
     status,
-    pid: status === 'stopped' ? 0 : (process?.pid ?? 0),
+    ...(status !== 'stopped' && { pid: process?.pid ?? 0 }),
     bundle: details.bundle,
     ...(Object.keys(annotations).length > 0 && { annotations }),
   }

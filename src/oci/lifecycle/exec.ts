@@ -38,7 +38,13 @@ export async function run({ id, options, words }: OciCallOf<'exec'>, { root, rem
   const passed = readPassed(options['preserve-fds'])
   const state: OciState = readContainer(root, id)
   const status = containerStatus(root, state)
-  if (!state.process || status === 'stopped' || (status === 'paused' && !options['ignore-paused']))
+  // before its root is made, a process would see the host's files
+  if (
+    !state.process ||
+    status === 'stopped' ||
+    status === 'creating' ||
+    (status === 'paused' && !options['ignore-paused'])
+  )
     throw fail('CONTAINER_STATUS', { id, action: 'exec', status })
   const { pid } = state.process
   const directory = containerDirectory(root, id)

@@ -7,8 +7,11 @@ import type { OciContext } from '../context.ts'
 import { noteWaitStatus } from '../ends/life-events.ts'
 import { createFromBundle } from './create.ts'
 import { deleteContainer } from './delete.ts'
+import { runHooks } from './hooks.ts'
 import { statusOfEnd } from './launch-contained.ts'
 import { startLocked } from './start.ts'
+
+const loadHooks = async () => ({ runHooks })
 
 /**
  * Runs a container, and returns the exit status of its command; 0 with --detach as soon as it runs.
@@ -31,10 +34,10 @@ export async function run({ id, options }: OciCallOf<'run'>, context: OciContext
     follow()
     const end = await waiting.end
     noteWaitStatus(container.directory, end)
-    if (!options.keep) await deleteContainer(id, true, context)
+    if (!options.keep) await deleteContainer(id, true, context, loadHooks)
     return statusOfEnd(end)
   } catch (error) {
-    await deleteContainer(id, true, context)
+    await deleteContainer(id, true, context, loadHooks)
     throw error
   }
 }

@@ -8,10 +8,9 @@ import { rmSync } from '../../system/files.ts'
 import { closeDescriptor } from '../../system/native.ts'
 import type { OciCallOf } from '../arguments.ts'
 import type { OciContext } from '../context.ts'
-import { connectAgent } from './agent.ts'
-import { hookState, type OciDetails, readStoredConfig } from './details.ts'
-import { runHooks, runHooksInside } from './hooks.ts'
-import { joinsOf } from './joins.ts'
+import { connectAgent, requireAgent } from './agent.ts'
+import { type OciDetails, readStoredConfig } from './details.ts'
+import { runHooks } from './hooks.ts'
 import { startCommand } from './start-command.ts'
 
 export async function run({ id }: OciCallOf<'start'>, { root }: OciContext): Promise<number> {
@@ -31,14 +30,19 @@ export async function startLocked(root: string, container: LockedContainer<OciDe
   if (!state || status !== 'created') throw fail('CONTAINER_STATUS', { id, action: 'start', status })
   const { agent: place, hooks = {} } = state.details
   const { startContainer = [], poststart = [] } = hooks
+  const config = () => readStoredConfig(directory)
+  const hooked = { root, directory, state, config }
+  const connect = () => place && connectAgent(place, state, 'created', state.process!.pid)
   // without an agent, the container stays as it is
-  const agent = place && connectAgent(place, state, 'created', state.process!.pid)
+  requireAgent(place)
+  // hooks have connections of their own, before that of the command
+  let agent = startContainer.length === 0 ? connect() : undefined
   try {
-    if (startContainer.length > 0)
-      await runHooksInside('startContainer', startContainer, hookState(state, 'created'), joinsOf(state.process!.pid))
-    startCommand(id, `${directory}/${startFile}`, () => readStoredConfig(directory).process!, agent)
+    await runHooks('startContainer', startContainer, hooked)
+    agent ??= connect()
+    startCommand(id, `${directory}/${startFile}`, () => config().process!, agent)
     rmSync(`${directory}/${startFile}`, { force: true })
-    if (poststart.length > 0) runHooks('poststart', poststart, hookState(state, 'running'))
+    await runHooks('poststart', poststart, hooked)
   } catch (error) {
     const { stopContainer } = await import('./delete.ts')
     stopContainer(state)

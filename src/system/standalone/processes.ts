@@ -12,8 +12,6 @@ interface SpawnOptions {
   stdio?: StreamKind | StreamKind[]
   env?: { [name: string]: string | undefined }
   cwd?: string
-  /** The program's first argument, instead of its path. */
-  argv0?: string
   detached?: boolean
   timeout?: number
   killSignal?: NodeJS.Signals
@@ -41,8 +39,8 @@ function start(file: string, args: readonly string[], options: SpawnOptions, the
   const env =
     options.env &&
     Object.entries(options.env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
-  const { cwd, argv0 = file, detached = false } = options
-  return host.spawn(file, [argv0, ...args], env, cwd, Int32Array.from(theirs), detached)
+  const { cwd, detached = false } = options
+  return host.spawn(file, [file, ...args], env, cwd, Int32Array.from(theirs), detached)
 }
 
 function decodeStatus(status: number): [code: number | null, signal: string | null] {

@@ -10,7 +10,13 @@ import { buildSync } from 'esbuild'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { isRunning, readContainerProcess } from '../../../src/container/process.ts'
 import { type ContainerState, stateVersion } from '../../../src/container/state.ts'
-import { type ContainerStatus, containerProcesses, containerStatus, startFile } from '../../../src/container/status.ts'
+import {
+  type ContainerStatus,
+  containerProcesses,
+  containerStatus,
+  creationFile,
+  startFile,
+} from '../../../src/container/status.ts'
 import {
   containerDirectory,
   createContainer,
@@ -162,6 +168,11 @@ test('the status is that of the process, the file and the lock', async () => {
   expect(containerStatus(root, state)).toBe('running')
   writeFileSync(`${container.directory}/${startFile}`, '')
   expect(containerStatus(root, state)).toBe('created')
+  writeFileSync(`${container.directory}/${creationFile}`, '')
+  expect(containerStatus(root, state)).toBe(creating)
+  // a creation that was killed
+  expect(containerStatus(root, state, () => false)).toBe('created')
+  rmSync(`${container.directory}/${creationFile}`)
   expect(containerStatus(root, { ...state, process: { ...first, started: first.started - 1 } })).toBe('stopped')
   // the process of another pid namespace cannot be checked, and no group has processes
   expect(containerStatus(root, { ...state, process: { ...first, pidNamespace: '1' } })).toBe('stopped')
