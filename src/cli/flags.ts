@@ -4,6 +4,7 @@
 import { fail } from '../errors/errors.ts'
 import type { OptionRow, Section } from '../options/row.ts'
 import { parseArgs } from '../system/command-line.ts'
+import { prepared } from '../system/prepared.ts'
 import { nearest } from '../text/nearest.ts'
 
 /** One option of a command. */
@@ -33,17 +34,35 @@ export interface Parsed {
   rest: string[]
 }
 
-/**
- * Parses options up to `--` or the first operand. With `mixed`, options may also follow operands, up to `--`. @throws OPTION_UNKNOWN,
- * OPTION_INVALID
- */
-export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {
-  const options = Object.fromEntries(
+type ArgumentKinds = { [name: string]: { type: 'string' | 'boolean'; short?: string } }
+
+/** What node:util needs to know of the options of tables that are declared with `prepareFlags`. */
+const preparedKinds = new WeakMap<FlagTable, () => ArgumentKinds>()
+
+/** Declares a table that does not change. Returns it. */
+export function prepareFlags(table: FlagTable): FlagTable {
+  preparedKinds.set(
+    table,
+    prepared(() => argumentKinds(table)),
+  )
+  return table
+}
+
+function argumentKinds(table: FlagTable): ArgumentKinds {
+  return Object.fromEntries(
     Object.entries({ ...table, help: { short: 'h', help: '' } }).map(([name, flag]: [string, Flag]) => [
       name,
       { type: flag.value ? ('string' as const) : ('boolean' as const), ...(flag.short && { short: flag.short }) },
     ]),
   )
+}
+
+/**
+ * Parses options up to `--` or the first operand. With `mixed`, options may also follow operands, up to `--`. @throws OPTION_UNKNOWN,
+ * OPTION_INVALID
+ */
+export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {
+  const options = preparedKinds.get(table)?.() ?? argumentKinds(table)
   const values: Parsed['values'] = {}
   const order: Parsed['order'] = []
   const words: string[] = []

@@ -27,13 +27,13 @@ import { describeOuter } from '../verdict/outer-limit-words.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
 import { isWorthTelling } from '../verdict/words.ts'
 import type { Command } from './command.ts'
-import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
+import { type FlagTable, type Parsed, parseFlags, prepareFlags } from './flags.ts'
 import { openRedirections } from './redirections.ts'
 import { formatReport, openReport, type ReportVersion } from './report.ts'
 
 /** The options of `hutch run`, from the option table. */
-export const flags: FlagTable = Object.fromEntries(
-  optionRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }]),
+export const flags: FlagTable = prepareFlags(
+  Object.fromEntries(optionRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }])),
 )
 
 export const command: Command = {
