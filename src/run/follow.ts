@@ -8,6 +8,7 @@ import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import { locateFigures } from '../verdict/collect-end.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
 import type { ExecFailure, ProgramReport } from '../verdict/exec-failure.ts'
 import { logReaders } from '../verdict/job-log.ts'
@@ -51,7 +52,9 @@ export function follow(
   cap: Cap | undefined,
 ): Promise<Result> {
   const { signal: abort, onEvent } = options
-  const { job, plan, program } = launched
+  const { job, plan } = launched
+  // while the job makes its namespaces, so that its end has less to do
+  const program = locateFigures(plan, launched.program)
   const outcome = { ...noOutcome(sent), ...logReaders(Date.now(), launched.pid) }
   const looks: ProgramReport[] = []
   let failure: unknown

@@ -110,6 +110,11 @@ export function figurePlaces({ groups }: Plan, { outer }: Program): FigurePlace[
   })
 }
 
+/** Returns the program with the places of its figures, which `collectEnd` needs. */
+export function locateFigures(plan: Plan, program: Program): Program {
+  return program.places ? program : { ...program, places: figurePlaces(plan, program) }
+}
+
 /** Splits the texts that readFile operations read into those from before and from after the wait. A path can be in both. */
 function splitFigures(
   plan: Plan,
