@@ -67,6 +67,7 @@ class Bytes extends Uint8Array {
     return part.length
   }
   write(text: string, at: unknown = 0, _length?: unknown, encoding?: string): number {
+    if (typeof at === 'number' && encoding === undefined) return host.encodeInto(text, this, at)
     const number = numberOf(encoding ?? (typeof at === 'string' ? at : 'utf8'))
     const offset = typeof at === 'number' ? at : 0
     if (number === 0) return host.encodeInto(text, this, offset)
