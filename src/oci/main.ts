@@ -10,7 +10,7 @@ import { type GlobalOptions, type OciCall, ociName, parseCommand, parseGlobal } 
 import { failureStatuses, runners } from './commands.ts'
 import type { OciContext } from './context.ts'
 import { logDebug, reportError } from './log.ts'
-import { readDefaultRoot } from './root.ts'
+import { readDefaultRoot, textPath } from './root.ts'
 import { formatVersion } from './version.ts'
 
 declare const HUTCH_VERSION: string
@@ -45,7 +45,7 @@ async function runCall(call: OciCall): Promise<number> {
   const { command, global } = call
   const load = runners[command] as (() => Promise<{ run(call: OciCall, context: OciContext): number }>) | undefined
   if (!load) throw fail('OCI_COMMAND_UNSUPPORTED', { command })
-  const root = resolve(global.root ?? readDefaultRoot())
+  const root = resolve(textPath('--root', global.root ?? readDefaultRoot()))
   const remark = (message: string) => logDebug(global, message, 'warning')
   logDebug(global, `${command} ${call.id}`.trimEnd())
   const { run } = await load()

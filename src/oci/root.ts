@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default directory of the state of all containers. It depends only on what callers pass to every command.
+// The directory of the state of all containers, and which paths a state can have. The default depends only on what callers pass to every command.
 
+import { fail } from '../errors/errors.ts'
 import { readFileSync } from '../system/files.ts'
+import { isOdd } from '../text/non-utf8.ts'
 
 /** What the directory follows from. `ids` is the text of /proc/self/uid_map. */
 interface RootFacts {
@@ -23,6 +25,16 @@ export function defaultRoot({ env, uid, ids }: RootFacts): string {
 /** Returns true for the id map of the initial user namespace, which maps all ids to themselves. */
 function isInitial(ids: string): boolean {
   return ids.trim() === '' || /^\s*0\s+0\s+4294967295\s*$/.test(ids)
+}
+
+/**
+ * Returns a path that becomes part of a container's state. It must be UTF-8, because the state and config.json are JSON.
+ *
+ * @throws OPTION_INVALID
+ */
+export function textPath(name: string, path: string): string {
+  if (!isOdd(path)) return path
+  throw fail('OPTION_INVALID', { name, value: path, why: 'it is not UTF-8', accepted: 'a path that is UTF-8' })
 }
 
 /** Returns the default directory of this process. */

@@ -18,6 +18,7 @@ import { readDocumentFile } from '../document-file.ts'
 import { removeGroups } from '../resources/groups.ts'
 import { planContainerGroups } from '../resources/plan-groups.ts'
 import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
+import { textPath } from '../root.ts'
 import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
 import { stopContainer } from './delete.ts'
@@ -57,7 +58,7 @@ export async function createFromBundle(
   attached = false,
 ): Promise<Created> {
   const passed = readPassed(options['preserve-fds'])
-  const bundle = resolve(options.bundle ?? '.')
+  const bundle = textPath('--bundle', resolve(options.bundle ?? '.'))
   const text = readDocumentFile(`${bundle}/config.json`, 'give a bundle, a directory with config.json, by --bundle')
   const config = readConfig(text)
   const { linux = {} } = config
