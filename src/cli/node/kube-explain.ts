@@ -63,7 +63,7 @@ const flags: FlagTable = {
     help: 'Run COMMAND on this host as this container, or POD/CONTAINER, of the manifest: in groups with the explained figures.',
   },
   evacuate: {
-    help: 'With --run, move processes of the own group to a leaf group below it: in a delegated group of a user.',
+    help: 'With --run in a delegated group, move the processes of that group to a leaf group below it.',
   },
   json: { help: 'Print the explanation as JSON, with all files of all groups.' },
 }
