@@ -3,9 +3,9 @@
 import type { CpuNeed } from './cpu-need.ts'
 import { cpuLimitOf, milliCpus, pidsLimitOf } from './limits.ts'
 import type { JudgedTrial, Measured } from './measure-need.ts'
-import { leastMargin, spreadOf, spreadOfNeeds } from './measure-need.ts'
+import { leastBytes, type MarginReason, spreadOf, spreadOfNeeds } from './measure-need.ts'
 import type { Size } from './prices.ts'
-import { resolutionAt, wholePages } from './search.ts'
+import { wholePages } from './search.ts'
 
 /** Requests and limits to set. Absent means that nothing is known, or that no limit is needed. */
 export interface Resources {
@@ -43,11 +43,7 @@ export interface Advice {
     peak: number
     reclaimable: number
     margin: number
-    /**
-     * What the margin follows from. `spread`: differences between runs. `least` and `small`: the least margin as a share or in bytes.
-     * `slow`: times near the need, which vary. `single`: there was only one run.
-     */
-    marginReason: 'spread' | 'least' | 'small' | 'slow' | 'single'
+    marginReason: MarginReason
   }
   cpu?: CpuNeed
   pids?: { peak: number }
@@ -70,18 +66,6 @@ export interface Advice {
   runs: RunLine[]
 }
 
-/** Returns why the margin is as large as it is. */
-function marginReasonOf(
-  { trials, bracket, memory }: Measured,
-  bytes: number,
-): NonNullable<Advice['memory']>['marginReason'] {
-  const { margin } = memory ?? { margin: 0 }
-  if (memory && bytes > bracket!.enough * margin + 4096) return 'small'
-  if (trials.filter(({ purpose, outcome }) => purpose === 'measure' && outcome === 'passed').length < 2) return 'single'
-  if (trials.some(({ limits, outcome }) => limits.memory === bracket!.failed && outcome === 'slow')) return 'slow'
-  return margin > leastMargin ? 'spread' : 'least'
-}
-
 /** Returns the advice for runs of a command. */
 export function adviseRuns(command: readonly string[], measured: Measured): Advice {
   const { trials, bracket, memory, cpu, milliLimit, stopped, confirmed } = measured
@@ -93,21 +77,22 @@ export function adviseRuns(command: readonly string[], measured: Measured): Advi
     }, undefined)
   const peak = most((trial) => trial.peak)
   const pids = most(({ pidsPeak }) => pidsPeak)
-  const limit = memory?.limit ?? (bracket && wholePages(bracket.enough + resolutionAt(bracket.enough)))
+  const limit = memory?.limit
   const failure = trials.findLast((trial) => trial.limits.memory === bracket?.failed)?.outcome
   return {
     schemaVersion: 1,
     command,
     source: 'runs',
     ...(bracket &&
+      memory &&
       peak !== undefined && {
         memory: {
           need: bracket.enough,
           ...(failure && { failed: bracket.failed, failure }),
           peak,
           reclaimable: most(({ reclaimable }) => reclaimable)!,
-          margin: limit! / bracket.enough - 1,
-          marginReason: marginReasonOf(measured, limit! - bracket.enough),
+          margin: memory.limit / bracket.enough - 1,
+          marginReason: memory.reason,
         },
       }),
     ...(free.length > 0 && { cpu }),
@@ -181,7 +166,7 @@ export function adviseObserved(
 ): Advice {
   const need = killed ? peak : (working ?? peak)
   const margin = killed ? killedMargin : observedMargin
-  const limit = need === undefined ? undefined : wholePages(need * (1 + margin))
+  const limit = need === undefined ? undefined : wholePages(need + Math.max(need * margin, leastBytes))
   const cpuMax = cpu && cpuLimitOf(cpu, hostCpus)
   return {
     schemaVersion: 1,
@@ -192,8 +177,8 @@ export function adviseObserved(
         need,
         peak: peak ?? need,
         reclaimable: Math.max(0, (peak ?? need) - need),
-        margin,
-        marginReason: 'single',
+        margin: limit! / need - 1,
+        marginReason: need * margin < leastBytes ? 'small' : 'single',
       },
     }),
     ...(cpu && { cpu }),

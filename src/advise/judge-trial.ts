@@ -67,6 +67,7 @@ const leastLossMs = 30
 export function judgeTrial(trial: Trial, baseline: Baseline | undefined, slowdown: number): TrialOutcome {
   if (trial.stopped) return 'stopped'
   if (trial.oomKills > 0) return 'oom'
+  if (trial.isHopeless) return 'slow'
   if (!trial.completed) return 'failed'
   if (!baseline) return 'passed'
   const found = slowdownOf(trial, baseline)

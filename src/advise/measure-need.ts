@@ -34,8 +34,8 @@ export interface Measured {
   baseline?: Baseline
   /** Limits of memory between which the need is. Absent without a memory controller, or if the caller stopped early. */
   bracket?: Bracket
-  /** The advised limit of memory in bytes, and its margin over the smallest limit that passed. */
-  memory?: { limit: number; margin: number }
+  /** The advised limit of memory in bytes, and why it is that far above the smallest limit that passed. */
+  memory?: { limit: number; reason: MarginReason }
   cpu: CpuNeed
   /** The advised limit of CPUs in thousandths. Absent if the command can use all CPUs of the host. */
   milliLimit?: number
@@ -47,12 +47,18 @@ export interface Measured {
 
 const mib = 2 ** 20
 /** Least margin in bytes, for small limits. */
-const leastBytes = 0.9 * mib
+export const leastBytes = 0.9 * mib
 /** Least margin over the smallest limit that passed, as a share. */
-export const leastMargin = 0.04
+const leastMargin = 0.04
 const largestMargin = 0.1
 /** Least margin if a lower limit only slowed the command: how much it slows varies more than what it needs. */
 const slowMargin = 0.06
+/**
+ * A limit is a little above the peak of runs without limits if that peak exceeds the need by at most this share. Such a limit is never
+ * reached. The share is the spread between runs, within these bounds: the more runs differ, the more often a lower limit passes by chance.
+ */
+const nearPeak = [0.08, 0.15] as const
+const peakMargin = 0.01
 /** Runs at the advice that must pass, by the spread of what runs need: a run that happens to need less shows little. */
 const confirmations: readonly (readonly [spread: number, runs: number])[] = [
   [0.02, 1],
@@ -78,19 +84,46 @@ function neededBy({ kept, peak = 0, reclaimable }: Trial): number {
   return Math.max(kept, peak - reclaimable)
 }
 
+/** Returns the runs that no limit of memory changed. */
+function unlimited(trials: readonly JudgedTrial[]): JudgedTrial[] {
+  return trials.filter(
+    ({ limits, outcome, limitHits }) => outcome === 'passed' && limitHits === 0 && limits.memoryHigh === undefined,
+  )
+}
+
 /** Returns the spread of what runs needed, of those that no limit changed. */
 export function spreadOfNeeds(trials: readonly JudgedTrial[]): number {
-  return spreadOf(trials.filter(({ outcome, limitHits }) => outcome === 'passed' && limitHits === 0).map(neededBy))
+  return spreadOf(unlimited(trials).map(neededBy))
 }
 
-/** Returns the margin over a limit that passed, as a share: twice the spread between runs, within bounds. */
-function marginOf(spread: number, isSlow: boolean): number {
-  return Math.min(largestMargin, Math.max(isSlow ? slowMargin : leastMargin, 2 * spread))
-}
+/**
+ * Why the advised limit is as far above the need as it is. `spread`: runs differ. `least` and `small`: the least margin as a share or in
+ * bytes. `peak`: runs without limits use a little more than the need. `slow`: times near the need vary. `single`: there was one run only.
+ */
+export type MarginReason = 'spread' | 'least' | 'small' | 'peak' | 'slow' | 'single'
 
-/** Returns the limit to advise above a limit that passed. */
-function withMargin(enough: number, margin: number): number {
-  return wholePages(enough + Math.max(enough * margin, leastBytes))
+/** Returns the limit to advise above a limit that passed, by what all runs show. */
+function chooseLimit(
+  enough: number,
+  isSlow: boolean,
+  trials: readonly JudgedTrial[],
+): { limit: number; reason: MarginReason } {
+  const least = isSlow ? slowMargin : leastMargin
+  const spread = spreadOfNeeds(trials)
+  const share = enough * Math.min(largestMargin, Math.max(least, 2 * spread))
+  const peak = Math.max(...unlimited(trials).map(({ peak = 0 }) => peak))
+  const [nearest, farthest] = nearPeak
+  const isNear = peak <= enough * (1 + Math.min(farthest, Math.max(nearest, spread)))
+  const choices: [limit: number, reason: MarginReason][] = [
+    [
+      enough + share,
+      2 * spread > least ? 'spread' : isSlow ? 'slow' : unlimited(trials).length < 2 ? 'single' : 'least',
+    ],
+    [enough + leastBytes, 'small'],
+    [isNear ? peak * (1 + peakMargin) : 0, 'peak'],
+  ]
+  const [limit, reason] = choices.reduce((most, choice) => (choice[0] > most[0] ? choice : most))
+  return { limit: wholePages(limit), reason }
 }
 
 /** Measures a workload. @throws ADVISE_FAILED if the command does not succeed without limits */
@@ -105,13 +138,14 @@ export async function measureNeed(workload: Workload, options: MeasureOptions): 
       signal,
       showsErrors: trials.length === 0,
       swaps: options.swaps,
+      usualMs: baseline?.durationMs,
     })
     const judged = { ...trial, outcome: judgeTrial(trial, baseline, slowdown) }
     trials.push(judged)
     return judged
   }
   const finish = (more: Partial<Measured> = {}): Measured => {
-    const { cpu = needOfCpus(trials, slowdown) } = more
+    const { cpu = needOfCpus(trials, slowdown), bracket } = more
     const milliLimit = baseline && cpuLimitOf(cpu, availableParallelism())
     return {
       trials,
@@ -119,6 +153,7 @@ export async function measureNeed(workload: Workload, options: MeasureOptions): 
       ...(milliLimit !== undefined && { milliLimit }),
       stopped: signal.aborted,
       confirmed: false,
+      ...(bracket && { memory: chooseLimit(bracket.enough, false, trials) }),
       ...more,
       cpu,
     }
@@ -126,7 +161,11 @@ export async function measureNeed(workload: Workload, options: MeasureOptions): 
   for (let i = 0; i < runs && !signal.aborted; i++) {
     const trial = await once('measure', {}, runs - i + 3)
     if (trial.outcome !== 'passed' && trial.outcome !== 'stopped')
-      throw fail('ADVISE_FAILED', { command: workload.argv[0]!, headline: trial.headline })
+      throw fail('ADVISE_FAILED', {
+        command: workload.argv[0]!,
+        headline: trial.headline,
+        isServer: workload.server !== undefined,
+      })
   }
   const measured = trials.filter(({ outcome }) => outcome === 'passed')
   if (measured.length === 0) return finish()
@@ -160,8 +199,8 @@ async function confirm(
   let { need } = cpu
   let passes = 0
   for (let i = 0; i < maxConfirmations; i++) {
-    const margin = marginOf(spreadOfNeeds(trials), isSlow)
-    const limit = withMargin(enough, margin)
+    const memory = chooseLimit(enough, isSlow, trials)
+    const { limit } = memory
     const milliLimit = cpuLimitOf({ need }, availableParallelism())
     const limits = {
       memory: limit,
@@ -169,7 +208,7 @@ async function confirm(
       ...(pids > 0 && { pids: pidsLimitOf(pids) }),
     }
     const { outcome } = await once('confirm', limits, wanted() - passes)
-    const found = { bracket: { failed, enough }, memory: { limit, margin }, cpu: { ...cpu, need } }
+    const found = { bracket: { failed, enough }, memory, cpu: { ...cpu, need } }
     if (outcome === 'stopped') return found
     passes = outcome === 'passed' ? passes + 1 : 0
     if (passes >= wanted()) return { ...found, confirmed: true }

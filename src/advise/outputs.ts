@@ -7,6 +7,7 @@ import type { Resources } from './advice.ts'
 /** What an output needs besides the resources. */
 interface OutputInput {
   resources: Resources
+  /** Empty if it is unknown: then an image has its own. */
   command: readonly string[]
   /** Name of the container, service or deployment: a DNS label. */
   name: string
@@ -20,6 +21,19 @@ const mib = 2 ** 20
 function roundSize(bytes: number): number {
   const unit = bytes >= 64 * mib ? mib : 1024
   return Math.ceil(bytes / unit) * unit
+}
+
+/** Docker refuses a lower limit. */
+const dockerLeast = 6 * mib
+
+/** Returns a size in the form of docker and Compose. */
+function dockerSize(bytes: number): string {
+  return `${roundSize(Math.max(bytes, dockerLeast)) / 1024}k`
+}
+
+/** Returns the words of the command for a shell; a placeholder if it is unknown. */
+function shellCommand(command: readonly string[]): string[] {
+  return command.length === 0 ? ['COMMAND'] : command.map(shellWord)
 }
 
 /** Returns a name for a container from the command: a DNS label. */
@@ -92,7 +106,7 @@ function deployment({ resources, command, name, image, replicas }: OutputInput):
             {
               name,
               image,
-              command: command.map((word) => word.replace(/\$(?=[$(])/g, '$$$$')),
+              ...(command.length > 0 && { command: command.map((word) => word.replace(/\$(?=[$(])/g, '$$$$')) }),
               resources: kubernetesResources(resources),
             },
           ],
@@ -112,7 +126,7 @@ function compose({ resources, command, name, image }: OutputInput): object {
   const { memoryRequest, memoryLimit, milliRequest, milliLimit, pidsLimit } = resources
   const part = (cpu?: number, memory?: number) => ({
     ...(cpu !== undefined && { cpus: String(cpu / 1000) }),
-    ...(memory !== undefined && { memory: `${roundSize(memory) / 1024}k` }),
+    ...(memory !== undefined && { memory: dockerSize(memory) }),
   })
   const limits = part(milliLimit, memoryLimit)
   const reservations = part(milliRequest, memoryRequest)
@@ -122,7 +136,7 @@ function compose({ resources, command, name, image }: OutputInput): object {
     services: {
       [name]: {
         image,
-        command: command.map((word) => word.replaceAll('$', '$$$$')),
+        ...(command.length > 0 && { command: command.map((word) => word.replaceAll('$', '$$$$')) }),
         ...(pidsLimit !== undefined && { pids_limit: pidsLimit }),
         deploy,
       },
@@ -132,13 +146,14 @@ function compose({ resources, command, name, image }: OutputInput): object {
 
 function docker({ resources, command, image }: OutputInput): string {
   const { memoryLimit, memoryRequest, milliLimit, pidsLimit } = resources
-  const size = (bytes: number) => `${roundSize(bytes) / 1024}k`
   const flags = [
     // the same value for both: the container has no swap
-    ...(memoryLimit === undefined ? [] : [`--memory=${size(memoryLimit)}`, `--memory-swap=${size(memoryLimit)}`]),
+    ...(memoryLimit === undefined
+      ? []
+      : [`--memory=${dockerSize(memoryLimit)}`, `--memory-swap=${dockerSize(memoryLimit)}`]),
     ...(memoryRequest === undefined || memoryRequest >= (memoryLimit ?? 0)
       ? []
-      : [`--memory-reservation=${size(memoryRequest)}`]),
+      : [`--memory-reservation=${dockerSize(memoryRequest)}`]),
     ...(milliLimit === undefined ? [] : [`--cpus=${milliLimit / 1000}`]),
     ...(pidsLimit === undefined ? [] : [`--pids-limit=${pidsLimit}`]),
   ]
@@ -165,7 +180,7 @@ function slurm({ resources, command, name }: OutputInput): string {
     '#SBATCH --ntasks=1',
     `#SBATCH --cpus-per-task=${Math.ceil((milliLimit ?? milliRequest) / 1000)}`,
     ...(memoryLimit === undefined ? [] : [`#SBATCH --mem=${Math.ceil(memoryLimit / 1024)}K`]),
-    `srun ${command.map(shellWord).join(' ')}`,
+    `srun ${shellCommand(command).join(' ')}`,
   ]
   return `${lines.join('\n')}\n`
 }
@@ -177,7 +192,7 @@ function hutchRun({ resources, command }: OutputInput): string {
     ...(milliLimit === undefined ? [] : [`--cpus ${milliLimit / 1000}`]),
     ...(pidsLimit === undefined ? [] : [`--pids ${pidsLimit}`]),
   ]
-  return `hutch run ${[...flags, '--', ...command.map(shellWord)].join(' ')}\n`
+  return `hutch run ${[...flags, '--', ...shellCommand(command)].join(' ')}\n`
 }
 
 /** The outputs by the word for --output. */

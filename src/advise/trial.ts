@@ -35,6 +35,8 @@ export interface Trial {
   completed: boolean
   /** True if the caller stopped the run. */
   stopped: boolean
+  /** True if hutch ended the run, because it mostly waited for memory and files and took much longer than without limits. */
+  isHopeless: boolean
   /** One line about the end. */
   headline: string
   status: number
@@ -65,12 +67,26 @@ export interface Trial {
 const shortestPause = 8
 const samplesPerRun = 1500
 
-/** Runs a workload once. Stops it when the signal aborts. */
+/** A run under limits is ended if it takes this many times as long as one without, and 2 s more, and mostly waits for memory and files. */
+const hopelessFactor = 4
+const hopelessMs = 2000
+
+/** Returns true for a run that a lack of memory slows so much that its end shows nothing more. `usualMs` is its time without limits. */
+function isHopelessAt({ at, stalledUsec }: UseSample, usualMs: number): boolean {
+  return at > usualMs * hopelessFactor + hopelessMs && stalledUsec / 1000 > at / 2
+}
+
+/** Runs a workload once. Stops it when the signal aborts. `usualMs` is the time of a run without limits, if it is known. */
 export async function runTrial(
   { argv, server }: Workload,
   purpose: Trial['purpose'],
   limits: TrialLimits,
-  { signal, showsErrors, swaps }: { signal: AbortSignal; showsErrors: boolean; swaps: boolean },
+  {
+    signal,
+    showsErrors,
+    swaps,
+    usualMs = Number.POSITIVE_INFINITY,
+  }: { signal: AbortSignal; showsErrors: boolean; swaps: boolean; usualMs?: number | undefined },
 ): Promise<Trial> {
   const [file, ...args] = argv
   const { memory, memoryHigh, cpus, pids } = limits
@@ -91,10 +107,16 @@ export async function runTrial(
   // what the command used before the first sample counts, too
   const samples: UseSample[] = [noUse]
   let timer: ReturnType<typeof setTimeout> | undefined
+  let isHopeless = false
   const observe = () => {
     const at = performance.now() - begun
     const sample = reader.read(at)
     if (sample) samples.push(sample)
+    if (sample && !server && isHopelessAt(sample, usualMs)) {
+      isHopeless = true
+      void job.stop()
+      return
+    }
     timer = setTimeout(observe, Math.max(shortestPause, at / samplesPerRun))
   }
   observe()
@@ -103,7 +125,7 @@ export async function runTrial(
     const result = await job.result
     const [last] = samples.slice(-1)
     samples.push({ ...last!, at: performance.now() - begun, cpuUsec: result.usage.cpuUsec ?? last!.cpuUsec })
-    return describeTrial(result, purpose, limits, samples, signal.aborted, served)
+    return { ...describeTrial(result, purpose, limits, samples, signal.aborted, served), isHopeless }
   } finally {
     clearTimeout(timer)
     reader.close()
@@ -168,7 +190,7 @@ function describeTrial(
   samples: UseSample[],
   stopped: boolean,
   served: Served | undefined,
-): Trial {
+): Omit<Trial, 'isHopeless'> {
   const { usage, status } = result
   const most = (of: (sample: UseSample) => number) => samples.reduce((max, sample) => Math.max(max, of(sample)), 0)
   const { oomKills = 0 } = usage

@@ -18,6 +18,8 @@ export interface UseSample {
   /** Microseconds in which some task, and all tasks that could run, waited for a CPU; 0 if the kernel does not count this. */
   someWaitUsec: number
   fullWaitUsec: number
+  /** Microseconds in which some task waited for memory or for I/O; 0 if the kernel does not count this. */
+  stalledUsec: number
 }
 
 /** The sample of a job that has not begun. */
@@ -29,6 +31,7 @@ export const noUse: UseSample = {
   cpuUsec: 0,
   someWaitUsec: 0,
   fullWaitUsec: 0,
+  stalledUsec: 0,
 }
 
 /** Reads samples of one job. */
@@ -38,7 +41,16 @@ interface UseReader {
   close(): void
 }
 
-const files = ['memory.current', 'memory.usage_in_bytes', 'memory.stat', 'cpu.stat', 'cpuacct.usage', 'cpu.pressure']
+const stalls = ['memory.pressure', 'io.pressure']
+const files = [
+  'memory.current',
+  'memory.usage_in_bytes',
+  'memory.stat',
+  'cpu.stat',
+  'cpuacct.usage',
+  'cpu.pressure',
+  ...stalls,
+]
 
 /** Opens a reader for the directories of a job's groups, in all hierarchies. */
 export function openUseReader(directories: readonly string[]): UseReader {
@@ -56,6 +68,7 @@ export function openUseReader(directories: readonly string[]): UseReader {
         working: memory?.working ?? 0,
         cpuUsec: cpuUsec ?? 0,
         ...readWaits(texts),
+        stalledUsec: stalls.reduce((sum, file) => sum + (readPressure(texts, file).someUsec ?? 0), 0),
       }
     },
     close: () => reader.close(),
@@ -100,11 +113,11 @@ function readCpu(groups: readonly FileTexts[]): number | undefined {
 }
 
 function readWaits(groups: readonly FileTexts[]): Pick<UseSample, 'someWaitUsec' | 'fullWaitUsec'> {
-  for (const texts of groups) {
-    const text = texts('cpu.pressure')
-    if (text === undefined || text === '') continue
-    const { someUsec = 0, fullUsec = 0 } = parsePressure(text)
-    return { someWaitUsec: someUsec, fullWaitUsec: fullUsec }
-  }
-  return { someWaitUsec: 0, fullWaitUsec: 0 }
+  const { someUsec = 0, fullUsec = 0 } = readPressure(groups, 'cpu.pressure')
+  return { someWaitUsec: someUsec, fullWaitUsec: fullUsec }
+}
+
+function readPressure(groups: readonly FileTexts[], file: string): Partial<ReturnType<typeof parsePressure>> {
+  const text = groups.map((texts) => texts(file)).find((text) => text !== undefined && text !== '')
+  return text === undefined ? {} : parsePressure(text)
 }

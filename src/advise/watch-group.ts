@@ -94,6 +94,7 @@ export function observeHistory(
       cpuUsec: sample.cpuUsec ?? 0,
       someWaitUsec: 0,
       fullWaitUsec: 0,
+      stalledUsec: 0,
     }),
   )
   const most = (of: (sample: GroupSample) => number | undefined) =>

@@ -10,7 +10,7 @@ import type { TrialOutcome } from './trial.ts'
 export type AdviceLine = [label: string, text: string]
 
 const percent = (share: number) => `${Number((share * 100).toFixed(share < 0.1 ? 1 : 0))} %`
-const cpus = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(1))
+const cpus = (value: number) => value.toFixed(value < 0.1 ? 3 : value < 10 ? 2 : 1)
 
 /** Words for the end of a run. */
 export const outcomeWords: { readonly [outcome in TrialOutcome]: string } = {
@@ -43,6 +43,7 @@ function memoryLines({ memory, resources, source }: Advice): AdviceLine[] {
     least: 'runs hardly differ',
     slow: 'times near the need vary',
     small: 'smaller steps are not tried',
+    peak: 'this is the peak and a little more',
     single: source === 'runs' ? 'one run shows no differences' : 'nothing was tried under a limit',
   }
   const limit = resources.memoryLimit!
@@ -108,7 +109,7 @@ function sureLine({ sure, source, memory }: Advice): AdviceLine[] {
       ? '; it was not tried at the advised limits'
       : ''
   return [
-    ['how sure', `${runs} runs${spread}${tried}${stopped ? '; you stopped it early' : ''}`],
+    ['how sure', `${runs} ${runs === 1 ? 'run' : 'runs'}${spread}${tried}${stopped ? '; you stopped it early' : ''}`],
     ...(waited > 0.2
       ? [
           [
@@ -137,6 +138,7 @@ function bar(value: number, most: number): string {
 export function drawCharts({ runs, cpu }: Advice, color: boolean): string {
   const times = new Map<number, RunLine[]>()
   for (const run of runs) {
+    if (run.outcome === 'stopped') continue
     const key = run.memoryLimit ?? run.memoryHigh ?? Number.POSITIVE_INFINITY
     times.set(key, [...(times.get(key) ?? []), run])
   }

@@ -44,11 +44,13 @@ export const table = {
     remedy: f.nearest ? `did you mean hutch ${f.nearest}?` : `${f.list ?? 'hutch help'} lists the commands`,
     value: f.name,
   }),
-  /** `headline` is how the run without limits ended. */
-  ADVISE_FAILED: (f: { command: string; headline: string }): ErrorWords => ({
+  /** `headline` is how the run without limits ended. `isServer` is true if the command was to be ready and serve a load. */
+  ADVISE_FAILED: (f: { command: string; headline: string; isServer: boolean }): ErrorWords => ({
     message: `cannot measure ${quote(f.command)}: it does not succeed without limits`,
     evidence: [f.headline],
-    remedy: 'correct the command until it exits with status 0, then measure it again',
+    remedy: f.isServer
+      ? 'raise --duration, or correct the command, --ready or --load, then measure it again'
+      : 'correct the command until it exits with status 0, then measure it again',
     value: f.command,
   }),
   COMMAND_MISSING: (f: { usage: string }): ErrorWords => ({

@@ -65,6 +65,23 @@ test('Ctrl-C prints what the finished runs show', async () => {
   expect(resources.memoryLimit).toBeGreaterThan(memory!.need)
 })
 
+test.for([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s before the end of the first run: nothing is known, and nothing is left', async ([signal, expected]) => {
+  const log = `${directory()}/log`
+  const command = ['--output', 'docker', '--', 'sh', '-c', `echo >>${log}; exec sleep 600`]
+  const running = begin(hutchFile!, [...hutchArgs, 'advise', ...command])
+  await vi.waitFor(() => expect(lines(log)).toBe(1), 30_000)
+  process.kill(running.pid, signal)
+  expect(await running.ended).toMatchObject({
+    status: expected,
+    stdout: '',
+    stderr: 'hutch: stopped; the advice for sh is from the runs so far\n',
+  })
+})
+
 test('a command that fails without limits is refused, with how it ended', async () => {
   const { status, stderr } = await hutch(['advise', '--', 'sh', '-c', 'echo missing >&2; exit 3'])
   expect(status).toBe(125)
@@ -96,7 +113,7 @@ test.for<[string[], string]>([
   [['--replicas', '2', '--', 'true'], 'cannot use --replicas: it applies only to'],
   [['--replicas', '0', '--cost', 'vcpu=1', '--', 'true'], 'invalid value 0 for --replicas'],
   [['--beside', 'cpu=1', '--', 'true'], 'cannot use --beside: it applies only to --nodes'],
-  [['--beside', 'cpu=0', '--nodes', 'a', '--', 'true'], 'cannot read the file of --nodes'],
+  [['--beside', 'cpu=0', '--nodes', 'a', '--', 'true'], 'invalid value cpu=0 for --beside'],
   [['--today', 'cpu=2', '--', 'true'], 'cannot use --today: it applies only to --cost'],
   [['--cost', 'cpu=1', '--', 'true'], 'unknown price cpu'],
   [['--cost', '/missing', '--', 'true'], 'cannot read the file of --cost'],
@@ -125,6 +142,11 @@ test('a server is measured under its load, once it is ready', async () => {
 test('a server whose load fails, or that ends, does not pass', async () => {
   const failing = await hutch(['advise', '--duration', '9s', '--load', 'exit 4', '--', 'sleep', '600'])
   expect([failing.status, failing.stderr]).toEqual([125, expect.stringContaining('the load failed: ')])
+  const never = await hutch(['advise', '--duration', '1s', '--ready', '/absent/file', '--', 'sleep', '600'])
+  expect([never.status, never.stderr]).toEqual([
+    125,
+    expect.stringMatching(/the server was not ready within 1000 ms\n {2}remedy: raise --duration, /),
+  ])
   const ending = await hutch(['advise', '--duration', '9s', '--load', 'sleep 600', '--', 'true'])
   expect([ending.status, ending.stderr]).toEqual([125, expect.stringContaining('the server ended before its load')])
 })

@@ -54,16 +54,18 @@ export async function advise(argv: readonly string[], ...flags: string[]): Promi
   return JSON.parse(stdout) as Advice
 }
 
-const options = () => ({ signal: new AbortController().signal, showsErrors: false, swaps: false })
-
-async function tryOnce(workload: Workload, limits: TrialLimits): Promise<Trial> {
-  return runTrial(workload, 'probe', limits, options())
+/** Runs the workload once; `usualMs` is its time without limits. */
+async function tryOnce(workload: Workload, limits: TrialLimits, usualMs?: number): Promise<Trial> {
+  const { signal } = new AbortController()
+  return runTrial(workload, 'probe', limits, { signal, showsErrors: false, swaps: false, usualMs })
 }
 
 /** Returns the first outcome of up to 20 runs that is not `passed`; `passed` if all pass. */
 async function outcomeOf(workload: Workload, limits: TrialLimits, baseline: Baseline, atOnce: number): Promise<string> {
   for (let i = 0; i < tries; i += atOnce) {
-    const trials = await Promise.all(Array.from({ length: atOnce }, () => tryOnce(workload, limits)))
+    const trials = await Promise.all(
+      Array.from({ length: atOnce }, () => tryOnce(workload, limits, baseline.durationMs)),
+    )
     const other = trials.map((trial) => judgeTrial(trial, baseline, slowdown)).find((outcome) => outcome !== 'passed')
     if (other !== undefined) return other
   }

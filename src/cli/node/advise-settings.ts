@@ -96,12 +96,12 @@ export function readSettings(values: Parsed['values'], rest: readonly string[]):
     slowdown: readPercent(last('slowdown') ?? '5%'),
     ...(duration !== undefined && { duration }),
     ...(ready !== undefined && { isReady: parseReady(ready) }),
+    beside: (values.beside ?? []).map(readBeside),
     replicas: readNumber(last('replicas') ?? '1', '--replicas', 1, maxReplicas),
     ...(cost !== undefined && {
       prices: cost.includes('=') ? parsePrices(cost) : parsePriceFile(readInput(cost, '--cost'), cost),
     }),
     ...(nodes !== undefined && { machines: parseMachines(readInput(nodes, '--nodes'), nodes) }),
-    beside: (values.beside ?? []).map(readBeside),
     ...(today !== undefined && { today: readToday(today) }),
     ...(output !== undefined && { output }),
     ...(name !== undefined && { name }),

@@ -113,13 +113,16 @@ export const command: Command = {
   main,
 }
 
+/** Signals that end the measurement, and the exit statuses. */
+const statuses = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+
 async function main({ values, rest }: Parsed): Promise<number> {
   const settings = readSettings(values, rest)
   // opened before the command runs, so that the command cannot redirect the write
   const writePage = values.html && openReport(values.html.at(-1)!, '--html')
   const stop = new AbortController()
-  const onSignal = () => stop.abort()
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const onSignal = (signal: keyof typeof statuses) => stop.abort(signal)
+  const signals = Object.keys(statuses) as (keyof typeof statuses)[]
   for (const signal of signals) process.on(signal, onSignal)
   try {
     const { advice, today } = await findAdvice(values, rest, settings, stop.signal)
@@ -131,7 +134,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
         : undefined
     report(advice, cost, values, settings)
     if (writePage) writePage(formatAdvicePage(ADVICE_PAGE, { advice, ...(cost && { cost }) }))
-    return advice.sure.stopped ? 130 : 0
+    return advice.sure.stopped ? statuses[stop.signal.reason as keyof typeof statuses] : 0
   } finally {
     showProgress('')
     for (const signal of signals) process.off(signal, onSignal)
@@ -212,11 +215,12 @@ async function fromFile(path: string, name: string | undefined, { slowdown }: Se
   const recording = await openRecording(path)
   try {
     const [group, other] = name === undefined ? [] : findGroups(recording, name)
+    const why = name === undefined ? 'a recording has more than one group' : 'the recording has no such group'
     if (group === undefined || other !== undefined)
       throw fail('OPTION_INVALID', {
         name: 'the group of --from',
         value: name ?? '',
-        why: other === undefined ? 'the recording has no such group' : `${group} and ${other} have this name`,
+        why: other === undefined ? why : `${group} and ${other} have this name`,
         accepted: 'the path of a recorded group; `hutch replay --list` prints them',
       })
     const history = recording.history(group, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
@@ -226,11 +230,17 @@ async function fromFile(path: string, name: string | undefined, { slowdown }: Se
   }
 }
 
+/** Prints the advice in the requested form. If the caller stopped before anything was known, only a report says so. */
 function report(advice: Advice, cost: CostReport | undefined, values: Parsed['values'], settings: Settings): void {
+  if (advice.sure.stopped)
+    writeStderr(`hutch: stopped; the advice for ${quote(advice.command[0])} is from the runs so far\n`)
   if (settings.output !== undefined) {
+    if (Object.keys(advice.resources).length === 0) return
     const { name = containerName(advice.command), replicas } = settings
     const image = values.image?.at(-1) ?? 'IMAGE'
-    print(outputs[settings.output]!({ resources: advice.resources, command: advice.command, name, image, replicas }))
+    // a group has a path in place of a command
+    const command = advice.source === 'runs' || advice.source === 'report' ? advice.command : []
+    print(outputs[settings.output]!({ resources: advice.resources, command, name, image, replicas }))
     return
   }
   if (values.json) {
@@ -240,6 +250,4 @@ function report(advice: Advice, cost: CostReport | undefined, values: Parsed['va
   const color = wantsColor(process.stdout)
   const lines = [...adviceLines(advice), ...(cost ? costLines(cost) : [])]
   print(`${paint('bold', adviceHeadline(advice), color)}\n${formatLines(lines, color)}${drawCharts(advice, color)}`)
-  if (advice.sure.stopped)
-    writeStderr(`hutch: stopped; the advice for ${quote(advice.command[0])} is from the runs so far\n`)
 }

@@ -13,7 +13,16 @@ function samplesOf(
   const samples: UseSample[] = []
   let [cpu, some, full] = [0, 0, 0]
   for (let at = 0; at <= ms; at += 10) {
-    samples.push({ at, memory: 0, kept: 0, working: 0, cpuUsec: cpu, someWaitUsec: some, fullWaitUsec: full })
+    samples.push({
+      at,
+      memory: 0,
+      kept: 0,
+      working: 0,
+      cpuUsec: cpu,
+      someWaitUsec: some,
+      fullWaitUsec: full,
+      stalledUsec: 0,
+    })
     const [nextSome, nextFull] = waits(at)
     cpu += use(at) * 10_000
     some += nextSome * 10_000

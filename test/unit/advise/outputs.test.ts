@@ -125,3 +125,24 @@ test.for([
 ])('the name of %s is %s', ([file, name]) => {
   expect(containerName([file!])).toBe(name)
 })
+
+test('a command that is unknown is left to the image, or has a placeholder', () => {
+  const unknown = { ...input, command: [] }
+  expect(parse(outputs.kubernetes!(unknown)).spec.template.spec.containers[0]).not.toHaveProperty('command')
+  expect(parse(outputs.compose!(unknown)).services.job).not.toHaveProperty('command')
+  expect(outputs.docker!(unknown)).toMatch(/ registry.example\/job:1\n$/)
+  for (const form of ['hutch', 'slurm']) expect(outputs[form]!(unknown)).toMatch(/ COMMAND\n$/)
+})
+
+test('dollar signs are protected from the expansion of Compose and of a kubelet, and a name that YAML reads as a value is quoted', () => {
+  const some = { ...input, name: 'true', command: ['sh', '-c', 'echo $HOME $(id) $$'] }
+  expect(parse(outputs.kubernetes!(some)).spec.template.spec.containers[0].command[2]).toBe('echo $HOME $$(id) $$$')
+  expect(outputs.compose!(some)).toContain('\n  "true":\n')
+  expect(parse(outputs.compose!(some)).services.true.command[2]).toBe('echo $$HOME $$(id) $$$$')
+})
+
+test('docker and Compose get at least the 6 MiB that docker accepts', () => {
+  const small = { ...input, resources: { memoryRequest: 2 * mib, memoryLimit: 2 * mib } }
+  expect(outputs.docker!(small)).toContain('--memory=6144k --memory-swap=6144k')
+  expect(parse(outputs.compose!(small)).services.job.deploy.resources.limits.memory).toBe('6144k')
+})
