@@ -67,7 +67,7 @@ export interface Trial {
 const shortestPause = 8
 const samplesPerRun = 1500
 
-/** A run under limits is ended if it takes this many times as long as one without, and 2 s more, and mostly waits for memory and files. */
+/** A run that mostly waits for memory and files is ended. It has then taken this many times as long as a run without limits, and 2 s more. */
 const hopelessFactor = 4
 const hopelessMs = 2000
 

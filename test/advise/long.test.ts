@@ -31,8 +31,13 @@ async function check(name: string, argv: string[], above: number, atOnce = 4) {
   return advice
 }
 
-test.for(shortWorkloads)('$name', options, async ({ name, args, atOnce }) => {
-  await check(name, [made.program, ...args(made.file)], 0.1, atOnce)
+test.for(shortWorkloads)('$name', options, async ({ name, args }) => {
+  await check(name, [made.program, ...args(made.file)], 0.1)
+})
+
+test('a mapped file whose pages are used again and again, beside shared memory', options, async () => {
+  // only one job is charged for the pages of a file
+  await check('map', [made.program, 'map', made.file, '30'], 0.1, 1)
 })
 
 /** Checks that the CPUs needed are within 10 % of a known number, and that the last run had a limit of them. */

@@ -94,22 +94,14 @@ static void use_pages(int file, size_t size)
 	}
 }
 
-/** A mapped file, beside memory that two processes map and share; each changes a half. */
-static void map(const char *path, size_t size)
+/** Memory that two processes share; each changes a half. */
+static void share(size_t size)
 {
 	char *memory = mmap(NULL, size * MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status = 0, file = open_uncached(path);
-	size_t file_size = 0;
-	ssize_t got;
-	char buffer[65536];
+	int status = 0;
 
 	if (memory == MAP_FAILED)
 		exit(3);
-	// read ahead, so that this takes little time
-	posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
-	while ((got = read(file, buffer, sizeof(buffer))) > 0)
-		file_size += got;
-	posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
 	if (fork() == 0) {
 		memset(memory, 1, size * MIB / 2);
 		_exit(0);
@@ -117,6 +109,22 @@ static void map(const char *path, size_t size)
 	memset(memory + size * MIB / 2, 1, size * MIB / 2);
 	if (wait(&status) < 0 || status != 0)
 		exit(4);
+}
+
+/** A mapped file, beside shared memory. */
+static void map(const char *path, size_t size)
+{
+	int file = open_uncached(path);
+	size_t file_size = 0;
+	ssize_t got;
+	char buffer[65536];
+
+	// read ahead, so that this takes little time
+	posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL);
+	while ((got = read(file, buffer, sizeof(buffer))) > 0)
+		file_size += got;
+	posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+	share(size);
 	use_pages(file, file_size);
 }
 
@@ -205,7 +213,10 @@ int main(int count, char **words)
 		leak(first);
 	else if (strcmp(mode, "cache") == 0)
 		cache(path, second);
-	else if (strcmp(mode, "map") == 0)
+	else if (strcmp(mode, "share") == 0) {
+		share(first);
+		pause_ms(60);
+	} else if (strcmp(mode, "map") == 0)
 		map(path, second);
 	else if (strcmp(mode, "tree") == 0)
 		return pipe(all) < 0 ? 3 : (tree(first, second, all), 0);

@@ -11,17 +11,13 @@ import { hutchArgs, hutchFile } from '../support/command.ts'
 import { compile } from '../support/compile.ts'
 import { bisectionRuns } from './bisection.ts'
 
-/** The short workloads: arguments of workload.c, and how many may run at once. Only one job is charged for pages of a file. */
-export const shortWorkloads: readonly { name: string; args: (file: string) => string[]; atOnce?: number }[] = [
+/** The short workloads: the arguments of workload.c. */
+export const shortWorkloads: readonly { name: string; args: (file: string) => string[] }[] = [
   { name: 'a hog', args: () => ['hog', '80'] },
   { name: 'two phases, of which the second needs more', args: () => ['phases', '30', '60'] },
   { name: 'a leak', args: () => ['leak', '40'] },
   { name: 'a reader of much page cache that needs little', args: (file) => ['cache', file, '8'] },
-  {
-    name: 'a mapped file whose pages are used again, beside shared memory',
-    args: (file) => ['map', file, '30'],
-    atOnce: 1,
-  },
+  { name: 'memory that two processes share', args: () => ['share', '50'] },
   { name: 'a tree of processes', args: () => ['tree', '3', '4'] },
 ]
 
