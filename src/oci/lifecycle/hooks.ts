@@ -86,7 +86,7 @@ async function runHook(
     // files, because a pipe would hold this process while anything that the hook left has it, and end that afterwards
     const input = openUnnamed(path, text, 'r')
     opened.push(input)
-    const output = openUnnamed(path, '', 'a+')
+    const output = openUnnamed(path, '', 'r+')
     opened.push(output)
     const spec = specs[runsIn](point, hook, container)
     const listening = listenAt(path)
@@ -130,7 +130,7 @@ async function runHook(
 }
 
 /** Opens a file with a text, and removes its name. */
-function openUnnamed(path: string, text: string, flags: 'r' | 'a+'): number {
+function openUnnamed(path: string, text: string, flags: 'r' | 'r+'): number {
   writeFileSync(path, text, { mode: 0o600 })
   const fd = openSync(path, flags)
   rmSync(path)
