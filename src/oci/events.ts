@@ -15,7 +15,7 @@ const defaultIntervalMs = 5000
 export async function run({ id, options }: OciCallOf<'events'>, { root }: OciContext): Promise<number> {
   const state = readContainer(root, id)
   const status = containerStatus(root, state)
-  if (status === 'stopped') throw fail('CONTAINER_STATUS', { id, action: 'events', status })
+  if (status === 'stopped') throw fail('CONTAINER_STATUS', { id, action: 'read the events of', status })
   const printStats = () => print(`${formatExactJson({ type: 'stats', id, data: readContainerStats(state.groups) })}\n`)
   if (options.stats) {
     printStats()

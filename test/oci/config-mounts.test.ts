@@ -118,6 +118,14 @@ test('bind mounts: sources below the bundle, any type, and with mounts below', (
   ])
 })
 
+test('remount changes a mount, not its file system', () => {
+  const remount = (...options: string[]) =>
+    convert({ mounts: [{ destination: '/dev', type: 'tmpfs', source: 't', options: ['remount', ...options] }] })
+      .warnings
+  expect(remount('ro', 'nosuid')).toEqual([])
+  expect(remount('ro', 'size=1m')).toEqual(['mounts[0].options: size=1m has no effect on an existing file system'])
+})
+
 test('a read-only tmpfs becomes so after all mounts', () => {
   const { mounts } = convert({
     mounts: [

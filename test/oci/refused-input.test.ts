@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Input that the runtime refuses: files that cannot be read, values of options, properties that the kernel refuses. Each error is one line
 // that names what the caller wrote. Nothing is left.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { requires } from '../support/requires.ts'
 import { containers } from './containers.ts'
@@ -73,6 +74,31 @@ describe('in a running container', () => {
     })
     expect(refused(1, '--log', `${path}/unused`, '--log=', 'state', 'none')).toContain('container does not exist')
     expect(existsSync(`${path}/unused`)).toBe(false)
+  })
+
+  test.each(['stdin', 'stdout', 'stderr'])('a directory as %s leads out of the root, and is refused', (stream) => {
+    const there = openSync(path, 'r')
+    const nowhere = openSync('/dev/null', 'r+')
+    const files = [nowhere, nowhere, nowhere]
+    const stdio = files.with(['stdin', 'stdout', 'stderr'].indexOf(stream), there)
+    const { directory: other } = bundle(`streams-${stream}`, { 'process.args': ['true'] })
+    for (const [status, ...call] of [
+      [1, 'run', '--bundle', other, 'streams'],
+      [1, 'create', '--bundle', other, 'streams'],
+      [255, 'exec', id, 'true'],
+    ] as const) {
+      const log = `${path}/log-${stream}`
+      const run = (streams: number[]) => {
+        const [file = '', ...words] = oci.words('--log', log, ...call)
+        return spawnSync(file, words, { stdio: streams, timeout: 30_000 }).status
+      }
+      expect(run(stdio)).toBe(status)
+      expect(readFileSync(log, 'utf8')).toContain(`cannot use a directory as ${stream}`)
+      rmSync(log)
+      expect([call[0], run(files)]).toEqual([call[0], 0])
+      oci('delete', '--force', 'streams')
+    }
+    for (const fd of [there, nowhere]) closeSync(fd)
   })
 
   test('an empty signal is SIGTERM', () => {

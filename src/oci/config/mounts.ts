@@ -75,6 +75,8 @@ function toMount(
         )
       warn(`${at}.options: ${word} has no effect on a bind mount`)
     }
+  else if (options.remounts)
+    for (const word of options.data) warn(`${at}.options: ${word} has no effect on an existing file system`)
   const { below, propagation, copiesUp, remounts, bind } = options
   return {
     type,

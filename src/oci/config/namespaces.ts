@@ -93,7 +93,13 @@ function toMaps(
     // the maps of a joined namespace exist already
     if (!isolate.includes('user')) continue
     const bad = explainBadMap(extents)
-    if (bad !== undefined) throw refuseProperty(`linux.${name}`, undefined, bad, 'ranges that do not overlap')
+    if (bad !== undefined)
+      throw refuseProperty(
+        `linux.${name}`,
+        undefined,
+        bad,
+        'ranges of ids that do not overlap, at least one and at most 340',
+      )
   }
   return isolate.includes('user') ? { users, groups } : undefined
 }

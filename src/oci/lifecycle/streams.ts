@@ -3,6 +3,7 @@
 
 import { fail } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
+import { fstatSync } from '../../system/files.ts'
 import type { ContainerStreams } from '../config/to-spec.ts'
 
 /** The streams of a process, and where its sockets are in their list. */
@@ -56,13 +57,21 @@ export function readPassed(preserved = 0): PassedStreams {
   return { numbers, env: sockets > 0 ? { LISTEN_FDS: String(sockets), LISTEN_PID: '1' } : {} }
 }
 
-/** Lists the streams of a container's process: the standard streams, those that the caller passes on, and its sockets. */
+/**
+ * Lists the streams of a container's process: the standard streams, those that the caller passes on, and its sockets.
+ *
+ * @throws STREAM_REFUSED if a standard stream is a directory of the host, which leads out of the root
+ */
 export function listStreams(
   { numbers, env }: PassedStreams,
   startSocket: number,
   consoleSocket: number | undefined,
 ): ProcessStreams {
   const kept = numbers.length
+  // a terminal replaces the standard streams
+  if (consoleSocket === undefined)
+    for (const [fd, stream] of ['stdin', 'stdout', 'stderr'].entries())
+      if (isDirectory(fd)) throw fail('STREAM_REFUSED', { stream, what: 'a directory', errno: 'EISDIR' })
   const stdio = [0, 1, 2, ...numbers, startSocket]
   return {
     stdio: consoleSocket === undefined ? stdio : [...stdio, consoleSocket],
@@ -72,5 +81,14 @@ export function listStreams(
       ...(consoleSocket !== undefined && { console: firstFurther + kept + 1 }),
     },
     env,
+  }
+}
+
+function isDirectory(fd: number): boolean {
+  try {
+    return fstatSync(fd).isDirectory()
+  } catch {
+    // a closed one
+    return false
   }
 }
