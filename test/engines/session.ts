@@ -204,7 +204,9 @@ export class Session {
     return this.read(`/sys/fs/cgroup/${controller}${groupIn(groups, controller)}/${file}`).trimEnd()
   }
 
+  /** Ends what runs in the session, and removes it. A second call has no effect. */
   async close(): Promise<void> {
+    if (this.#keeper.stdin!.writableEnded) return
     const version = recording ? await this.output(versions[this.#caller]) : ''
     const ended = once(this.#keeper, 'close')
     this.#keeper.stdin!.end()
