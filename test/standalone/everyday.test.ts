@@ -54,7 +54,7 @@ test
     'unshare --pid --fork true',
     'cgset -r memory.max=50M ID',
     'cgexec -g memory:ID true',
-    'hutch-oci --root WORK/state create --bundle WORK ID',
+    'hutch-oci --root WORK/state create --bundle WORK --pid-file WORK/pid ID',
     'hutch-oci --root WORK/state start ID',
     'hutch-oci --root WORK/state state ID',
     'hutch-oci --root WORK/state exec ID true',

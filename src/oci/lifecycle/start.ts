@@ -38,11 +38,11 @@ export async function startLocked(root: string, container: LockedContainer<OciDe
   // hooks have connections of their own, before that of the command
   let agent = startContainer.length === 0 ? connect() : undefined
   try {
-    await runHooks('startContainer', startContainer, hooked)
+    if (startContainer.length > 0) await runHooks('startContainer', startContainer, hooked)
     agent ??= connect()
     startCommand(id, `${directory}/${startFile}`, () => config().process!, agent)
     rmSync(`${directory}/${startFile}`, { force: true })
-    await runHooks('poststart', poststart, hooked)
+    if (poststart.length > 0) await runHooks('poststart', poststart, hooked)
   } catch (error) {
     const { stopContainer } = await import('./delete.ts')
     stopContainer(state)
