@@ -57,7 +57,7 @@ describe.each(runtimes)('buildah over $name', (runtime) => {
   })
 
   test('bud, with limits', async () => {
-    const group = 'grep -E ":(memory|cpu|pids):" /proc/self/cgroup'
+    const group = 'cat /proc/self/cgroup'
     const file = `FROM ${busybox}\nRUN ${group} && ulimit -n && echo built >/data/built\nUSER worker\nRUN id -un >/tmp/who\n`
     session.write('/session/build/Containerfile', file)
     const build = `bud --runtime ${session.program} --isolation oci --network none ${buildLimits} --memory 64m --cpu-shares 512 -t local/built`
