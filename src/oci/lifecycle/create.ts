@@ -21,7 +21,7 @@ import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
 import { textPath } from '../root.ts'
 import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
-import { stopContainer } from './delete.ts'
+import { runPoststop, stopContainer } from './delete.ts'
 import { configPath, type OciDetails, type OciState } from './details.ts'
 import { runHooks } from './hooks.ts'
 import { passwdFile, readSecurity, withHome } from './host-facts.ts'
@@ -144,6 +144,7 @@ export async function createFromBundle(
     }
     closeRdtClass(state.details.rdt)
     if (unit && releaseUnit) await stopUnit(unit.name)
+    if (hasGroups) await runPoststop(root, container.state!, remark, async () => ({ runHooks }))
     container.remove()
     container.close()
     throw error

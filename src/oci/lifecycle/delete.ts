@@ -55,7 +55,7 @@ export async function deleteContainer(
       if (state.unit !== undefined) await stopUnit(state.unit)
     }
     container.remove()
-    if (state) await runLast(root, state, remark, loadHooks)
+    if (state) await runPoststop(root, state, remark, loadHooks)
   } finally {
     container.close()
   }
@@ -80,7 +80,7 @@ export function stopContainer({ groups, process }: OciState): void {
 }
 
 /** Runs the hooks of poststop. The failure of one is a warning, and the others run. */
-async function runLast(
+export async function runPoststop(
   root: string,
   state: OciState,
   remark: OciContext['remark'],

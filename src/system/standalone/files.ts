@@ -46,10 +46,14 @@ const openFlags: { [flags: string]: number } = {
   wx: O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
   a: O_WRONLY | O_CREAT | O_APPEND,
   ax: O_WRONLY | O_CREAT | O_APPEND | O_EXCL,
+  'w+': O_RDWR | O_CREAT | O_TRUNC,
+  'a+': O_RDWR | O_CREAT | O_APPEND,
 }
 
 export function openSync(path: Path, flags: string | number = 'r', mode = 0o666): number {
-  return check(host.open(path, typeof flags === 'number' ? flags : openFlags[flags]!, mode), 'open', path)
+  const bits = typeof flags === 'number' ? flags : openFlags[flags]
+  if (bits === undefined) throw new TypeError(`unknown flags of open: ${flags}`)
+  return check(host.open(path, bits, mode), 'open', path)
 }
 
 export function closeSync(fd: number): void {
