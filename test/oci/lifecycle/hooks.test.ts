@@ -63,13 +63,16 @@ describe.each(runtimeNames)('%s', (name) => {
     expect(read().slice(started.length)).toEqual(both('poststop'))
   })
 
-  test.for(['prestart', 'createRuntime', 'createContainer'] as const)('a failure of %s fails create, and the hooks of the end run', (point) => {
-    const { id, bundle, read } = hooked({ [point]: '(echo why >&2; exit 3)' })
-    const { status, stderr } = call(['create', '--bundle', bundle, id])
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/exit status 3.*why/s)])
-    expect(read().slice(-3)).toEqual([`${point} 3 b name`, ...both('poststop')])
-    expect(call(['state', id]).stderr).toMatch(/does not exist/)
-  })
+  test.for(['prestart', 'createRuntime', 'createContainer'] as const)(
+    'a failure of %s fails create, and the hooks of the end run',
+    (point) => {
+      const { id, bundle, read } = hooked({ [point]: '(echo why >&2; exit 3)' })
+      const { status, stderr } = call(['create', '--bundle', bundle, id])
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/exit status 3.*why/s)])
+      expect(read().slice(-3)).toEqual([`${point} 3 b name`, ...both('poststop')])
+      expect(call(['state', id]).stderr).toMatch(/does not exist/)
+    },
+  )
 
   test('a failure of startContainer fails the start, and the command does not run', async () => {
     const { id, bundle, read } = hooked({ startContainer: '(exit 3)' })
