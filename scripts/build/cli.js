@@ -111,9 +111,8 @@ export async function buildCli(shared) {
 
 /** Builds the CLI of the package. */
 export async function buildSmallCli(shared, folder) {
-  // Short identifiers: a quarter of the package's CLI; its library and its binary keep theirs. They make no readable stack, so the lines
-  // are long: each of 120 characters costs a byte, 19 KB in all.
-  await buildFiles(await prepareCommand(shared), folder, small, { ...minified, minifyIdentifiers: true, lineLimit: 2000 })
+  // short identifiers: a quarter of the package's CLI; its library and its binary keep theirs
+  await buildFiles(await prepareCommand(shared), folder, small, { ...minified, minifyIdentifiers: true })
 }
 
 async function prepareCommand(shared) {

@@ -16,7 +16,7 @@ export async function buildLibrary(shared) {
     // identifiers are kept, for stacks of errors
     minifyWhitespace: true,
     minifySyntax: true,
-    lineLimit: 240,
+    lineLimit: 120,
     banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" },
     define: { 'import.meta.url': 'importMetaUrl' },
   })
