@@ -100,13 +100,16 @@ function money(perHour: bigint, denominator: bigint, currency: string): Cost {
   }
 }
 
-/** Formats an amount with two decimals; an amount below one hundredth keeps four. */
+/** Formats an amount with two decimals. An amount below one tenth has four; what they cannot show is said to be less. */
 function formatMoney(amount: bigint, denominator: bigint, currency: string): string {
   const round = (unit: bigint) => (2n * amount * unit + denominator * nano) / (2n * denominator * nano)
   const cents = round(100n)
   const small = amount > 0n && cents < 10n
   const digits = small ? 4 : 2
-  const text = (small ? round(10_000n) : cents).toString().padStart(digits + 1, '0')
+  const shown = small ? round(10_000n) : cents
+  const least = shown === 0n && amount > 0n ? 1n : shown
+  const text = least.toString().padStart(digits + 1, '0')
   // a word is not joined to the number
-  return `${currency}${/\p{L}$/u.test(currency) ? ' ' : ''}${text.slice(0, -digits)}.${text.slice(-digits)}`
+  const space = /\p{L}$/u.test(currency) ? ' ' : ''
+  return `${least > shown ? '< ' : ''}${currency}${space}${text.slice(0, -digits)}.${text.slice(-digits)}`
 }

@@ -2,7 +2,7 @@
 // Writes the file that tells a caller the process id.
 
 import { fail } from '../../errors/errors.ts'
-import { closeSync, openSync, renameSync, writeFileSync } from '../../system/files.ts'
+import { closeSync, openSync, renameSync, rmSync, writeFileSync } from '../../system/files.ts'
 import { basename, dirname } from '../../system/paths.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 
@@ -10,7 +10,9 @@ import { encodePath } from '../../text/non-utf8.ts'
 export function writePidFile(path: string, pid: number): void {
   const part = `${dirname(path)}/.${basename(path)}`
   try {
-    const fd = openSync(encodePath(part), 'w', 0o644)
+    // what has this name is not written through: a job can have put a link there
+    rmSync(encodePath(part), { force: true })
+    const fd = openSync(encodePath(part), 'wx', 0o644)
     try {
       writeFileSync(fd, String(pid))
     } finally {

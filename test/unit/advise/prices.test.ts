@@ -16,6 +16,7 @@ test.for<[string, number, number, number, string, string]>([
   ['vcpu=29.2/month', 1000, gib, 1, '$0.0400', '$29.20'],
   ['gib=0.005/h', 1000, 3 * gib, 2, '$0.0300', '$21.90'],
   ['vcpu=0,gib=0', 1000, gib, 1, '$0.00', '$0.00'],
+  ['vcpu=0.04', 1, 0, 1, '< $0.0001', '$0.0292'],
 ])('%s for %i m and %i bytes, %i times', ([prices, milliCpus, memory, count, hour, month]) => {
   expect(costOf({ milliCpus, memory }, parsePrices(prices), count)).toEqual({ hour, month })
 })
