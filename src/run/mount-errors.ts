@@ -15,7 +15,8 @@ type Part = (typeof stepParts)[number]
 export function explainMountRefusal(op: Op, refusal: RefusedOp, seen?: TargetReport): HutchError {
   const { errno, origin } = refusal
   const part = refusal.partName as Part
-  const names = { source: sourceOf(op), target: targetOf(op), origin }
+  const isOverlay = op.op === 'attachOverlay' || sourceOf(op) === 'overlay'
+  const names = { source: sourceOf(op), target: targetOf(op), origin, isOverlay }
   const found = seen && targetWords(seen.state, { ...seen, op, errno, origin, target: targetPath(op) })
   const [why, remedy] =
     found ?? rowOf(op).mount?.words?.(refusal) ?? explain[part]?.(errno, names) ?? anywhere(errno, names)
@@ -32,6 +33,7 @@ interface Names {
   source: string
   target: string
   origin: string
+  isOverlay: boolean
 }
 
 const explain: { [part in Part]?: (errno: string, names: Names) => ErrnoWords | undefined } = {
@@ -77,12 +79,14 @@ const explain: { [part in Part]?: (errno: string, names: Names) => ErrnoWords | 
     if (errno === 'EAGAIN') return [`${target} is being renamed repeatedly`, 'stop the program that changes the root']
     return undefined
   },
-  'file system': (errno, { target, origin }) => {
+  'file system': (errno, { target, origin, isOverlay }) => {
     if (errno === 'ENODEV') return ['this kernel has no such file system', `leave out ${origin}`]
     if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
       return [
-        'the file system does not accept these options, or its layers cannot be combined',
-        `check what ${origin} requires: upper and work are on one file system, not on an overlay, and not in a layer of another overlay`,
+        `the file system does not accept these options${isOverlay ? ', or its layers cannot be combined' : ''}`,
+        isOverlay
+          ? `check what ${origin} requires: upper and work are on one file system, not on an overlay, and not in a layer of another overlay`
+          : `check the options of ${origin}, with the names and values of this file system (mount(8))`,
       ]
     if (errno === 'EPERM')
       return [

@@ -6,7 +6,7 @@ import { containerStatus, startFile } from '../../container/status.ts'
 import { containerDirectory, readContainer } from '../../container/store.ts'
 import { parseCapability } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
-import { rmSync } from '../../system/files.ts'
+import { existsSync, rmSync } from '../../system/files.ts'
 import { closeDescriptor, native } from '../../system/native.ts'
 import { randomBytes } from '../../system/random.ts'
 import type { OciCallOf } from '../arguments.ts'
@@ -164,10 +164,15 @@ function groupsBelow(groups: OciState['groups'], paths: readonly string[]): OciS
     if (path.split('/').includes('..') || path.includes('\0'))
       throw fail('OPTION_INVALID', { name: '--cgroup', value: word, accepted: 'a path below the container’s group' })
     const names = controllers?.split(',')
-    return found.map((place) =>
-      names && !names.includes(place.controller)
-        ? place
-        : { ...place, directory: `${place.directory}/${path}`.replace(/\/+$/, '') },
-    )
+    return found.map((place) => {
+      if (names && !names.includes(place.controller)) return place
+      const directory = `${place.directory}/${path}`.replace(/\/+$/, '')
+      if (existsSync(directory)) return { ...place, directory }
+      throw fail('OPTION_INVALID', {
+        name: '--cgroup',
+        value: word,
+        accepted: `an existing group; ${directory} is none`,
+      })
+    })
   }, groups)
 }
