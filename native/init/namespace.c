@@ -95,8 +95,8 @@ int op_await_network(struct cursor *c)
 }
 
 /*
- * Waits until hutch has done what must follow the namespaces of a container and precede its root:
- * hooks, devices of its network. Receives the mounts that hutch has sent, which come before GO.
+ * Waits until hutch has done what must follow the namespaces of a container and precede the change
+ * of its root: hooks, devices of its network. Receives the mounts that hutch has sent, which come before GO.
  */
 int op_await_release(struct cursor *c)
 {

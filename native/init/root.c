@@ -16,6 +16,7 @@
 /* State of the job's root. It is global because hutch-init builds at most one root. */
 static int root_fd = -1;	/* descriptor of the new root, or -1 before it is opened */
 static int held_fd = -1;	/* the file system that was last mounted at an absolute path */
+static int covers_source;	/* true if the new root is attached at its own path, not on top of "/" */
 static int own_root;		/* true if the new root is a file system that only this process has used */
 
 /*
@@ -134,19 +135,28 @@ int attach_new_root(int mount_fd)
  * Opens the new root and attaches it on top of "/": before Linux 6.15, nothing can be attached to a
  * detached tree. This process's own root is below the new one, so its absolute paths still lead to
  * the host. makes: where missing mount points may be created: MAKES_NOTHING, MAKES_IN_ROOT or
- * MAKES_EVERYWHERE.
+ * MAKES_EVERYWHERE. covers: attaches the new root at its own path instead, where hooks see it. The
+ * path is resolved once, so a link that takes its place meanwhile has no effect.
  */
 int op_open_root(struct cursor *c)
 {
 	const char *source = take_string(c);
 	u64 attributes = take_u64(c);
 	u32 makes = take_u32(c);
-	long err = finished(c);
+	u32 covers = take_u32(c);
+	long place = AT_FDCWD, err = finished(c);
 	int fd;
 
 	if (err)
 		return (int)err;
-	fd = (int)sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (covers) {
+		place = sys(__NR_openat, AT_FDCWD, source, O_PATH | O_CLOEXEC);
+		if (place < 0)
+			return in_part(PART_SOURCE, place);
+		source = "";
+	}
+	fd = (int)sys(__NR_open_tree, place, source,
+		      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | (covers ? AT_EMPTY_PATH : 0));
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
 	err = is_directory(fd);
@@ -157,9 +167,12 @@ int op_open_root(struct cursor *c)
 		err = propagate(fd);
 	if (err < 0)
 		return in_part(PART_ATTRIBUTES, err);
-	err = sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	err = covers ? attach(fd, (int)place) : sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (err < 0)
 		return in_part(PART_ATTACH, err);
+	if (covers)
+		sys(__NR_close, place);
+	covers_source = covers != 0;
 	if (makes == MAKES_EVERYWHERE)
 		make_everywhere();
 	err = makes ? make_in(fd) : 0;
@@ -221,8 +234,8 @@ int op_pivot_root(struct cursor *c)
 
 /*
  * Makes the new root "/" where pivot_root(2) is impossible, because the host's root is a ramfs. The
- * new root is on top of it already. The host's /proc and /sys are detached first, because they stay
- * below the new root, and nothing in them is masked.
+ * new root is on top of it, or is moved there from its own path. The host's /proc and /sys are
+ * detached, because they stay below the new root, and nothing in them is masked.
  */
 int op_move_root(struct cursor *c)
 {
@@ -232,6 +245,11 @@ int op_move_root(struct cursor *c)
 		return (int)err;
 	if (root_fd < 0)
 		return -EPROTO;
+	if (covers_source) {
+		err = sys(__NR_move_mount, root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+		if (err)
+			return (int)err;
+	}
 	sys(__NR_umount2, "/proc", K_MNT_DETACH);
 	sys(__NR_umount2, "/sys", K_MNT_DETACH);
 	err = sys(__NR_fchdir, root_fd);

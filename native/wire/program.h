@@ -58,7 +58,7 @@
 	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers keepGroups:u32 keepCapabilities:u32") \
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
 	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
-	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
+	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32 covers:u32") \
 	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 absent:u64 recursive:u32 changes:numbers links:u32") \
 	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32 source:string beneath:u32") \
 	X(44, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
@@ -175,7 +175,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     sendGo: GO        ──────────▶   awaitGroups, if v1 groups are created while it mounts
  *     release: GO       ──────────▶   awaitNetwork, if its network namespace will be connected
  *                       ◀──────────   READY    }  awaitRelease: the namespaces of a container
- *     release: GO       ──────────▶   .        }  exist, its root does not
+ *     release: GO       ──────────▶   .        }  exist, its root is not changed yet
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   READY    }  awaitOrder, in a pool: only the request is missing
  *     request           ──────────▶   .        }  u32 streams, inner ops; each bit of `streams` says

@@ -44,12 +44,15 @@ export function listedRootOps(root: Root, isolate: readonly NamespaceKind[], vie
       source: root.directory ?? '/',
       attributes: root.readOnly ? mountAttributes.ro : 0,
       makes: isOwnDirectory(root) ? makesPoints.everywhere : makesPoints.nowhere,
+      covers: Number(root.hooked ?? false),
       origin,
     },
     ...mountListed(root, root.mounts.slice(0, later), receives, view),
     ...(root.nodes ?? []).map((node) => nodeOp(node, binds)),
     ...(root.links ?? []).map(({ path, to }): Op => ({ op: 'makeLink', name: path, to, keeps: 1, origin })),
     ...mountListed(root, root.mounts.slice(later), receives, view),
+    // paths that become hidden or read-only after this are still as the image has them
+    ...(root.hooked ? [{ op: 'awaitRelease', mounts: 0, origin } satisfies Op] : []),
     ...otherMasks(root, (path) => !isMountedBy(root, path)),
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: 0, required: Number(text.required ?? 0) }),

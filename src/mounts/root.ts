@@ -122,6 +122,11 @@ export interface Root {
   propagation?: MountPropagation
   /** Working directory of the command, absolute. It is created if it is missing, before the root becomes read-only. */
   workdir?: string
+  /**
+   * True if the root is attached at its own path, where hooks see it. The child waits for them after all mounts. Only
+   * with `standard` false, in a new mount namespace.
+   */
+  hooked?: true
   /** True if `/` becomes read-only after everything else, also below mounts that were made on it. */
   readOnlyLast?: true
   /** Devices that are mounted, each with the requested access. */
@@ -183,6 +188,7 @@ function openRoot(root: Root, origin: string): Op {
     attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
     // mount points are created only in a root of the job's own, because in the host's files they would stay
     makes: isOwnDirectory(root) ? makesPoints.inRoot : makesPoints.nowhere,
+    covers: 0,
     origin,
   }
 }

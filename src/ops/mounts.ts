@@ -20,7 +20,7 @@ export const mountOps = {
   openRoot: row({
     code: 41,
     call: 'open_tree',
-    fields: { source: 'string', attributes: 'u64', makes: 'u32' },
+    fields: { source: 'string', attributes: 'u64', makes: 'u32', covers: 'u32' },
     what: (op) => `use ${quote(op.source)} as the root`,
     explain: (op) => ({
       words: `copy the mounts of ${op.source} to be the root${attributeList(op.attributes)}`,

@@ -68,7 +68,7 @@ export interface ContainerSpec {
   personality?: number
   /**
    * True if the child waits after its namespaces exist and before its root is made. Meanwhile this process runs hooks,
-   * or moves network devices.
+   * or moves network devices. With a `hooked` root, the child waits after its mounts are made.
    */
   waitsBeforeRoot?: boolean
   /**

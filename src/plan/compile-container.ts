@@ -86,27 +86,31 @@ function enterNamespaces(plan: Plan, { labels, keyring }: ContainerSpec): Op[] {
   return ops
 }
 
-/** The child receives the mounts that were sent to it before it waits: messages keep their order. */
+/**
+ * The child receives the mounts that were sent to it before it waits: messages keep their order. A hooked root waits
+ * itself.
+ */
 function awaitRelease({ waitsBeforeRoot }: ContainerSpec, root: readonly Op[]): Op[] {
+  if (root.some(({ op }) => op === 'awaitRelease')) return []
   const mounts = root.filter(({ op }) => op === 'attachSent').length
   return waitsBeforeRoot ? [{ op: 'awaitRelease', mounts, origin }] : []
 }
 
 /**
- * The settings in /proc/sys are written to the host's /proc, so before the root is made. In the container's /proc they
- * are read-only, and it may be another file system.
+ * The settings in /proc/sys are written to the host's /proc, so before the root is changed. In the container's /proc
+ * they are read-only, and it may be another file system. Hooks come first: a setting can be that of a network device
+ * that they add.
  */
 function makeRoot(plan: Plan, { rootChange }: ContainerSpec): Op[] {
   const { spec, isolate } = plan
   const joinsPid = spec.joins.some(({ kind }) => kind === 'pid')
-  const ops: Op[] = spec.sysctls.map(({ path, value }) => ({
-    op: 'setSysctl',
-    path: `/proc/sys/${path}`,
-    value,
-    origin: 'sysctls',
-  }))
+  const ops: Op[] = []
   if (isolate.includes('mount')) ops.push(...separateMounts('isolate', spec.root))
   if (spec.root) ops.push(...rootOps(spec.root, isolate, joinsPid, viewGroups(plan)))
+  const settings = spec.sysctls.map(
+    ({ path, value }): Op => ({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' }),
+  )
+  ops.splice(ops.findIndex(({ op }) => op === 'awaitRelease') + 1, 0, ...settings)
   const pivot = ops.findIndex(({ op }) => op === 'pivotRoot')
   if (rootChange === 'move' && pivot >= 0) ops[pivot] = { op: 'moveRoot', origin: 'rootfs' }
   if (spec.hostname !== undefined) ops.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })

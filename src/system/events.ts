@@ -33,7 +33,7 @@ export type NativeEvent =
   /** A pressure trigger or an eventfd fired `count` times. `gone` is true if its group was removed. */
   | { kind: 'triggered'; gone: boolean; count: number }
   /**
-   * The job waits: a prestarted sandbox for its request (`order`), a container before its root is made (`root`) or for
+   * The job waits: a prestarted sandbox for its request (`order`), a container before its root is changed (`root`) or for
    * its start (`start`).
    */
   | { kind: 'ready'; waitsFor: keyof typeof readyFor }

@@ -205,7 +205,7 @@ export interface Native {
   namespaceOwner(fd: number): number
   /** Returns the network namespace of a running job as a close-on-exec descriptor; or -errno. */
   networkOf(job: number): number
-  /** Lets a job continue that waits until its network is connected, or before its root is made. Returns 0 or -errno. */
+  /** Lets a job continue that waits until its network is connected, or before its root is changed. Returns 0 or -errno. */
   release(job: number): number
   /**
    * Sends a job's request to a prestarted sandbox: operations from encodeOrder, descriptors for its streams, and its

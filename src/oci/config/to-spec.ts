@@ -75,6 +75,8 @@ export function toSpec(config: OciConfig, facts: ContainerFacts): ConvertedConfi
   const root = toRoot(config, { ...facts, hasUserNamespace: hasNamespace(linux, 'user') }, warn)
   const { container, ...part } = toProcess(process, 'process', facts, warn)
   root.workdir = part.workdir
+  // the mounts of a joined namespace stay as they are
+  if (hasEarlyHooks(config) && namespaces.isolate.includes('mount')) root.hooked = true
   const terminal = toTerminal(process, 'process', facts.streams)
   const label = linux.mountLabel ?? ''
   const spec: Spec = {
@@ -97,7 +99,7 @@ export function toSpec(config: OciConfig, facts: ContainerFacts): ConvertedConfi
       ...(maps && { maps }),
       ...(!facts.noNewKeyring && { keyring: keyringOf(facts.id) }),
       ...(terminal && { terminal }),
-      ...(hasEarlySteps(config) && { waitsBeforeRoot: true }),
+      ...((hasEarlyHooks(config) || Object.keys(linux.netDevices ?? {}).length > 0) && { waitsBeforeRoot: true }),
       ...(facts.streams.start !== undefined && { startSocket: facts.streams.start }),
       checksProgram: true,
       keptStreams: facts.streams.kept,
@@ -186,10 +188,9 @@ function checkFeatures(linux: OciLinux, facts: ContainerFacts): void {
         )
 }
 
-/** Returns true if hooks or moved devices need the container's namespaces before its root is made. */
-function hasEarlySteps({ hooks = {}, linux = {} }: OciConfig): boolean {
-  const early = [hooks.prestart, hooks.createRuntime, hooks.createContainer]
-  return early.some((list) => list && list.length > 0) || Object.keys(linux.netDevices ?? {}).length > 0
+/** Returns true if hooks run before the root is changed. */
+function hasEarlyHooks({ hooks = {} }: OciConfig): boolean {
+  return [hooks.prestart, hooks.createRuntime, hooks.createContainer].some((list) => list && list.length > 0)
 }
 
 /** New file systems have the label of the container, except those of the kernel's own files. */

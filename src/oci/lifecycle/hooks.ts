@@ -29,8 +29,8 @@ export type Hook = NonNullable<NonNullable<OciConfig['hooks']>['poststop']>[numb
 
 /**
  * The points of a container's life at which hooks run, as config.json names them: the status that they get, and where
- * they run. `runtime`: as this process. `namespaces`: in the namespaces and groups of the first process, before its root
- * is changed, as root. `process`: as the command, with its rights and its filter.
+ * they run. `runtime`: as this process. `namespaces`: in the namespaces and groups of the first process, as root, before
+ * its root is changed. All mounts of the container exist below its root directory then, in its mount namespace. `process`: as the command, with its rights and its filter.
  */
 const points = {
   prestart: { status: 'creating', runsIn: 'runtime' },

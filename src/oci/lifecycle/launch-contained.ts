@@ -27,7 +27,7 @@ export interface Waiting {
 
 /**
  * Launches a process and resolves when it waits for its start. `beforeRoot` runs while it waits before its root is
- * made. If it throws, the process ends.
+ * changed. If it throws, the process ends.
  *
  * @throws HutchError, with no process left
  */
