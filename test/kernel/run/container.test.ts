@@ -116,8 +116,8 @@ test('the rest without removal leaves the group; a process that has ended, or an
   process.kill(container.pid, 'SIGKILL')
   await adopted.end
   expect(present(container)).toBe(directories(container).length)
-  // its parent, which made it, may not have waited for it yet
-  await vi.waitFor(() => expect(lives(container.pid)).toBe(false), 10_000)
+  // until its parent, which made it, has waited for it, it is a process that has ended, and can be adopted
+  await vi.waitFor(() => expect(existsSync(`/proc/${container.pid}`)).toBe(false), 10_000)
   expect(() => runRest(rest)).toThrow(/take over the process.*ESRCH/s)
 })
 
