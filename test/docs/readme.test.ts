@@ -3,7 +3,8 @@
 // Runs alone: the group `web` of its commands stands in other pages, too.
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterAll, expect, test } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collect } from '../cli/hutch.ts'
 import { hutchLine } from '../support/command.ts'
 
@@ -14,6 +15,9 @@ chmodSync(`${bin}/hutch`, 0o755)
 // a package refers to itself by name from within: programs must lie in the checkout
 const programs = 'build/readme-test'
 mkdirSync(programs, { recursive: true })
+/** The kernel logs at most ten kills for memory in five seconds, and a file before this one can have caused more. */
+const logInterval = 5_000
+beforeAll(() => pause(logInterval))
 afterAll(() => {
   rmSync(bin, { recursive: true })
   rmSync(programs, { recursive: true })

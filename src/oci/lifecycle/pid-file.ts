@@ -2,17 +2,18 @@
 // Writes the file that tells a caller the process id.
 
 import { fail } from '../../errors/errors.ts'
-import { closeSync, openSync, renameSync, rmSync, writeFileSync } from '../../system/files.ts'
+import { closeSync, fileConstants, openSync, renameSync, writeFileSync } from '../../system/files.ts'
 import { basename, dirname } from '../../system/paths.ts'
 import { encodePath } from '../../text/non-utf8.ts'
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = fileConstants
 
 /** Writes a process id as decimal digits. The file appears whole under its name. @throws FILE_REFUSED */
 export function writePidFile(path: string, pid: number): void {
   const part = `${dirname(path)}/.${basename(path)}`
   try {
-    // what has this name is not written through: a job can have put a link there
-    rmSync(encodePath(part), { force: true })
-    const fd = openSync(encodePath(part), 'wx', 0o644)
+    // a job can have put a link there, which is not written through
+    const fd = openSync(encodePath(part), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644)
     try {
       writeFileSync(fd, String(pid))
     } finally {

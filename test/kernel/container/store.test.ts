@@ -2,7 +2,17 @@
 // Directories of containers: created, locked, changed and removed by several processes, which are killed at random moments.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -184,6 +194,8 @@ test('the status is that of the process, the file and the lock', async () => {
   const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(parent.stdout!, 'data')) as [Buffer]
   const zombie = readContainerProcess(Number(line))!
+  // the shell would wait for it
+  await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8')).toBe('sleep\n')
   process.kill(zombie.pid, 'SIGKILL')
   await expect.poll(() => isRunning(zombie)).toBe(false)
   expect(existsSync(`/proc/${zombie.pid}`)).toBe(true)
