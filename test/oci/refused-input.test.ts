@@ -50,7 +50,7 @@ describe('in a running container', () => {
     [['--cap', 'CAP_KILL,CAP_CHOWN'], /invalid value "CAP_KILL,CAP_CHOWN" for --cap/],
     [['--cwd', 'data'], /invalid value data for --cwd; remedy: give an absolute path/],
     [['--user', '1:2:3'], /for --user/],
-    [['--cgroup', 'none'], /invalid value none for --cgroup; remedy: give an existing group; \S+\/none is none/],
+    [['--cgroup', 'none'], /invalid value none for --cgroup; remedy: give an existing group; \S+\/none does not exist/],
     [['--cgroup', '../x'], /for --cgroup/],
   ])('exec %j is refused', (flags, words) => {
     expect(refused(255, 'exec', ...flags, id, 'true')).toMatch(words)

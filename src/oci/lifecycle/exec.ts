@@ -171,7 +171,7 @@ function groupsBelow(groups: OciState['groups'], paths: readonly string[]): OciS
       throw fail('OPTION_INVALID', {
         name: '--cgroup',
         value: word,
-        accepted: `an existing group; ${directory} is none`,
+        accepted: `an existing group; ${directory} does not exist`,
       })
     })
   }, groups)
