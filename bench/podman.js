@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -25,11 +26,14 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
-/** Podman's group for its monitors stays at the root of each hierarchy, with all CPUs: no other group can have one to itself then. */
+/** Podman's group for its monitors stays in each hierarchy, with all CPUs: no other group can have one to itself then. */
 const monitors = 'libpod_parent'
-const hasMonitors = () =>
-  ['', ...readdirSync('/sys/fs/cgroup')].some((name) => existsSync(`/sys/fs/cgroup/${name}/${monitors}`))
-const hadMonitors = hasMonitors()
+const groups = '/sys/fs/cgroup'
+const findMonitors = () =>
+  readdirSync(groups, { recursive: true })
+    .filter((path) => path.endsWith(`/${monitors}`))
+    .map((path) => `${groups}/${path}`)
+const hadMonitors = findMonitors().length > 0
 /** The greatest ratio of times that is aimed at. */
 const aim = 0.9
 const work = mkdtempSync(`${tmpdir()}/hutch-bench-podman-`)
@@ -71,5 +75,7 @@ try {
   keeper.stdin.end()
   if (keeper.exitCode === null) await once(keeper, 'close')
   rmSync(work, { recursive: true, force: true })
-  if (!hadMonitors && hasMonitors()) execFileSync(values.binary, ['cgroup', 'rm', '--recursive', `/${monitors}`])
+  if (!hadMonitors)
+    for (const path of findMonitors().flatMap((group) => [`${group}/conmon`, group]))
+      if (existsSync(path)) rmdirSync(path)
 }
