@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { outputs } from '../../src/advise/outputs.ts'
 import { requires } from '../support/requires.ts'
+import { dockerSettings } from './docker.ts'
 import { busyboxLayer, waitForGo, writeImages } from './images.ts'
 import { groupOf, isFrozen, pidsLine, readLimits, twoProcessors } from './limits.ts'
 import { runtimes } from './runtimes.ts'
@@ -72,10 +73,7 @@ describe.each(runtimes)('docker over $name', (runtime) => {
     const settings = {
       runtimes: { tested: { path: session.program } },
       'default-runtime': 'tested',
-      iptables: false,
-      ip6tables: false,
-      bridge: 'none',
-      'exec-opts': [`native.cgroupdriver=${bySystemd ? 'systemd' : 'cgroupfs'}`],
+      ...dockerSettings,
     }
     session.write('/etc/docker/daemon.json', JSON.stringify(settings))
     await session.daemon(['dockerd'], ['docker', 'version'])

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openCri } from './cri.ts'
+import { dockerSettings } from './docker.ts'
 import { busyboxLayer, writeImages } from './images.ts'
 import { busybox, openPodman } from './podman.ts'
 import { runtimes } from './runtimes.ts'
@@ -74,17 +75,11 @@ describe.skipIf(!runtimes.some(({ name }) => name === 'hutch-oci'))('docs/oci-en
     session = await openSession('docker', runtime)
     writeImages(session)
     await install(session)
-    const settings = {
-      iptables: false,
-      ip6tables: false,
-      bridge: 'none',
-      'exec-opts': [`native.cgroupdriver=${bySystemd ? 'systemd' : 'cgroupfs'}`],
-    }
-    session.write('/etc/docker/daemon.json', JSON.stringify(settings))
+    session.write('/etc/docker/daemon.json', JSON.stringify(dockerSettings))
     await session.daemon(['dockerd'], ['docker', 'version'])
     await session.output(['docker', 'import', busyboxLayer, 'alpine'])
     const generated = JSON.parse(await type('hutch generate docker'))
-    session.write('/etc/docker/daemon.json', JSON.stringify({ ...settings, ...generated }))
+    session.write('/etc/docker/daemon.json', JSON.stringify({ ...dockerSettings, ...generated }))
     await session.output(['sh', '-c', 'kill -HUP $(cat /var/run/docker.pid)'])
     const known = () => session!.output(['docker', 'info', '--format', '{{json .Runtimes}}'])
     expect(await session.until(known, /hutch-oci/)).toContain(`{"path":"${installed}"`)

@@ -21,9 +21,9 @@ import { startUnit, stopUnit } from '../resources/systemd-unit.ts'
 import { textPath } from '../root.ts'
 import { agentOf, requireAgent } from './agent.ts'
 import { listenAt, openConsole } from './console.ts'
-import { runPoststop, stopContainer } from './delete.ts'
+import { stopContainer } from './delete.ts'
 import { configPath, type OciDetails, type OciState } from './details.ts'
-import { runHooks } from './hooks.ts'
+import { runHooks, runPoststop } from './hooks.ts'
 import { passwdFile, readSecurity, withHome } from './host-facts.ts'
 import { closeRdtClass, joinRdtClass, openRdtClass, resctrl } from './intel-rdt.ts'
 import { loadKeptFilter } from './kept-filter.ts'
@@ -144,7 +144,7 @@ export async function createFromBundle(
     }
     closeRdtClass(state.details.rdt)
     if (unit && releaseUnit) await stopUnit(unit.name)
-    if (hasGroups) await runPoststop(root, container.state!, remark, async () => ({ runHooks }))
+    if (hasGroups) await runPoststop(root, container.state!, remark)
     container.remove()
     container.close()
     throw error

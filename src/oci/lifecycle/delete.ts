@@ -15,7 +15,7 @@ import { closeRdtClass } from './intel-rdt.ts'
 
 const sigkill = 9
 
-type HooksLoader = () => Promise<Pick<typeof import('./hooks.ts'), 'runHooks'>>
+type HooksLoader = () => Promise<Pick<typeof import('./hooks.ts'), 'runPoststop'>>
 
 /** Milliseconds in which killed processes must end. */
 const endTimeout = 10_000
@@ -55,7 +55,7 @@ export async function deleteContainer(
       if (state.unit !== undefined) await stopUnit(state.unit)
     }
     container.remove()
-    if (state) await runPoststop(root, state, remark, loadHooks)
+    if (state?.details.hooks?.poststop?.length) await (await loadHooks()).runPoststop(root, state, remark)
   } finally {
     container.close()
   }
@@ -77,24 +77,6 @@ export function stopContainer({ groups, process }: OciState): void {
   signalGroups(groups, sigkill)
   thawGroups(groups)
   if (process) addon.awaitProcess(process.pid, process.started, endTimeout)
-}
-
-/** Runs the hooks of poststop. The failure of one is a warning, and the others run. */
-export async function runPoststop(
-  root: string,
-  state: OciState,
-  remark: OciContext['remark'],
-  loadHooks: HooksLoader,
-): Promise<void> {
-  const { poststop = [] } = state.details.hooks ?? {}
-  if (poststop.length === 0) return
-  const { runHooks } = await loadHooks()
-  for (const hook of poststop)
-    try {
-      await runHooks('poststop', [hook], { root, directory: root, state })
-    } catch (error) {
-      remark((error as Error).message)
-    }
 }
 
 export async function run({ id, options }: OciCallOf<'delete'>, context: OciContext): Promise<number> {

@@ -15,6 +15,7 @@ import { inOrder } from '../config/namespaces.ts'
 import { toEnvironment } from '../config/process.ts'
 import type { OciConfig } from '../config/read-config.ts'
 import { processDefaults } from '../config/to-spec.ts'
+import type { OciContext } from '../context.ts'
 import { agentOf, connectAgent } from './agent.ts'
 import { listenAt } from './console.ts'
 import { hookState, type OciState, type StateStatus } from './details.ts'
@@ -30,7 +31,8 @@ export type Hook = NonNullable<NonNullable<OciConfig['hooks']>['poststop']>[numb
 /**
  * The points of a container's life at which hooks run, as config.json names them: the status that they get, and where
  * they run. `runtime`: as this process. `namespaces`: in the namespaces and groups of the first process, as root, before
- * its root is changed. All mounts of the container exist below its root directory then, in its mount namespace. `process`: as the command, with its rights and its filter.
+ * its root is changed. All mounts of the container exist below its root directory then, in its mount namespace.
+ * `process`: as the command, with its rights and its filter.
  */
 const points = {
   prestart: { status: 'creating', runsIn: 'runtime' },
@@ -68,6 +70,16 @@ export async function runHooks(point: HookPoint, hooks: readonly Hook[], contain
     const failure = await runHook(point, hook, container)
     if (failure) throw fail('HOOK_FAILED', { point, index, path: hook.path, ...failure })
   }
+}
+
+/** Runs the hooks of poststop. The failure of one is a warning, and the others run. */
+export async function runPoststop(root: string, state: OciState, remark: OciContext['remark']): Promise<void> {
+  for (const hook of state.details.hooks?.poststop ?? [])
+    try {
+      await runHooks('poststop', [hook], { root, directory: root, state })
+    } catch (error) {
+      remark((error as Error).message)
+    }
 }
 
 /** Runs a hook to its end. Returns why it failed; undefined if it did not. */

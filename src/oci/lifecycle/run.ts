@@ -7,11 +7,11 @@ import type { OciContext } from '../context.ts'
 import { noteWaitStatus } from '../ends/life-events.ts'
 import { createFromBundle } from './create.ts'
 import { deleteContainer } from './delete.ts'
-import { runHooks } from './hooks.ts'
+import { runPoststop } from './hooks.ts'
 import { statusOfEnd } from './launch-contained.ts'
 import { startLocked } from './start.ts'
 
-const loadHooks = async () => ({ runHooks })
+const loadHooks = async () => ({ runPoststop })
 
 /**
  * Runs a container, and returns the exit status of its command; 0 with --detach as soon as it runs.

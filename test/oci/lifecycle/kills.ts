@@ -73,3 +73,10 @@ export function killIfThere(pid: number): boolean {
 /** Checks that a command that was killed has left no process of its own when its container is gone. */
 export const expectNoOrphan = ({ children }: Held) =>
   vi.waitFor(() => expect(children(), `seed ${seed}`).toEqual([]), 10_000)
+
+/** Checks that enough of the commands of each kind were killed before their end. */
+export function expectHits(hits: readonly number[], rounds: number): void {
+  for (const count of hits) expect(count, `hits ${hits}`).toBeGreaterThanOrEqual(Math.floor(rounds / 40))
+  expect(Math.max(...hits), `hits ${hits}`).toBeGreaterThan(0)
+  if (rounds >= 100) process.stderr.write(`killed in time: ${hits}\n`)
+}
